@@ -1,0 +1,295 @@
+"""The composition root: every object is built once, and the doors are mounted."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from gateway.config import Backend, Config
+from gateway.errors import ServiceUnavailable
+from gateway.identity import Workspace
+from gateway.s3.message import Request
+from gateway.services.access import Access
+from gateway.services.authoring import Authoring
+from gateway.services.browsing import Browsing
+from gateway.services.calling import Calling
+from gateway.services.committing import Committing
+from gateway.services.composing import Composing
+from gateway.services.configuring import Configuring
+from gateway.services.counting import Counting
+from gateway.services.deleting import Deleting
+from gateway.services.discarding import Discarding
+from gateway.services.drafting import Drafting
+from gateway.services.erasing import Erasing
+from gateway.services.examining import Examining
+from gateway.services.forwarding import Forwarding
+from gateway.services.linking import Linking
+from gateway.services.listing import Listings
+from gateway.services.opening import Opening
+from gateway.services.reading import Reading
+from gateway.services.recovering import Recovering
+from gateway.services.releasing import Releasing
+from gateway.services.serving import Serving
+from gateway.services.staging import Staging
+from gateway.services.surveying import Surveying
+from gateway.services.validating import Validating
+from gateway.services.versioning import Versioning
+from gateway.services.viewing import Viewing
+from gateway.services.workspaces import Workspaces
+from gateway.storage.bucket import Bucket
+from gateway.storage.catalogue import Catalogue
+from gateway.storage.commits import Commits
+from gateway.storage.counters import Counters
+from gateway.storage.database import Database
+from gateway.storage.embedded import EmbeddedBackend
+from gateway.storage.keys import Keys
+from gateway.storage.probe import Capabilities, demand, probe
+from gateway.storage.records import Records
+from gateway.storage.registry import Registry
+from gateway.storage.stages import Stages
+from gateway.storage.workers import WorkersFolder
+from gateway.web import access_log
+from gateway.web.artifact import ArtifactDoor
+from gateway.web.authentication import Authentication
+from gateway.web.boundary import Boundary
+from gateway.web.exchange import Door
+from gateway.web.hosts import Hosts
+from gateway.web.operations import Check, Measures, Operations
+from gateway.web.rpc import RpcDoor
+from gateway.web.s3 import S3Door
+
+BOUNDARY = web.AppKey("boundary", Boundary)
+
+
+@dataclass(frozen=True, slots=True)
+class Cellar:
+    """What the services stand on: the backend, the index, this host's folder, the keys."""
+
+    bucket: Bucket
+    capabilities: Capabilities
+    records: Records
+    database: Database
+    counting: Counting
+    access: Access
+
+
+def build(config: Config, *, embedded: EmbeddedBackend | None = None) -> web.Application:
+    """The application, opened when it is set up and closed when it is cleaned up.
+
+    `embedded` is the backend where the configuration names none. Setting it up raises
+    BackendUnfit, ServiceUnavailable and BackendError.
+    """
+    app = web.Application()
+
+    async def lifetime(app: web.Application) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            cellar = await _open(config, embedded, stack)
+            app[BOUNDARY] = await _furnish(config, cellar, stack)
+            yield
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return await request.app[BOUNDARY].handle(request)
+
+    async def stay_silent(request: web.Request) -> None:
+        """Send no `100 Continue`: the boundary does, when it knows who asks."""
+        del request
+
+    app.cleanup_ctx.append(lifetime)
+    app.router.add_route("*", "/{path:.*}", handle, expect_handler=stay_silent)
+    return app
+
+
+@asynccontextmanager
+async def administration(config: Config) -> AsyncIterator[Access]:
+    """The keys and tokens of a gateway, which need not be running."""
+    async with Database(config.database_url) as database:
+        yield _access(config, database)
+
+
+def _access(config: Config, database: Database) -> Access:
+    stored = Keys(database, config.secret)
+    return Access(config.keys, stored, config.secret, config.limits.token_seconds)
+
+
+async def _open(
+    config: Config, embedded: EmbeddedBackend | None, stack: AsyncExitStack
+) -> Cellar:
+    backend = config.backend
+    if embedded is not None:
+        backend = Backend(
+            endpoint_url=embedded.endpoint_url,
+            access_key_id=embedded.access_key_id,
+            secret_access_key=embedded.secret_access_key,
+        )
+    if backend is None:
+        raise ValueError("no backend is configured, and none embedded was started")
+    database = await stack.enter_async_context(Database(config.database_url))
+    bucket = await stack.enter_async_context(Bucket(backend))
+    system = config.system
+    capabilities = await probe(bucket, system.bucket, system.prefix)
+    demand(capabilities)
+    if embedded is not None:
+        for settings in config.workspaces:
+            await bucket.create_bucket(settings.area.bucket)
+    counting = Counting(
+        Counters(database),
+        WorkersFolder(config.journal_dir),
+        _now,
+        config.stats.durability,
+    )
+    await stack.enter_async_context(counting)
+    records = Records(bucket, system.bucket, system.prefix)
+    return Cellar(bucket, capabilities, records, database, counting, _access(config, database))
+
+
+async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Boundary:  # noqa: PLR0914 (every object once)
+    bucket, access, counting = cellar.bucket, cellar.access, cellar.counting
+    rules = cellar.capabilities.keys
+    catalogue = Catalogue(cellar.database)
+    stages = Stages(cellar.database, counting.worker_id)
+    commits = Commits(cellar.database)
+    workspaces = Workspaces(Registry(cellar.database), cellar.records)
+    await workspaces.open(_workspaces(config), _now())
+    validating = Validating(
+        manifest_bytes=config.limits.manifest_bytes,
+        validation_seconds=config.limits.validation_seconds,
+    )
+    stack.push_async_callback(validating.close)
+    forwarding = Forwarding(bucket, cellar.capabilities, public_url=config.public_url)
+    surveying, versioning = Surveying(bucket), Versioning(bucket)
+    composing = Composing(bucket, catalogue, surveying, validating)
+    committing = Committing(
+        bucket, catalogue, stages, commits, cellar.records, composing, validating
+    )
+    discarding = Discarding(catalogue, stages, surveying)
+    deleting = Deleting(
+        bucket, catalogue, stages, commits, cellar.records, surveying, committing, discarding
+    )
+    examining = Examining(catalogue, stages, surveying, validating)
+    stack.push_async_callback(examining.close)
+    drafting = Drafting(bucket, stages, examining, versioning, validating, composing)
+    recovering = Recovering(
+        workspaces, catalogue, stages, committing, deleting, discarding, examining, counting
+    )
+    reading = Reading(access, catalogue, commits, committing, forwarding, counting)
+    browsing = Browsing(
+        access, catalogue, surveying, validating, counting, page=config.limits.collection_page
+    )
+    authoring = Authoring(
+        access,
+        bucket,
+        catalogue,
+        stages,
+        cellar.records,
+        surveying,
+        validating,
+        versioning,
+        drafting,
+        committing,
+        discarding,
+        deleting,
+        examining,
+        browsing,
+        Linking(access, _base_url(config)),
+        config.limits.collection_page,
+    )
+    serving = Serving(
+        access,
+        workspaces,
+        catalogue,
+        forwarding,
+        reading,
+        Listings(
+            access,
+            catalogue,
+            Viewing(bucket, catalogue),
+            forwarding,
+            bytewise=rules.bytewise_listing,
+        ),
+        Staging(stages, forwarding, examining, versioning, deleting),
+        drafting,
+        Releasing(bucket, catalogue, stages, versioning, validating, composing, committing),
+        deleting,
+        Erasing(catalogue, forwarding),
+        Configuring(catalogue, forwarding),
+        validating,
+        rules,
+    )
+    calling = Calling(access, workspaces, authoring, browsing, counting)
+    opening = Opening(catalogue, browsing, reading, forwarding)
+    await recovering.recover(_now())
+    await _keep(recovering, stack)
+    hosts = Hosts(config.public_url, config.listen.domain)
+    authentication = Authentication(access, rules, hosts, config.listen.domain)
+    measures = Measures()
+    operations = Operations(_checks(config, cellar), measures, config.metrics_token)
+    s3, rpc = S3Door(authentication, serving), RpcDoor(
+        authentication, calling, config.limits.manifest_bytes
+    )
+    artifact = ArtifactDoor(authentication, workspaces, opening)
+
+    def choose(request: Request) -> Door:
+        if Operations.serves(request.path):
+            return operations
+        if RpcDoor.serves(request.path):
+            return rpc
+        if ArtifactDoor.serves(request):
+            return artifact
+        return s3
+
+    return Boundary(
+        choose,
+        hosts=hosts,
+        trusted=config.listen.trusted_proxies,
+        observers=(access_log.write, measures.observe),
+    )
+
+
+async def _keep(recovering: Recovering, stack: AsyncExitStack) -> None:
+    """Look for interrupted work until the application closes."""
+    task = asyncio.create_task(recovering.run())
+
+    async def end() -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    stack.push_async_callback(end)
+
+
+def _checks(config: Config, cellar: Cellar) -> dict[str, Check]:
+    async def backend() -> None:
+        await cellar.bucket.bucket_exists(config.system.bucket)
+
+    async def journal() -> None:
+        if not cellar.counting.state.ready:
+            raise ServiceUnavailable("downloads can't be recorded safely")
+
+    return {"backend": backend, "database": cellar.database.ping, "journal": journal}
+
+
+def _workspaces(config: Config) -> list[Workspace]:
+    """The configured workspaces; their ids are found when they are opened."""
+    return [
+        Workspace(
+            "",
+            settings.name,
+            settings.area.bucket,
+            settings.area.prefix,
+            settings.public,
+            settings.backend_settings,
+            settings.versioning,
+        )
+        for settings in config.workspaces
+    ]
+
+
+def _base_url(config: Config) -> str:
+    host = f"[{config.listen.host}]" if ":" in config.listen.host else config.listen.host
+    return config.public_url or f"http://{host}:{config.listen.port}"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,1 @@
+"""What artifacts are: the domain, without I/O."""

@@ -1,0 +1,113 @@
+"""The parts of a Signature V4: canonical request, string to sign, signing key.
+
+Shared by the verifier and the signer. The specification: "Create a signed AWS API request" of
+the AWS IAM User Guide, with S3's exceptions: paths are neither normalised nor encoded twice.
+"""
+
+import hmac
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import sha256
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+SERVICE = "s3"
+TERMINATOR = "aws4_request"
+UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
+EMPTY_SHA256 = sha256(b"").hexdigest()
+
+_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_PATH_SPELLING = re.compile(rb"%[0-9A-Fa-f]{2}|[^A-Za-z0-9\-._~/]")
+_QUERY_SPELLING = re.compile(rb"%[0-9A-Fa-f]{2}|[^A-Za-z0-9\-._~]")
+_SPACES = re.compile(r"[ \t]+")
+
+
+def amz_date(moment: datetime) -> str:
+    """A UTC time as X-Amz-Date writes it: 20130524T000000Z. `moment` is aware."""
+    return moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def normal_path(raw_path: str) -> str | None:
+    """`raw_path` in the normal spelling of its percent-escapes; None where it has a bad one.
+
+    Escapes of unreserved characters are undone, others are upper-case, and what must be
+    escaped is. Nothing else changes: `%2F`, dot segments, "//" and "+" keep their meaning.
+    """
+    return _respell(raw_path, _PATH_SPELLING)
+
+
+def raw_query(pairs: Iterable[str]) -> str:
+    """Raw query pairs sorted by name, then value; a flag gets its "="."""
+    split = sorted((name, value) for name, _, value in (pair.partition("=") for pair in pairs))
+    return "&".join(f"{name}={value}" for name, value in split)
+
+
+def normal_query(pairs: Iterable[str]) -> str | None:
+    """As `raw_query`, with names and values in the normal spelling; None for a bad escape."""
+    spelled = []
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        normal_name = _respell(name, _QUERY_SPELLING)
+        normal_value = _respell(value, _QUERY_SPELLING)
+        if normal_name is None or normal_value is None:
+            return None
+        spelled.append((normal_name, normal_value))
+    return "&".join(f"{name}={value}" for name, value in sorted(spelled))
+
+
+def header_value(values: Iterable[str]) -> str:
+    """The canonical value of all headers of one name: trimmed, spaces folded, joined by ","."""
+    return ",".join(_SPACES.sub(" ", value.strip(" \t")) for value in values)
+
+
+def canonical_request(
+    method: str, path: str, query: str, headers: Iterable[tuple[str, str]], payload_hash: str
+) -> str:
+    """The canonical request; `headers` are lower-case names with canonical values, in order."""
+    listed = list(headers)
+    lines = "".join(f"{name}:{value}\n" for name, value in listed)
+    signed = ";".join(name for name, _ in listed)
+    return f"{method}\n{path}\n{query}\n{lines}\n{signed}\n{payload_hash}"
+
+
+def string_to_sign(timestamp: str, scope: str, request: str) -> str:
+    """The string to sign of a canonical request; `timestamp` is an X-Amz-Date."""
+    digest = sha256(request.encode("utf-8", "surrogateescape")).hexdigest()
+    return f"{ALGORITHM}\n{timestamp}\n{scope}\n{digest}"
+
+
+def credential_scope(date: str, region: str) -> str:
+    """The credential scope of a day (YYYYMMDD) in a region."""
+    return f"{date}/{region}/{SERVICE}/{TERMINATOR}"
+
+
+@lru_cache(maxsize=1024)
+def signing_key(secret: str, date: str, region: str) -> bytes:
+    """The key that signs for one day and region; kept, since a day's requests share it."""
+    key = hmac.digest(f"AWS4{secret}".encode(), date.encode(), "sha256")
+    for part in (region, SERVICE, TERMINATOR):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key
+
+
+def sign(key: bytes, text: str) -> str:
+    """The signature of a string to sign, in lower-case hex."""
+    return hmac.digest(key, text.encode("utf-8", "surrogateescape"), "sha256").hex()
+
+
+def _respell(text: str, spelling: re.Pattern[bytes]) -> str | None:
+    try:
+        data = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return None
+    if _BAD_ESCAPE.search(data):
+        return None
+    return spelling.sub(_respell_one, data).decode("ascii")
+
+
+def _respell_one(match: re.Match[bytes]) -> bytes:
+    spelled = match.group()
+    byte = int(spelled[1:], 16) if len(spelled) > 1 else spelled[0]
+    return bytes((byte,)) if byte in _UNRESERVED else b"%%%02X" % byte

@@ -1,0 +1,292 @@
+"""aws-chunked framing: an incremental decoder that verifies, and an encoder.
+
+The specification: "Signature Calculations for the Authorization Header: Transferring Payload
+in Multiple Chunks" and its "Including Trailing Headers" of the S3 API Reference.
+"""
+
+import hmac
+import re
+from base64 import b64decode
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from hashlib import sha256
+
+from gateway.errors import (
+    IncompleteBody,
+    InvalidRequest,
+    MalformedTrailer,
+    SignatureDoesNotMatch,
+)
+from gateway.s3.canonical import EMPTY_SHA256, sign
+from gateway.s3.message import Body
+from gateway.s3.payload import CHECKSUM_LENGTHS
+
+FRAME_BYTES = 1 << 20
+"""How many bytes of the body one frame of the encoder holds; the last holds the rest."""
+
+MAX_LINE_BYTES = 1024
+"""The longest line of framing: a chunk's header, or a trailer."""
+
+MAX_TRAILERS = 16
+"""How many lines may come after the zero chunk."""
+
+_SIZE = re.compile(rb"([0-9a-fA-F]{1,16})[ \t]*\r\n")
+_SIGNED_SIZE = re.compile(rb"([0-9a-fA-F]{1,16});chunk-signature=([0-9a-f]{64})[ \t]*\r\n")
+_TRAILER = re.compile(r"([A-Za-z0-9-]+):[ \t]*(\S*)[ \t]*")
+_TRAILER_SIGNATURE = "x-amz-trailer-signature"
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkSigning:
+    """What chunk signatures are made with; `seed` is the request's own signature."""
+
+    key: bytes = field(repr=False)
+    timestamp: str
+    scope: str
+    seed: str = field(repr=False)
+
+    def of_chunk(self, previous: str, digest: str) -> str:
+        """The signature of a chunk, from the one before it and its SHA-256 in hex."""
+        return self._sign("PAYLOAD", previous, f"{EMPTY_SHA256}\n{digest}")
+
+    def of_trailer(self, previous: str, digest: str) -> str:
+        """The signature of the trailers, from the last chunk's and their SHA-256 in hex."""
+        return self._sign("TRAILER", previous, digest)
+
+    def _sign(self, kind: str, previous: str, rest: str) -> str:
+        prefix = f"AWS4-HMAC-SHA256-{kind}\n{self.timestamp}\n{self.scope}"
+        return sign(self.key, f"{prefix}\n{previous}\n{rest}")
+
+
+@dataclass(slots=True)
+class Trailers:
+    """The trailers of one body: empty until its last byte was decoded, filled then."""
+
+    values: dict[str, str] = field(default_factory=dict)
+
+
+class _Part(Enum):
+    """Where in the framing the decoder is."""
+
+    HEADER = auto()
+    DATA = auto()
+    DATA_END = auto()
+    TRAILER = auto()
+    DONE = auto()
+
+
+class ChunkDecoder:
+    """One aws-chunked body, fed in any pieces, in time linear in its bytes.
+
+    What `feed` returns is not proved until `finish` has returned: a chunk's signature comes
+    before its bytes, but can be checked only after them, and a chunk may be long. Raises
+    SignatureDoesNotMatch, IncompleteBody, MalformedTrailer, InvalidRequest.
+    """
+
+    __slots__ = (
+        "_hash",
+        "_left",
+        "_length",
+        "_line",
+        "_lines",
+        "_names",
+        "_part",
+        "_previous",
+        "_received",
+        "_signature",
+        "_signed_trailer",
+        "_signing",
+        "_trailer_signature",
+        "_trailing",
+        "_values",
+    )
+
+    def __init__(
+        self, length: int, signing: ChunkSigning | None, names: Sequence[str], *, trailing: bool
+    ) -> None:
+        """A decoder of `length` bytes; `signing` for signed chunks; `names` are announced.
+
+        `trailing` says that the form has trailers, so that a signed one is signed there too.
+        """
+        self._length, self._signing, self._names = length, signing, tuple(names)
+        self._trailing = trailing
+        self._part = _Part.HEADER
+        self._line = bytearray()
+        self._left = self._received = self._lines = 0
+        self._hash = sha256()
+        self._previous = signing.seed if signing else ""
+        self._signature = self._trailer_signature = ""
+        self._signed_trailer = sha256()
+        self._values: dict[str, str] = {}
+
+    def feed(self, data: bytes) -> bytes:
+        """The decoded bytes of this piece, maybe none."""
+        out: list[bytes] = []
+        position, end = 0, len(data)
+        while position < end:
+            if self._part is _Part.DATA:
+                piece = data[position : position + self._left]
+                position += len(piece)
+                self._take(piece)
+                out.append(piece)
+            else:
+                newline = data.find(b"\n", position)
+                stop = end if newline < 0 else newline + 1
+                if len(self._line) + stop - position > MAX_LINE_BYTES:
+                    raise InvalidRequest("A line of the aws-chunked framing is too long.")
+                self._line += data[position:stop]
+                position = stop
+                if newline >= 0:
+                    self._end_line()
+        return out[0] if len(out) == 1 else b"".join(out)
+
+    def finish(self) -> dict[str, str]:
+        """The trailers of the body, which is over; IncompleteBody where it should go on."""
+        if self._part in (_Part.TRAILER, _Part.DONE) and self._line:
+            self._end_line()
+        if self._part not in (_Part.TRAILER, _Part.DONE):
+            raise IncompleteBody("The body ended before its last chunk, the one of size 0.")
+        if self._received != self._length:
+            raise IncompleteBody(
+                "The body is not as long as x-amz-decoded-content-length says.",
+                ExpectedBytes=self._length,
+                ReceivedBytes=self._received,
+            )
+        missing = [name for name in self._names if name not in self._values]
+        if missing:
+            raise MalformedTrailer(f"The trailer {missing[0]} was announced and did not come.")
+        if self._signing and self._trailing:
+            digest = self._signed_trailer.hexdigest()
+            expected = self._signing.of_trailer(self._previous, digest)
+            if not hmac.compare_digest(expected, self._trailer_signature):
+                raise SignatureDoesNotMatch("The trailer's signature does not match.")
+        return self._values
+
+    def _take(self, piece: bytes) -> None:
+        self._left -= len(piece)
+        if self._signing:
+            self._hash.update(piece)
+        if not self._left:
+            self._verify_chunk()
+            self._part = _Part.DATA_END
+
+    def _end_line(self) -> None:
+        line = bytes(self._line)
+        self._line.clear()
+        if self._part is _Part.HEADER:
+            self._start_chunk(line)
+        elif self._part is _Part.DATA_END:
+            if line != b"\r\n":
+                raise InvalidRequest("A chunk is not as long as its header says.")
+            self._part = _Part.HEADER
+        elif self._part is _Part.TRAILER:
+            self._trailer_line(line)
+        elif line.strip(b"\r\n"):
+            raise InvalidRequest("Bytes came after the end of the aws-chunked body.")
+
+    def _start_chunk(self, line: bytes) -> None:
+        match = (_SIGNED_SIZE if self._signing else _SIZE).fullmatch(line)
+        if match is None:
+            raise InvalidRequest("The header of a chunk is malformed.")
+        size = int(match[1], 16)
+        self._received += size
+        if self._received > self._length:
+            raise IncompleteBody(
+                "The body is longer than x-amz-decoded-content-length says.",
+                ExpectedBytes=self._length,
+            )
+        if self._signing:
+            self._signature = match[2].decode("ascii")
+            self._hash = sha256()
+        self._left = size
+        self._part = _Part.DATA
+        if not size:
+            self._verify_chunk()
+            self._part = _Part.TRAILER
+
+    def _verify_chunk(self) -> None:
+        if self._signing:
+            expected = self._signing.of_chunk(self._previous, self._hash.hexdigest())
+            if not hmac.compare_digest(expected, self._signature):
+                raise SignatureDoesNotMatch("A chunk's signature does not match.")
+            self._previous = expected
+
+    def _trailer_line(self, line: bytes) -> None:
+        """One line after the zero chunk; an empty one ends the body.
+
+        S3's own example has an empty line before the trailer's signature too.
+        """
+        self._lines += 1
+        text = line.decode("latin-1").rstrip("\r\n")
+        if not text:
+            waiting = self._signing and self._trailing and not self._trailer_signature
+            self._part = _Part.TRAILER if waiting and self._values else _Part.DONE
+            return
+        match = _TRAILER.fullmatch(text)
+        if match is None or not self._trailing or self._lines > MAX_TRAILERS:
+            raise MalformedTrailer("What comes after the last chunk is no trailer.")
+        name, value = match[1].lower(), match[2]
+        if name == _TRAILER_SIGNATURE and self._signing and not self._trailer_signature:
+            self._trailer_signature = value if value.isascii() else "-"
+            return
+        self._check_trailer(name, value)
+        self._values[name] = value
+        self._signed_trailer.update(f"{name}:{value}\n".encode())
+
+    def _check_trailer(self, name: str, value: str) -> None:
+        if name not in self._names or name in self._values or self._trailer_signature:
+            raise MalformedTrailer(f"The trailer {name} was not announced by x-amz-trailer.")
+        try:
+            b64decode(value, validate=True)
+            valid = len(value) == CHECKSUM_LENGTHS[name]
+        except ValueError:
+            valid = False
+        if not valid:
+            raise InvalidRequest(f"Value for {name} trailing header is invalid.")
+
+
+def encoded_length(length: int, names: Sequence[str]) -> int:
+    """How many bytes `encode_unsigned_trailer` makes of `length`: its Content-Length."""
+    full, rest = divmod(length, FRAME_BYTES)
+    framing = full * _frame_overhead(FRAME_BYTES) + (_frame_overhead(rest) if rest else 0)
+    trailers = sum(len(name) + CHECKSUM_LENGTHS[name] + len(":\r\n") for name in names)
+    return length + framing + len("0\r\n") + trailers + len("\r\n")
+
+
+async def encode_unsigned_trailer(
+    body: Body, length: int, names: Sequence[str], trailers: Trailers
+) -> AsyncIterator[bytes]:
+    """`body` framed as STREAMING-UNSIGNED-PAYLOAD-TRAILER, with the trailers `names`.
+
+    `length` counts the decoded bytes; the values are taken from `trailers` after the body's
+    end. Yields exactly `encoded_length(length, names)` bytes. Frames are opened before their
+    bytes are there, so nothing is kept. IncompleteBody for a body of another length.
+    """
+    left, frame = length, 0
+    async for block in body:
+        if len(block) > left:
+            raise IncompleteBody("The body is longer than it was declared.")
+        parts: list[bytes] = []
+        position = 0
+        while position < len(block):
+            if not frame:
+                frame = min(FRAME_BYTES, left)
+                parts.append(b"%x\r\n" % frame)
+            piece = block[position : position + frame]
+            position += len(piece)
+            left -= len(piece)
+            frame -= len(piece)
+            parts.append(piece)
+            if not frame:
+                parts.append(b"\r\n")
+        if parts:
+            yield b"".join(parts)
+    if left:
+        raise IncompleteBody("The body ended before its declared length.")
+    lines = "".join(f"{name}:{trailers.values[name]}\r\n" for name in names)
+    yield f"0\r\n{lines}\r\n".encode("ascii")
+
+
+def _frame_overhead(size: int) -> int:
+    return len(f"{size:x}") + len("\r\n\r\n")

@@ -1,0 +1,252 @@
+"""What a signed request says about itself: the Authorization header, or a presigned query."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from multidict import MultiMapping
+
+from gateway.errors import (
+    AccessDenied,
+    AuthorizationHeaderMalformed,
+    AuthorizationQueryParametersError,
+    GatewayError,
+    InvalidArgument,
+    InvalidRequest,
+)
+from gateway.s3.address import Query
+from gateway.s3.canonical import (
+    ALGORITHM,
+    SERVICE,
+    TERMINATOR,
+    UNSIGNED_PAYLOAD,
+    credential_scope,
+)
+
+SIGNING_PARAMETERS = frozenset(
+    {
+        "X-Amz-Algorithm",
+        "X-Amz-Credential",
+        "X-Amz-Date",
+        "X-Amz-Expires",
+        "X-Amz-SignedHeaders",
+        "X-Amz-Signature",
+        "X-Amz-Security-Token",
+        "X-Amz-Content-Sha256",
+    }
+)
+"""Query names that belong to the signature, and never go on."""
+
+MAX_EXPIRES = 604_800
+"""The longest life of a presigned URL, in seconds: 7 days."""
+
+_LOWER_SIGNING = frozenset(name.lower() for name in SIGNING_PARAMETERS)
+_PRESIGNED = frozenset({"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature"})
+_TIMESTAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+_SIGNATURE = re.compile(r"[0-9a-f]{64}")
+_HEADER_NAMES = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+(?:;[!#$%&'*+.^_`|~0-9a-z-]+)*")
+_SIGNATURE_V4A = "AWS4-ECDSA-P256-SHA256"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Who a request says it comes from, before the signature was checked.
+
+    `date` is the scope's day (YYYYMMDD), `timestamp` the request's time in UTC. `expires` is
+    in seconds, None unless presigned. `payload_hash` is the value that was signed in its
+    place: hex, UNSIGNED-PAYLOAD or STREAMING-….
+    """
+
+    access_key_id: str
+    date: str
+    region: str
+    service: str
+    signed_headers: tuple[str, ...]
+    signature: str = field(repr=False)
+    timestamp: datetime
+    expires: int | None
+    payload_hash: str
+    presigned: bool
+
+    @property
+    def scope(self) -> str:
+        """The credential scope: day, region, service and terminator."""
+        return credential_scope(self.date, self.region)
+
+
+def parse_claim(headers: MultiMapping[str], query: Query) -> Claim | None:
+    """The claim of a signed request; None where nothing of AWS's is there (also for Bearer).
+
+    Raises InvalidArgument for two kinds of credentials or an unknown kind, InvalidRequest for
+    Signature V2 and V4A and a missing x-amz-content-sha256, AuthorizationHeaderMalformed and
+    AuthorizationQueryParametersError for what can't be read.
+    """
+    authorizations = headers.getall("Authorization", [])
+    names = [name for name, _ in query.pairs]
+    presigned = not _PRESIGNED.isdisjoint(names)
+    old = "AWSAccessKeyId" in names and "Signature" in names
+    if len(authorizations) + presigned + old > 1:
+        raise InvalidArgument(
+            "Only one way of authentication is allowed: the Authorization header or the "
+            "query's signing parameters, once.",
+            ArgumentName="Authorization",
+        )
+    if old:
+        raise _unsupported("Signature V2")
+    if presigned:
+        return _from_query(headers, query, names)
+    if not authorizations:
+        return None
+    return _from_header(headers, authorizations[0])
+
+
+def _from_header(headers: MultiMapping[str], authorization: str) -> Claim | None:
+    scheme, _, rest = authorization.strip().partition(" ")
+    if scheme.lower() == "bearer":
+        return None
+    if scheme == "AWS":
+        raise _unsupported("Signature V2")
+    if scheme == _SIGNATURE_V4A:
+        raise _unsupported("Signature V4A")
+    if scheme != ALGORITHM:
+        raise InvalidArgument("Unsupported authorization type.", ArgumentName="Authorization")
+    fields = _fields(rest)
+    payload_hash = headers.get("x-amz-content-sha256")
+    if payload_hash is None:
+        raise InvalidRequest("Missing required header for this request: x-amz-content-sha256")
+    error = AuthorizationHeaderMalformed
+    timestamp = _header_time(headers)
+    access_key_id, date, region = _credential(fields["Credential"], timestamp, error)
+    return Claim(
+        access_key_id=access_key_id,
+        date=date,
+        region=region,
+        service=SERVICE,
+        signed_headers=_signed_headers(fields["SignedHeaders"], error),
+        signature=_signature(fields["Signature"], error),
+        timestamp=timestamp,
+        expires=None,
+        payload_hash=payload_hash.strip(),
+        presigned=False,
+    )
+
+
+def _fields(text: str) -> dict[str, str]:
+    parts = [part.strip().partition("=") for part in text.split(",")]
+    fields = {name: value for name, _, value in parts}
+    if fields.keys() != {"Credential", "SignedHeaders", "Signature"} or len(parts) != len(fields):
+        raise AuthorizationHeaderMalformed(
+            "The Authorization header holds Credential, SignedHeaders and Signature, once each, "
+            "and nothing else."
+        )
+    return fields
+
+
+def _header_time(headers: MultiMapping[str]) -> datetime:
+    """X-Amz-Date, or else Date in either of its forms."""
+    stamps = headers.getall("x-amz-date", []) or headers.getall("Date", [])
+    if len(stamps) != 1:
+        raise AccessDenied("AWS authentication requires one valid Date or x-amz-date header.")
+    stamp = stamps[0].strip()
+    try:
+        if _TIMESTAMP.fullmatch(stamp) is None and "x-amz-date" not in headers:
+            moment = parsedate_to_datetime(stamp)
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return _time(stamp)
+    except (ValueError, OverflowError) as error:
+        raise AccessDenied(
+            "AWS authentication requires one valid Date or x-amz-date header."
+        ) from error
+
+
+def _from_query(headers: MultiMapping[str], query: Query, names: list[str]) -> Claim:
+    error = AuthorizationQueryParametersError
+    lower = [name.lower() for name in names if name.lower() in _LOWER_SIGNING]
+    if len(lower) != len(set(lower)):
+        raise error("A signing parameter occurs more than once.")
+    fields = dict(query.pairs)
+    if fields.get("X-Amz-Algorithm") == _SIGNATURE_V4A:
+        raise _unsupported("Signature V4A")
+    needed = ("Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Signature")
+    missing = [f"X-Amz-{name}" for name in needed if not fields.get(f"X-Amz-{name}")]
+    if missing:
+        raise error(f"Query-string authentication also needs {', '.join(missing)}.")
+    if fields["X-Amz-Algorithm"] != ALGORITHM:
+        raise error(f"X-Amz-Algorithm only supports {ALGORITHM}.")
+    try:
+        timestamp = _time(fields["X-Amz-Date"])
+    except ValueError as bad:
+        raise error("X-Amz-Date must be in the ISO8601 form 20130524T000000Z.") from bad
+    access_key_id, date, region = _credential(fields["X-Amz-Credential"], timestamp, error)
+    payload_hash = headers.get("x-amz-content-sha256", fields.get("X-Amz-Content-Sha256"))
+    return Claim(
+        access_key_id=access_key_id,
+        date=date,
+        region=region,
+        service=SERVICE,
+        signed_headers=_signed_headers(fields["X-Amz-SignedHeaders"], error),
+        signature=_signature(fields["X-Amz-Signature"], error),
+        timestamp=timestamp,
+        expires=_expires(fields["X-Amz-Expires"]),
+        payload_hash=(payload_hash or UNSIGNED_PAYLOAD).strip(),
+        presigned=True,
+    )
+
+
+def _expires(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MAX_EXPIRES))):
+        raise AuthorizationQueryParametersError(
+            "X-Amz-Expires must be a number of seconds, at most a week (604800)."
+        )
+    seconds = int(text)
+    if not 1 <= seconds <= MAX_EXPIRES:
+        raise AuthorizationQueryParametersError(
+            "X-Amz-Expires must be from 1 second to a week (604800 seconds)."
+        )
+    return seconds
+
+
+def _credential(text: str, timestamp: datetime, error: type[GatewayError]) -> tuple[str, str, str]:
+    parts = text.rsplit("/", 4)
+    if len(parts) != 5 or not all(parts):  # noqa: PLR2004 - key, day, region, service, end
+        raise error(
+            "The Credential is malformed; expecting "
+            '"<access key id>/YYYYMMDD/<region>/s3/aws4_request".'
+        )
+    access_key_id, date, region, service, terminator = parts
+    if service != SERVICE:
+        raise error(f'The Credential has the wrong service; this service is "{SERVICE}".')
+    if terminator != TERMINATOR:
+        raise error(f'The Credential must end in "{TERMINATOR}".')
+    if date != f"{timestamp:%Y%m%d}":
+        raise error("The Credential's day is not the day of the request's time.")
+    return access_key_id, date, region
+
+
+def _signed_headers(text: str, error: type[GatewayError]) -> tuple[str, ...]:
+    names = tuple(text.split(";"))
+    if _HEADER_NAMES.fullmatch(text) is None or len(set(names)) != len(names):
+        raise error("SignedHeaders is a list of lower-case header names, once each.")
+    return names
+
+
+def _signature(text: str, error: type[GatewayError]) -> str:
+    if _SIGNATURE.fullmatch(text) is None:
+        raise error("The Signature is 64 lower-case hexadecimal digits.")
+    return text
+
+
+def _time(text: str) -> datetime:
+    if _TIMESTAMP.fullmatch(text) is None:
+        raise ValueError(text)
+    year, month, day = int(text[:4]), int(text[4:6]), int(text[6:8])
+    return datetime(
+        year, month, day, int(text[9:11]), int(text[11:13]), int(text[13:15]), tzinfo=UTC
+    )
+
+
+def _unsupported(kind: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"{kind} is not supported. Please use {ALGORITHM} (Signature V4) instead."
+    )

@@ -1,0 +1,39 @@
+"""One HTTP request and one reply, without a web framework."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from multidict import CIMultiDict, CIMultiDictProxy
+
+Body = AsyncIterator[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request as it arrived, before anybody believed it.
+
+    `path` is the raw path and `query` the raw query (without "?"), as on the wire: they are
+    what was signed. `body` yields the raw body once; `length` is its Content-Length, None
+    when it was not declared. `remote` is the peer's address.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: CIMultiDictProxy[str]
+    body: Body = field(repr=False)
+    length: int | None = None
+    remote: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer: status, headers, and a body that is bytes at hand or a stream.
+
+    A stream comes with a Content-Length among the headers unless the backend gave none. A
+    stream that fails is cut off, never ended as if complete; `aclose` of it always happens.
+    """
+
+    status: int
+    headers: CIMultiDict[str] = field(default_factory=CIMultiDict)
+    body: bytes | Body = field(default=b"", repr=False)

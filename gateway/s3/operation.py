@@ -1,0 +1,238 @@
+"""What a request does: its row of the operation table, found once."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from multidict import CIMultiDict, MultiMapping
+
+from gateway.errors import InvalidArgument, InvalidRequest, NotImplementedByGateway
+from gateway.identity import Right
+from gateway.s3.address import Address, Query
+from gateway.s3.claim import SIGNING_PARAMETERS
+from gateway.s3.operation_headers import COMMON, HEADER_GROUPS
+from gateway.s3.operation_table import PARAMETER_GROUPS, TABLE
+from gateway.s3.payload import content_encoding
+
+COPY_SOURCE = "x-amz-copy-source"
+RENAME_SOURCE = "x-amz-rename-source"
+
+_PASSED_OVER = SIGNING_PARAMETERS | {"x-id"}
+_METADATA = "x-amz-meta-"
+_HOISTED = "x-amz-"
+_BREAKS = "\r\n\0"
+_ACL_OPERATIONS = frozenset({"PutBucketAcl", "PutObjectAcl"})
+_OWNERSHIP = "x-amz-object-ownership"
+
+
+class Level(Enum):
+    """What an operation addresses."""
+
+    SERVICE = "service"
+    BUCKET = "bucket"
+    OBJECT = "object"
+
+
+class Effect(Enum):
+    """What an operation does to what it names; views and stages are applied by it.
+
+    WRITE_OBJECT writes an object's bytes: PUT, COPY, CompleteMultipartUpload, the POST form.
+    ALTER_OBJECT changes what hangs on an object: tags, ACL, locks, restore, annotations.
+    RENAME_OBJECT takes x-amz-rename-source away and writes the key. WRITE_UPLOAD changes parts
+    of an upload, and no object.
+    """
+
+    SERVICE = "service"
+    BUCKET_READ = "bucket-read"
+    BUCKET_WRITE = "bucket-write"
+    LIST = "list"
+    READ_OBJECT = "read-object"
+    WRITE_OBJECT = "write-object"
+    ALTER_OBJECT = "alter-object"
+    RENAME_OBJECT = "rename-object"
+    DELETE_OBJECT = "delete-object"
+    DELETE_MANY = "delete-many"
+    READ_UPLOAD = "read-upload"
+    WRITE_UPLOAD = "write-upload"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One S3 operation, and what the gateway needs to know to let it pass.
+
+    `subresources` are the query names that select it, `parameters` the others it takes.
+    `headers` (lower-case) go on besides x-amz-meta-*. `copies` says that x-amz-copy-source is
+    there. `dangerous` is 403 unless the workspace's backend_settings allow it.
+    """
+
+    name: str
+    method: str
+    level: Level
+    right: Right
+    effect: Effect
+    subresources: frozenset[str] = frozenset()
+    parameters: frozenset[str] = frozenset()
+    headers: frozenset[str] = frozenset()
+    copies: bool = False
+    dangerous: bool = False
+
+    @property
+    def reads_version(self) -> bool:
+        """Whether it takes a versionId."""
+        return "versionId" in self.parameters
+
+    def onward(self, headers: MultiMapping[str]) -> CIMultiDict[str]:
+        """Those of a request's headers that go on to the backend, in one pass.
+
+        Content-Length, payload hash, decoded length and trailer are the sender's business, copy
+        and rename sources the copier's; Content-Encoding loses its aws-chunked token.
+        """
+        kept: CIMultiDict[str] = CIMultiDict()
+        for name, value in headers.items():
+            lower = name.lower()
+            if lower in self.headers or lower.startswith(_METADATA):
+                kept.add(lower, value)
+        if "content-encoding" in kept:
+            encoding = content_encoding(",".join(kept.popall("content-encoding")))
+            if encoding is not None:
+                kept["content-encoding"] = encoding
+        return kept
+
+    def onward_query(self, query: Query) -> Query:
+        """The part of a query that goes on: the operation's subresources and parameters."""
+        names = self.subresources | self.parameters
+        return Query(tuple(pair for pair in query.pairs if pair[0] in names))
+
+
+def _names(column: str) -> frozenset[str]:
+    if column == "-":
+        return frozenset()
+    spelled = ",".join(PARAMETER_GROUPS.get(name, name) for name in column.split(","))
+    return frozenset(spelled.split(","))
+
+
+def _rows() -> Iterator[Operation]:
+    method, level = "", Level.SERVICE
+    for line in filter(None, TABLE.splitlines()):
+        columns = line.split()
+        if len(columns) == 2:  # noqa: PLR2004 - a section's method and level
+            method, level = columns[0], Level(columns[1])
+            continue
+        name, subresources, parameters, right, effect, groups, *flags = columns
+        headers = [HEADER_GROUPS[group] for group in _names(groups)]
+        yield Operation(
+            name=name,
+            method=method,
+            level=level,
+            right=Right[right.upper()],
+            effect=Effect(effect),
+            subresources=_names(subresources),
+            parameters=_names(parameters),
+            headers=frozenset().union(COMMON, *headers),
+            copies="copies" in flags,
+            dangerous="dangerous" in flags,
+        )
+
+
+OPERATIONS: tuple[Operation, ...] = tuple(_rows())
+"""Every operation, in the order of the table."""
+
+_BY_REQUEST = {(o.method, o.level, o.subresources, o.copies): o for o in OPERATIONS}
+_SELECTING = {
+    (method, level): frozenset().union(
+        *(o.subresources for o in OPERATIONS if (o.method, o.level) == (method, level))
+    )
+    for method, level in {(o.method, o.level) for o in OPERATIONS}
+}
+
+
+def identify(method: str, address: Address, query: Query, headers: MultiMapping[str]) -> Operation:
+    """The operation that a request is; signing parameters and x-id are passed over.
+
+    Its `right` and `dangerous` are those of this request: a canned ACL other than private and
+    grants are dangerous, bypassing governance retention needs admin. NotImplementedByGateway
+    for what has no row, InvalidArgument where a parameter occurs twice, InvalidRequest for
+    response-* parameters of an unsigned request.
+    """
+    level = Level.OBJECT if address.key else Level.BUCKET if address.bucket else Level.SERVICE
+    names = [name for name, _ in query.pairs if name not in _PASSED_OVER]
+    selecting = frozenset(names) & _SELECTING.get((method, level), frozenset())
+    operation = _BY_REQUEST.get((method, level, selecting, COPY_SOURCE in headers))
+    if operation is None:
+        operation = _BY_REQUEST.get((method, level, selecting, False))
+    if operation is None:
+        raise _unknown(method, selecting)
+    if names:
+        _check_parameters(operation, names, query, headers)
+    return _for_request(operation, headers)
+
+
+def lift_headers(query: Query, headers: MultiMapping[str]) -> tuple[Query, MultiMapping[str]]:
+    """A presigned request with the x-amz-* headers that its URL holds as parameters put back.
+
+    AWS's SDK for JavaScript signs them so. Other requests come back as they are.
+    InvalidArgument where one is also a header, occurs twice, or holds a line break.
+    """
+    hoisted = [
+        (name, value)
+        for name, value in query.pairs
+        if name.lower().startswith(_HOISTED) and name not in SIGNING_PARAMETERS
+    ]
+    if not hoisted or not query.has("X-Amz-Signature"):
+        return query, headers
+    lifted = CIMultiDict(headers.items())
+    for name, value in hoisted:
+        if name in lifted or any(character in value for character in _BREAKS):
+            raise InvalidArgument("A header can't be set so.", ArgumentName=name)
+        lifted[name] = value
+    return query.without({name for name, _ in hoisted}), lifted
+
+
+def _check_parameters(
+    operation: Operation, names: list[str], query: Query, headers: MultiMapping[str]
+) -> None:
+    known = operation.subresources | operation.parameters
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise _unknown(operation.method, unknown)
+    if len(set(names)) != len(names):
+        raise InvalidArgument("A query parameter occurs more than once.")
+    if operation.name == "ListObjectsV2" and query.first("list-type") != "2":
+        raise InvalidArgument("Invalid list type.", ArgumentName="list-type")
+    overrides = any(name.startswith("response-") for name in names)
+    if overrides and "Authorization" not in headers and not query.has("X-Amz-Signature"):
+        raise InvalidRequest(
+            "Request specific response headers cannot be used for anonymous GET requests."
+        )
+
+
+def _for_request(operation: Operation, headers: MultiMapping[str]) -> Operation:
+    """The row, with what this request's headers add to the right and the danger of it."""
+    if "x-amz-acl" in operation.headers:
+        operation = _with_acl(operation, headers)
+    bypasses = headers.getall("x-amz-bypass-governance-retention", ())
+    if any(value.strip().lower() != "false" for value in bypasses):
+        return replace(operation, right=max(operation.right, Right.ADMIN))
+    return operation
+
+
+def _with_acl(operation: Operation, headers: MultiMapping[str]) -> Operation:
+    canned = headers.getall("x-amz-acl", [])
+    private = all(value.strip() == "private" for value in canned)
+    grants = any(name.lower().startswith("x-amz-grant-") for name in headers)
+    owning = _OWNERSHIP in operation.headers and _OWNERSHIP in headers
+    dangerous = not private or grants or owning
+    if operation.name in _ACL_OPERATIONS:
+        empty = headers.get("Content-Length", "0") == "0" and "Transfer-Encoding" not in headers
+        dangerous = dangerous or not canned or not empty
+    if dangerous == operation.dangerous:
+        return operation
+    return replace(operation, dangerous=dangerous)
+
+
+def _unknown(method: str, names: frozenset[str] | list[str]) -> NotImplementedByGateway:
+    return NotImplementedByGateway(
+        "A header or query you provided implies functionality that is not implemented.",
+        Method=method,
+        Parameters=", ".join(sorted(names)),
+    )

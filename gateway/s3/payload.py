@@ -1,0 +1,158 @@
+"""How a request's body is framed, and what it declares about itself."""
+
+import re
+from base64 import b64decode
+from dataclasses import dataclass
+from enum import Enum
+
+from multidict import MultiMapping
+
+from gateway.errors import InvalidArgument, InvalidDigest, InvalidRequest, MissingContentLength
+
+CHECKSUM_LENGTHS = {
+    "x-amz-checksum-crc32": 8,
+    "x-amz-checksum-crc32c": 8,
+    "x-amz-checksum-crc64nvme": 12,
+    "x-amz-checksum-md5": 24,
+    "x-amz-checksum-sha1": 28,
+    "x-amz-checksum-sha256": 44,
+    "x-amz-checksum-sha512": 88,
+    "x-amz-checksum-xxhash128": 24,
+    "x-amz-checksum-xxhash3": 12,
+    "x-amz-checksum-xxhash64": 12,
+}
+"""S3's checksum headers, and how many characters of base64 a value of each has."""
+
+_HEX = re.compile(r"[0-9a-fA-F]{64}")
+_LENGTH = re.compile(r"[0-9]{1,19}")
+_MD5_BYTES = 16
+
+
+class Form(Enum):
+    """The forms of x-amz-content-sha256."""
+
+    HASHED = "hash"
+    UNSIGNED = "UNSIGNED-PAYLOAD"
+    SIGNED_CHUNKS = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+    SIGNED_CHUNKS_TRAILER = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
+    UNSIGNED_CHUNKS_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+
+    @property
+    def chunked(self) -> bool:
+        """Whether the raw body is in aws-chunked framing."""
+        return self not in (Form.HASHED, Form.UNSIGNED)
+
+    @property
+    def signed_chunks(self) -> bool:
+        """Whether each chunk carries a signature."""
+        return self in (Form.SIGNED_CHUNKS, Form.SIGNED_CHUNKS_TRAILER)
+
+    @property
+    def trailing(self) -> bool:
+        """Whether headers may come after the body."""
+        return self in (Form.SIGNED_CHUNKS_TRAILER, Form.UNSIGNED_CHUNKS_TRAILER)
+
+
+_STREAMING = {form.value: form for form in Form if form is not Form.HASHED}
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What a request declares about its body.
+
+    `length` counts decoded bytes. `sha256` is lower-case hex, "" unless hashed. `content_md5`
+    is the raw digest. `checksums` are x-amz-checksum-* names with their base64 values;
+    `trailers` are the names of checksums that come after the body.
+    """
+
+    form: Form
+    length: int
+    sha256: str = ""
+    content_md5: bytes | None = None
+    checksums: tuple[tuple[str, str], ...] = ()
+    trailers: tuple[str, ...] = ()
+
+
+def parse_payload(
+    headers: MultiMapping[str], payload_hash: str | None, length: int | None
+) -> Payload:
+    """The payload that a request's headers declare.
+
+    `payload_hash` is the claim's; None on unsigned requests, where the header counts. `length`
+    is the request's Content-Length, None when it has none: then there is no body, unless
+    Transfer-Encoding says so. Raises MissingContentLength, InvalidDigest, InvalidArgument,
+    InvalidRequest.
+    """
+    if payload_hash is None:
+        payload_hash = headers.get("x-amz-content-sha256", Form.UNSIGNED.value).strip()
+    form = _form(payload_hash)
+    return Payload(
+        form=form,
+        length=_decoded_length(headers, form, length),
+        sha256=payload_hash.lower() if form is Form.HASHED else "",
+        content_md5=_content_md5(headers.getall("Content-MD5", [])),
+        checksums=tuple(
+            (name, value.strip())
+            for name, value in ((name.lower(), value) for name, value in headers.items())
+            if name in CHECKSUM_LENGTHS
+        ),
+        trailers=_trailers(headers, form),
+    )
+
+
+def content_encoding(value: str | None) -> str | None:
+    """A Content-Encoding without its aws-chunked token; None when nothing is left."""
+    if value is None:
+        return None
+    tokens = (token.strip() for token in value.split(","))
+    return ",".join(token for token in tokens if token and token.lower() != "aws-chunked") or None
+
+
+def _form(payload_hash: str) -> Form:
+    if _HEX.fullmatch(payload_hash):
+        return Form.HASHED
+    form = _STREAMING.get(payload_hash)
+    if form is not None:
+        return form
+    if payload_hash.startswith("STREAMING-AWS4-ECDSA-"):
+        raise InvalidRequest("Signature V4A is not supported. Please use AWS4-HMAC-SHA256.")
+    raise InvalidArgument(
+        f"x-amz-content-sha256 must be {', '.join(_STREAMING)} or a valid sha256 value.",
+        ArgumentName="x-amz-content-sha256",
+        ArgumentValue=payload_hash,
+    )
+
+
+def _decoded_length(headers: MultiMapping[str], form: Form, length: int | None) -> int:
+    if not form.chunked:
+        if length is None and "Transfer-Encoding" in headers:
+            raise MissingContentLength("You must provide the Content-Length HTTP header.")
+        return length or 0
+    declared = headers.getall("x-amz-decoded-content-length", [])
+    if len(declared) != 1 or _LENGTH.fullmatch(declared[0].strip()) is None:
+        raise MissingContentLength("You must provide the x-amz-decoded-content-length header.")
+    return int(declared[0])
+
+
+def _content_md5(values: list[str]) -> bytes | None:
+    if not values:
+        return None
+    try:
+        digest = b64decode(values[0].strip(), validate=True)
+    except ValueError as error:
+        raise InvalidDigest("The Content-MD5 you specified is not valid.") from error
+    if len(values) > 1 or len(digest) != _MD5_BYTES:
+        raise InvalidDigest("The Content-MD5 you specified is not valid.")
+    return digest
+
+
+def _trailers(headers: MultiMapping[str], form: Form) -> tuple[str, ...]:
+    values = headers.getall("x-amz-trailer", [])
+    names = [name.strip().lower() for value in values for name in value.split(",")]
+    names = [name for name in names if name]
+    if names and not form.trailing:
+        raise InvalidRequest("x-amz-trailer needs a payload with trailers.")
+    unknown = [name for name in names if name not in CHECKSUM_LENGTHS]
+    if unknown or len(set(names)) != len(names):
+        raise InvalidRequest("The value specified in the x-amz-trailer header is not supported")
+    return tuple(names)

@@ -1,0 +1,212 @@
+"""The methods of RPC, a row each: names, arguments, and whether they only read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from gateway.artifact.value import JsonValue
+from gateway.errors import InvalidArgument
+
+
+class Kind(Enum):
+    """What an argument holds, in JSON's words."""
+
+    TEXT = "string"
+    FLAG = "boolean"
+    NUMBER = "number"
+    INTEGER = "integer"
+    MAPPING = "object"
+    OPTIONS = "options"
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One keyword argument. `options` are the names that an OPTIONS object may hold."""
+
+    name: str
+    kind: Kind
+    required: bool = False
+    default: JsonValue = None
+    options: tuple["Argument", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One method: `reads` says that it changes nothing."""
+
+    name: str
+    reads: bool
+    arguments: tuple[Argument, ...]
+
+
+PREFIX = Argument("prefix", Kind.TEXT, required=True)
+FILE_PATH = Argument("file_path", Kind.TEXT, required=True)
+PATH = Argument("path", Kind.TEXT, required=True)
+STAGE = Argument("stage", Kind.FLAG, default=False)
+VERSION = Argument("version", Kind.INTEGER)
+SILENT = Argument("silent", Kind.FLAG, default=False)
+EXPIRES_IN = Argument("expires_in", Kind.INTEGER)
+MANIFEST = Argument("manifest", Kind.MAPPING, required=True)
+
+METHODS: Mapping[str, Method] = {
+    method.name: method
+    for method in (
+        Method(
+            "create",
+            reads=False,
+            arguments=(
+                PREFIX,
+                MANIFEST,
+                STAGE,
+                Argument("overwrite", Kind.FLAG, default=False),
+            ),
+        ),
+        Method("edit", reads=False, arguments=(PREFIX, Argument("manifest", Kind.MAPPING))),
+        Method("commit", reads=False, arguments=(PREFIX, Argument("message", Kind.TEXT))),
+        Method("discard", reads=False, arguments=(PREFIX,)),
+        Method(
+            "delete",
+            reads=False,
+            arguments=(PREFIX, Argument("recursive", Kind.FLAG, default=False)),
+        ),
+        Method(
+            "put_file",
+            reads=False,
+            arguments=(
+                PREFIX,
+                FILE_PATH,
+                Argument(
+                    "options",
+                    Kind.OPTIONS,
+                    options=(Argument("download_weight", Kind.NUMBER), EXPIRES_IN),
+                ),
+            ),
+        ),
+        Method(
+            "get_file",
+            reads=True,
+            arguments=(
+                PREFIX,
+                PATH,
+                Argument("options", Kind.OPTIONS, options=(SILENT, VERSION, STAGE, EXPIRES_IN)),
+            ),
+        ),
+        Method("remove_file", reads=False, arguments=(PREFIX, FILE_PATH)),
+        Method("list", reads=True, arguments=(Argument("prefix", Kind.TEXT, default=""), STAGE)),
+        Method(
+            "list_files",
+            reads=True,
+            arguments=(
+                PREFIX,
+                Argument("path", Kind.TEXT, default=""),
+                STAGE,
+                VERSION,
+                Argument("offset", Kind.INTEGER, default=0),
+                Argument("limit", Kind.INTEGER),
+            ),
+        ),
+        Method("read", reads=True, arguments=(PREFIX, STAGE, VERSION, SILENT)),
+        Method("index", reads=False, arguments=(PREFIX,)),
+        Method("reset_stats", reads=False, arguments=(PREFIX,)),
+        Method(
+            "generate_token",
+            reads=False,
+            arguments=(Argument("grants", Kind.MAPPING), EXPIRES_IN),
+        ),
+        Method(
+            "keys.create",
+            reads=False,
+            arguments=(
+                Argument("name", Kind.TEXT, required=True),
+                Argument("grants", Kind.MAPPING, required=True),
+            ),
+        ),
+        Method("keys.list", reads=True, arguments=()),
+        Method(
+            "keys.revoke",
+            reads=False,
+            arguments=(Argument("access_key_id", Kind.TEXT, required=True),),
+        ),
+    )
+}
+
+
+class Arguments:
+    """A call's arguments, checked against its method's row: InvalidArgument names what is off."""
+
+    def __init__(self, method: str, row: tuple[Argument, ...], given: Mapping[str, JsonValue]):
+        known = {argument.name: argument for argument in row}
+        for name in given:
+            if name not in known:
+                takes = ", ".join(known) or "no arguments"
+                raise InvalidArgument(
+                    f"{method} has no argument {name!r}; it takes {takes}", argument=name
+                )
+        self._method = method
+        self._values = {name: self._value(row, given) for name, row in known.items()}
+
+    def _value(self, row: Argument, given: Mapping[str, JsonValue]) -> JsonValue:
+        value = given.get(row.name)
+        if value is None:
+            if row.required:
+                raise InvalidArgument(
+                    f"{self._method} needs the argument {row.name!r}", argument=row.name
+                )
+            return row.default
+        if not _fits(row.kind, value):
+            kind = "object" if row.kind is Kind.OPTIONS else row.kind.value
+            raise InvalidArgument(
+                f"{row.name!r} of {self._method} is a JSON {kind}, not {type(value).__name__}",
+                argument=row.name,
+            )
+        return value
+
+    def text(self, name: str) -> str:
+        """A string."""
+        value = self._values[name]
+        return value if isinstance(value, str) else ""
+
+    def text_or_none(self, name: str) -> str | None:
+        """A string, or None where it was left out."""
+        value = self._values[name]
+        return value if isinstance(value, str) else None
+
+    def flag(self, name: str) -> bool:
+        """A boolean."""
+        return self._values[name] is True
+
+    def integer(self, name: str) -> int | None:
+        """A whole number, or None where it was left out."""
+        value = self._values[name]
+        return value if isinstance(value, int) else None
+
+    def mapping(self, name: str) -> Mapping[str, JsonValue] | None:
+        """An object, or None where it was left out."""
+        value = self._values[name]
+        return value if isinstance(value, Mapping) else None
+
+    def value(self, name: str) -> JsonValue:
+        """Whatever was given, or the default."""
+        return self._values[name]
+
+    def options(self, name: str, row: tuple[Argument, ...]) -> "Arguments":
+        """The object of an OPTIONS argument, checked like arguments of its own."""
+        return Arguments(f"{self._method}'s {name}", row, self.mapping(name) or {})
+
+
+def options_of(method: str) -> tuple[Argument, ...]:
+    """The names that a method's `options` may hold."""
+    return next(a.options for a in METHODS[method].arguments if a.kind is Kind.OPTIONS)
+
+
+def _fits(kind: Kind, value: JsonValue) -> bool:
+    if kind is Kind.TEXT:
+        return isinstance(value, str)
+    if kind is Kind.FLAG:
+        return isinstance(value, bool)
+    if kind is Kind.INTEGER:
+        return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    if kind is Kind.NUMBER:
+        # Weights may come as decimals in text; their own parser says what is wrong with one.
+        return isinstance(value, int | float | str) and not isinstance(value, bool)
+    return isinstance(value, Mapping)

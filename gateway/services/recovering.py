@@ -1,0 +1,92 @@
+"""Finish what dead workers began: roll commits and deletes forward, examine written keys."""
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+
+from gateway.errors import GatewayError
+from gateway.identity import Workspace
+from gateway.services.committing import Committing
+from gateway.services.counting import Counting
+from gateway.services.deleting import Deleting
+from gateway.services.discarding import Discarding
+from gateway.services.examining import Examining
+from gateway.services.workspaces import Workspaces
+from gateway.storage.bucket import BackendError
+from gateway.storage.catalogue import Catalogue
+from gateway.storage.stages import Intent, Stages
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 2.0
+
+
+class Recovering:
+    """Looks for dead workers' intents, at start and again and again."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 (one for each kind of work)
+        self,
+        workspaces: Workspaces,
+        catalogue: Catalogue,
+        stages: Stages,
+        committing: Committing,
+        deleting: Deleting,
+        discarding: Discarding,
+        examining: Examining,
+        counting: Counting,
+    ) -> None:
+        self._workspaces = workspaces
+        self._catalogue = catalogue
+        self._stages = stages
+        self._committing = committing
+        self._deleting = deleting
+        self._discarding = discarding
+        self._examining = examining
+        self._counting = counting
+        self._left: list[Intent] = []
+
+    async def recover(self, now: datetime) -> int:
+        """How many interrupted pieces of work were finished."""
+        dead = await self._counting.dead_workers(now)
+        found = await self._stages.abandoned(dead) if dead else []
+        intents, self._left = [*self._left, *found], []
+        for intent in intents:
+            await self._attempt(intent, now)
+        return len(intents) - len(self._left)
+
+    async def run(self) -> None:
+        """Recover whenever a worker has died, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                await self.recover(datetime.now(UTC))
+            except (GatewayError, BackendError) as error:
+                logger.warning("looking for interrupted work failed: %s", error)
+
+    async def _attempt(self, intent: Intent, now: datetime) -> None:
+        artifact = await self._catalogue.by_id(intent.artifact_id)
+        workspace = None if artifact is None else self._workspaces.with_id(artifact.workspace_id)
+        if artifact is None or workspace is None:
+            return
+        try:
+            await self._finish(workspace, intent, now)
+        except (GatewayError, BackendError) as error:
+            logger.warning("finishing a %s of %r failed: %s", intent.action, artifact.prefix, error)
+            self._left.append(intent)
+
+    async def _finish(self, workspace: Workspace, intent: Intent, now: datetime) -> None:
+        artifact = await self._catalogue.by_id(intent.artifact_id)
+        if artifact is None:
+            return
+        if intent.action == "write":
+            await self._examining.examine(workspace, intent, now)
+        elif intent.action == "discard":
+            await self._discarding.carry_out(workspace, artifact, intent)
+        elif intent.action == "commit":
+            await self._committing.complete(workspace, artifact.id, intent.number)
+            await self._stages.finish(intent)
+        elif intent.action == "delete":
+            if await self._committing.complete(workspace, artifact.id, intent.number):
+                await self._deleting.remove_files(workspace, artifact)
+            else:
+                await self._stages.finish(intent)

@@ -1,0 +1,359 @@
+"""Answer an S3 request: authorise it, then act by its operation's effect.
+
+Every request of the S3 door takes this one path, so no operation can forget a check: the
+right of its row first, then the rules of the key's place.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime
+
+from gateway.artifact.layout import Role
+from gateway.artifact.lifecycle import Artifact, Location
+from gateway.errors import (
+    AccessDenied,
+    EntityTooLarge,
+    InvalidManifest,
+    InvalidPath,
+    NotImplementedByGateway,
+)
+from gateway.identity import Caller, Right, Workspace
+from gateway.s3.address import KeyRules
+from gateway.s3.exchange import Verified
+from gateway.s3.message import Reply
+from gateway.s3.operation import Effect
+from gateway.s3.xml import render_buckets
+from gateway.services.access import Access
+from gateway.services.deleting import Deleting
+from gateway.services.drafting import Drafting, Put, object_headers
+from gateway.services.erasing import Erasing
+from gateway.services.forwarding import Changes, Forwarding, Source
+from gateway.services.listing import Listings
+from gateway.services.payloads import read_payload
+from gateway.services.reading import Reading
+from gateway.services.releasing import Releasing
+from gateway.services.configuring import Configuring
+from gateway.services.staging import Edit, Staging, refuse_upload_of_manifest
+from gateway.services.validating import Validating
+from gateway.services.workspaces import Workspaces
+from gateway.storage.bucket import StoredObject
+from gateway.storage.catalogue import Catalogue
+
+OK = 200
+NO_CONTENT = 204
+DELETING = "deleting"
+
+Act = Callable[[Caller, Workspace, Verified, datetime], Awaitable[Reply]]
+
+
+class Serving:
+    """The S3 door's rooms behind one door."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 (one for each effect)
+        self,
+        access: Access,
+        workspaces: Workspaces,
+        catalogue: Catalogue,
+        forwarding: Forwarding,
+        reading: Reading,
+        listings: Listings,
+        staging: Staging,
+        drafting: Drafting,
+        releasing: Releasing,
+        deleting: Deleting,
+        erasing: Erasing,
+        configuring: Configuring,
+        validating: Validating,
+        keys: KeyRules,
+    ) -> None:
+        self._access = access
+        self._workspaces = workspaces
+        self._catalogue = catalogue
+        self._forwarding = forwarding
+        self._reading = reading
+        self._listings = listings
+        self._staging = staging
+        self._drafting = drafting
+        self._releasing = releasing
+        self._deleting = deleting
+        self._erasing = erasing
+        self._configuring = configuring
+        self._validating = validating
+        self._keys = keys
+        self._acts: dict[Effect, Act] = {
+            Effect.LIST: self._list,
+            Effect.READ_OBJECT: self._read,
+            Effect.WRITE_OBJECT: self._write,
+            Effect.ALTER_OBJECT: self._pass,
+            Effect.RENAME_OBJECT: self._rename,
+            Effect.DELETE_OBJECT: self._delete,
+            Effect.DELETE_MANY: self._delete_many,
+            Effect.READ_UPLOAD: self._pass,
+            Effect.WRITE_UPLOAD: self._upload,
+            Effect.BUCKET_READ: self._pass,
+            Effect.BUCKET_WRITE: self._set,
+        }
+
+    async def answer(self, caller: Caller, verified: Verified, now: datetime) -> Reply:
+        """The answer to a verified request; GatewayError for every refusal."""
+        if verified.operation.effect is Effect.SERVICE:
+            return await self._buckets(caller)
+        workspace = self._workspaces.named(verified.address.bucket)
+        self._authorise(caller, workspace, verified)
+        return await self._acts[verified.operation.effect](caller, workspace, verified, now)
+
+    def _authorise(self, caller: Caller, workspace: Workspace, verified: Verified) -> None:
+        operation = verified.operation
+        public = operation.effect in (Effect.READ_OBJECT, Effect.LIST)
+        if caller.anonymous and public and operation.right <= Right.READ:
+            return  # reading and listing decide what of this is public
+        self._access.require(caller, workspace, operation.right)
+        if operation.dangerous and not workspace.backend_settings:
+            raise AccessDenied(
+                f"{operation.name} would open or change the backend behind the gateway's back; "
+                "an operator can allow it by backend_settings of the workspace",
+                workspace=workspace.name,
+            )
+
+    async def _buckets(self, caller: Caller) -> Reply:
+        if caller.anonymous:
+            raise AccessDenied("listing workspaces needs credentials")
+        seen = [
+            (workspace.name, made)
+            for workspace, made in self._workspaces.all()
+            if self._access.right_on(caller, workspace) >= Right.READ
+        ]
+        document = render_buckets(caller.name, sorted(seen))
+        reply = Reply(OK, body=document)
+        reply.headers["Content-Type"] = "application/xml"
+        return reply
+
+    async def _pass(
+        self, caller: Caller, workspace: Workspace, verified: Verified, now: datetime
+    ) -> Reply:
+        del caller, now
+        return await self._forwarding.forward(verified, workspace)
+
+    async def _list(
+        self, caller: Caller, workspace: Workspace, verified: Verified, now: datetime
+    ) -> Reply:
+        del now
+        if verified.operation.name not in ("ListObjects", "ListObjectsV2"):
+            return await self._forwarding.forward(verified, workspace)
+        return await self._listings.list(caller, workspace, verified)
+
+    async def _read(
+        self, caller: Caller, workspace: Workspace, verified: Verified, now: datetime
+    ) -> Reply:
+        del now
+        location = await self._catalogue.locate(workspace.id, verified.address.key)
+        return await self._reading.open(caller, workspace, location, verified)
+
+    async def _write(
+        self, caller: Caller, workspace: Workspace, verified: Verified, now: datetime
+    ) -> Reply:
+        location = await self._locate(workspace, verified.address.key, now)
+        role = location.place.role
+        if verified.operation.name == "CompleteMultipartUpload" and role in (
+            Role.MANIFEST,
+            Role.STAGED_MANIFEST,
+        ):
+            refuse_upload_of_manifest(location)
+        source = await self._source(caller, verified)
+        if role is Role.MANIFEST:
+            return await self._put_manifest(caller, workspace, location, verified, source, now)
+        if role is Role.STAGED_MANIFEST:
+            return await self._stage_manifest(caller, workspace, location, verified, source, now)
+        if role is Role.FILE and location.artifact is not None:
+            edit = Edit(caller, workspace, location, now)
+            return await self._staging.write(edit, location.artifact, verified, source)
+        if role is Role.ARRIVING:
+            await self._staging.arrive(workspace, location)
+        return await self._forwarding.forward(verified, workspace, Changes(source=source))
+
+    async def _put_manifest(  # noqa: PLR0913, PLR0917
+        self,
+        caller: Caller,
+        workspace: Workspace,
+        location: Location,
+        verified: Verified,
+        source: Source | None,
+        now: datetime,
+    ) -> Reply:
+        if source is not None:
+            if location.artifact is None and not await self._is_manifest(location, None, source):
+                changes = Changes(source=source)
+                return await self._forwarding.forward(verified, workspace, changes)
+            return await self._releasing.copy(
+                caller, workspace, location, verified, source, now=now
+            )
+        plain = location.artifact is None and not location.above
+        if plain and verified.payload.length > self._validating.manifest_bytes:
+            return await self._forwarding.forward(verified, workspace)
+        data = await self._read_manifest(verified)
+        if location.artifact is None and not await self._is_manifest(location, data, None):
+            return await self._forwarding.forward(verified, workspace, Changes(body=data))
+        return await self._releasing.put(caller, workspace, location, verified, data, now=now)
+
+    async def _is_manifest(
+        self, location: Location, data: bytes | None, source: Source | None
+    ) -> bool:
+        """Whether bytes at a `manifest.yaml` that is no artifact's yet make it one.
+
+        Below no collection a file of that name without a type is an ordinary one.
+        """
+        if any(above.collection for above in location.above):
+            return True
+        if data is None:
+            data = await self._releasing.peek(source) if source is not None else None
+        if data is None:
+            return False
+        try:
+            await self._validating.parse(data)
+        except InvalidManifest:
+            return False
+        return True
+
+    async def _stage_manifest(  # noqa: PLR0913, PLR0917
+        self,
+        caller: Caller,
+        workspace: Workspace,
+        location: Location,
+        verified: Verified,
+        source: Source | None,
+        now: datetime,
+    ) -> Reply:
+        object_headers(verified.request.headers)
+        if source is not None:
+            data = await self._releasing.peek(source)
+            if data is None:
+                return await self._forwarding.forward(verified, workspace, Changes(source=source))
+            changes = Changes(source=source)
+        else:
+            data = await self._read_manifest(verified)
+            changes = Changes(body=data)
+        answered: list[Reply] = []
+
+        async def put() -> Put:
+            reply = await self._forwarding.forward(verified, workspace, changes)
+            if reply.status != OK:
+                answered.append(reply)
+                return Put(None)
+            body = reply.body
+            if not isinstance(body, bytes):
+                body = b"".join([chunk async for chunk in body])
+            answered.append(replace(reply, body=body))
+            etag = reply.headers.get("ETag") or "-"
+            return Put(StoredObject(etag, reply.headers.get("x-amz-version-id")))
+
+        prefix = location.place.prefix
+        await self._drafting.stage_by(caller, workspace, prefix, data, put, now=now)
+        return answered[0]
+
+    async def _read_manifest(self, verified: Verified) -> bytes:
+        try:
+            return await read_payload(verified, self._validating.manifest_bytes)
+        except EntityTooLarge as error:
+            raise InvalidManifest(f"a manifest is held whole: {error.message}") from None
+
+    async def _delete(
+        self, caller: Caller, workspace: Workspace, verified: Verified, now: datetime
+    ) -> Reply:
+        location = await self._locate(workspace, verified.address.key, now)
+        artifact = location.artifact
+        version_id = verified.query.first("versionId")
+        if version_id is not None:
+            await self._check_unpinned(workspace, location, version_id)
+        role = location.place.role
+        if artifact is None or role not in (Role.FILE, Role.MANIFEST, Role.STAGED_MANIFEST):
+            return await self._forwarding.forward(verified, workspace)
+        edit = Edit(caller, workspace, location, now)
+        if role is Role.STAGED_MANIFEST:
+            return await self._staging.remove_manifest(edit, artifact, verified)
+        if role is Role.MANIFEST and not artifact.version:
+            return Reply(NO_CONTENT)
+        return await self._staging.remove(edit, artifact, verified)
+
+    async def _check_unpinned(
+        self, workspace: Workspace, location: Location, version_id: str
+    ) -> None:
+        if await self._catalogue.pinned(workspace.id, location.key, version_id) is not None:
+            raise AccessDenied(
+                f"version {version_id} of {location.key!r} belongs to a commit; only deleting "
+                "the artifact, and then gc, removes it",
+                key=location.key,
+                versionId=version_id,
+            )
+
+    async def _delete_many(
+        self, caller: Caller, workspace: Workspace, verified: Verified, now: datetime
+    ) -> Reply:
+        async def one(single: Verified) -> Reply:
+            folded = replace(single.address, key=self._keys.fold(single.address.key))
+            if self._keys.is_private(folded.key):
+                raise InvalidPath("the backend keeps this key for itself", key=folded.key)
+            return await self._delete(caller, workspace, replace(single, address=folded), now)
+
+        return await self._erasing.delete_many(workspace, verified, one)
+
+    async def _upload(
+        self, caller: Caller, workspace: Workspace, verified: Verified, now: datetime
+    ) -> Reply:
+        location = await self._locate(workspace, verified.address.key, now)
+        if verified.operation.name == "CreateMultipartUpload" and location.place.role in (
+            Role.MANIFEST,
+            Role.STAGED_MANIFEST,
+        ):
+            refuse_upload_of_manifest(location)
+        source = await self._source(caller, verified)
+        return await self._forwarding.forward(verified, workspace, Changes(source=source))
+
+    async def _rename(
+        self, caller: Caller, workspace: Workspace, verified: Verified, now: datetime
+    ) -> Reply:
+        location = await self._locate(workspace, verified.address.key, now)
+        origin = verified.source
+        if origin is None:
+            return await self._forwarding.forward(verified, workspace)
+        left = await self._locate(workspace, origin.address.key, now)
+        if location.artifact is not None or left.artifact is not None:
+            raise NotImplementedByGateway(
+                "RenameObject in an artifact is not implemented: copy the object, then delete it",
+                key=location.key,
+            )
+        source = await self._source(caller, verified)
+        return await self._forwarding.forward(verified, workspace, Changes(source=source))
+
+    async def _set(
+        self, caller: Caller, workspace: Workspace, verified: Verified, now: datetime
+    ) -> Reply:
+        del caller, now
+        return await self._configuring.change(workspace, verified)
+
+    async def _source(self, caller: Caller, verified: Verified) -> Source | None:
+        """The copy source as the caller may see it, in the backend's names."""
+        source = verified.source
+        if source is None:
+            return None
+        workspace = self._workspaces.named(source.address.bucket)
+        if not caller.anonymous:
+            self._access.require(caller, workspace, Right.READ)
+        location = await self._catalogue.locate(workspace.id, source.address.key)
+        sight = await self._reading.see(
+            caller, workspace, location, version_id=source.version_id
+        )
+        key = workspace.backend_key(source.address.key)
+        return Source(workspace.bucket, key, sight.version_id)
+
+    async def _locate(self, workspace: Workspace, key: str, now: datetime) -> Location:
+        """Where the key is, after what was deleted around it has really gone."""
+        location = await self._catalogue.locate(workspace.id, key)
+        artifact: Artifact | None = location.artifact
+        if artifact is not None and artifact.unfinished == DELETING:
+            await asyncio.shield(self._deleting.remove_files(workspace, artifact))
+            return await self._catalogue.locate(workspace.id, key)
+        del now
+        return location
+
+

@@ -1,0 +1,102 @@
+"""Look at what an artifact's prefix really holds: the bucket is the truth."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from gateway.artifact.layout import MANIFEST, STAGED_MANIFEST, join
+from gateway.artifact.lifecycle import Artifact
+from gateway.artifact.version import Pin
+from gateway.identity import Workspace
+from gateway.storage.bucket import Bucket, ListedObject, ObjectHead
+
+HEADS_AT_ONCE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The objects of one artifact, by path: files, and what stands at its manifests' keys."""
+
+    files: Mapping[str, ListedObject]
+    manifest: ListedObject | None
+    staged_manifest: ListedObject | None
+
+    @property
+    def empty(self) -> bool:
+        """Whether writers see nothing there: `manifest.yaml` counts while it is not hidden."""
+        return not self.files and self.manifest is None and self.staged_manifest is None
+
+
+def bare(etag: str | None) -> str:
+    """An ETag without its quotes: backends quote it in some answers and not in others."""
+    return (etag or "").strip('"')
+
+
+class Surveying:
+    """Lists artifacts in the bucket, and asks for single objects."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+
+    async def survey(self, workspace: Workspace, artifact: Artifact) -> Survey:
+        """Everything of the artifact that the bucket holds now, without its members'."""
+        folder = workspace.backend_key(join(artifact.prefix, "")) if artifact.prefix else (
+            workspace.prefix
+        )
+        found: dict[str, ListedObject] = {}
+        delimiter = "/" if artifact.collection else ""
+        async for page in self._bucket.list(workspace.bucket, folder, delimiter=delimiter):
+            for item in page:
+                path = item.key[len(folder) :]
+                if path and not path.endswith("/") and not (artifact.collection and "/" in path):
+                    found[path] = item
+        manifest = found.pop(MANIFEST, None)
+        staged = found.pop(STAGED_MANIFEST, None)
+        return Survey(dict(sorted(found.items())), manifest, staged)
+
+    async def head(
+        self, workspace: Workspace, artifact: Artifact, path: str, version_id: str | None = None
+    ) -> ObjectHead | None:
+        """What the bucket says of one path, None when nothing is there."""
+        key = workspace.backend_key(join(artifact.prefix, path))
+        return await self._bucket.head(workspace.bucket, key, version_id)
+
+    async def manifest(
+        self, workspace: Workspace, artifact: Artifact, limit: int
+    ) -> tuple[ObjectHead, bytes] | None:
+        """The staged manifest that the bucket holds, with its bytes; EntityTooLarge."""
+        key = workspace.backend_key(join(artifact.prefix, STAGED_MANIFEST))
+        return await self._bucket.get(workspace.bucket, key, limit=limit)
+
+    async def heads(
+        self, workspace: Workspace, artifact: Artifact, paths: Iterable[str]
+    ) -> dict[str, ObjectHead]:
+        """What the bucket says of each path that is there, some at a time."""
+        limit = asyncio.Semaphore(HEADS_AT_ONCE)
+
+        async def one(path: str) -> tuple[str, ObjectHead | None]:
+            async with limit:
+                return path, await self.head(workspace, artifact, path)
+
+        answers = await asyncio.gather(*(one(path) for path in paths))
+        return {path: head for path, head in answers if head is not None}
+
+    async def restore(
+        self, workspace: Workspace, artifact: Artifact, path: str, pin: Pin | None, keep: set[str]
+    ) -> None:
+        """Take away what lies above a path's pinned version, by version ids.
+
+        With no pin, what lies above the newest removal or above any version in `keep`. On a
+        bucket without versioning only what no pin holds is deleted.
+        """
+        key = workspace.backend_key(join(artifact.prefix, path))
+        versions = await self._bucket.versions(workspace.bucket, key)
+        if pin is not None and pin.version_id not in {version.version_id for version in versions}:
+            return  # there is nothing to go back to, so nothing is taken away
+        for version in versions:
+            if pin is not None and version.version_id == pin.version_id:
+                return
+            if version.version_id in keep or (pin is None and version.marker):
+                return
+            await self._bucket.delete(workspace.bucket, key, version.version_id)
+

@@ -1,0 +1,62 @@
+"""Bearer tokens: JSON Web Tokens (RFC 7519), signed with HS256."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import jwt
+from jwt.types import Options
+
+from gateway.derivation import derive
+from gateway.errors import AccessDenied
+from gateway.identity import Grants, parse_grants
+
+_ALGORITHM = "HS256"
+# The time is judged by the clock that the caller passes in.
+_OPTIONS: Options = {
+    "require": ["sub", "iat", "exp"],
+    "verify_exp": False,
+    "verify_iat": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What a token says: the access key id of its issuer, and grants."""
+
+    issuer: str
+    grants: Grants
+
+
+class Tokens:
+    """Writes and reads tokens, under a key derived from the gateway's `secret`."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._key = derive(secret, "tokens")
+
+    def write(self, token: Token, lifetime: timedelta, now: datetime) -> str:
+        """The token as it goes into an `Authorization` header."""
+        claims = {
+            "sub": token.issuer,
+            "grants": token.grants.as_text(),
+            "iat": int(now.timestamp()),
+            "exp": int((now + lifetime).timestamp()),
+        }
+        return jwt.encode(claims, self._key, algorithm=_ALGORITHM)
+
+    def read(self, text: str, now: datetime) -> Token:
+        """What a token says; AccessDenied where it is not of this gateway, or has expired."""
+        token, expires = self._verified(text)
+        if now.timestamp() >= expires:
+            ended = datetime.fromtimestamp(expires, UTC)
+            raise AccessDenied(f"This token expired at {ended:%Y-%m-%dT%H:%M:%SZ}; get a new one.")
+        return token
+
+    def _verified(self, text: str) -> tuple[Token, int]:
+        try:
+            claims = jwt.decode(text, self._key, algorithms=[_ALGORITHM], options=_OPTIONS)
+            match claims:
+                case {"sub": str(issuer), "grants": dict(grants), "exp": int(expires)}:
+                    return Token(issuer, parse_grants(grants)), expires
+        except (jwt.InvalidTokenError, ValueError):
+            pass
+        raise AccessDenied("This is no token of this gateway.")

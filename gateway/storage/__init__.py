@@ -1,0 +1,1 @@
+"""What the gateway keeps: the bucket, the records, the database."""

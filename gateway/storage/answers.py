@@ -1,0 +1,183 @@
+"""What the backend's answers say: XML documents and headers, read into values."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from types import MappingProxyType
+from urllib.parse import unquote_plus
+from xml.etree.ElementTree import Element, ParseError, fromstring
+
+from gateway.storage.upstream import (
+    BackendError,
+    BrokenUpstream,
+    ListedObject,
+    ObjectHead,
+    ObjectVersion,
+)
+
+STANDARD_HEADERS = (
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-type",
+    "expires",
+)
+META = "x-amz-meta-"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer of the backend read whole: status, lower-cased headers, body."""
+
+    status: int
+    headers: Mapping[str, str]
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectPage:
+    """One page of a listing; `token` asks for the next one, None after the last."""
+
+    objects: list[ListedObject]
+    token: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class VersionPage:
+    """One page of versions; the markers ask for the next one, None after the last."""
+
+    versions: list[ObjectVersion]
+    key_marker: str | None
+    version_id_marker: str | None
+
+
+def failure(answer: Answer) -> BackendError:
+    """The error that an answer carries, by its XML or, without one, by its status."""
+    try:
+        root = fromstring(answer.data)  # noqa: S314 - the backend's own words
+    except ParseError:
+        return BackendError(str(answer.status), answer.status, "no further word")
+    code = _text(root, "Code") or str(answer.status)
+    return BackendError(code, answer.status, _text(root, "Message"))
+
+
+def head_of(headers: Mapping[str, str]) -> ObjectHead:
+    """The object that the headers of a HEAD or GET describe; BrokenUpstream if they don't."""
+    try:
+        size = int(headers["content-length"])
+        modified = parsedate_to_datetime(headers["last-modified"])
+    except (KeyError, ValueError) as error:
+        raise BrokenUpstream(f"the backend's object headers lack {error}") from error
+    kept = {
+        name: value
+        for name, value in headers.items()
+        if name in STANDARD_HEADERS or name.startswith(META)
+    }
+    metadata = {name[len(META) :]: value for name, value in kept.items() if name.startswith(META)}
+    return ObjectHead(
+        size=size,
+        etag=headers.get("etag", ""),
+        version_id=headers.get("x-amz-version-id"),
+        last_modified=modified.astimezone(UTC),
+        content_type=headers.get("content-type", "binary/octet-stream"),
+        metadata=MappingProxyType(metadata),
+        headers=MappingProxyType(kept),
+    )
+
+
+def copied_etag(data: bytes) -> str:
+    """The quoted ETag of a CopyObjectResult; BackendError when the 200 carries an <Error>."""
+    root = _document(data)
+    if _tag(root) == "Error":
+        raise BackendError(_text(root, "Code"), 200, _text(root, "Message"))
+    etag = _text(root, "ETag").strip('"')
+    return f'"{etag}"'
+
+
+def upload_id(data: bytes) -> str:
+    """The id in an InitiateMultipartUploadResult."""
+    return _text(_document(data), "UploadId")
+
+
+def versioning_status(data: bytes) -> str:
+    """One of "Enabled", "Suspended", and "" for a bucket that never kept versions."""
+    return _text(_document(data), "Status")
+
+
+def objects_page(data: bytes) -> ObjectPage:
+    """The page that a ListObjectsV2 result holds, keys decoded."""
+    root = _document(data)
+    decode = _decoder(root)
+    objects = [
+        ListedObject(
+            key=decode(_text(item, "Key")),
+            size=int(_text(item, "Size") or 0),
+            etag=_text(item, "ETag"),
+            last_modified=_time(_text(item, "LastModified")),
+        )
+        for item in _children(root, "Contents")
+    ]
+    truncated = _text(root, "IsTruncated") == "true"
+    return ObjectPage(objects, _text(root, "NextContinuationToken") if truncated else None)
+
+
+def versions_page(data: bytes) -> VersionPage:
+    """The page that a ListObjectVersions result holds, keys decoded, in document order."""
+    root = _document(data)
+    decode = _decoder(root)
+    versions = [
+        _version(item, decode(_text(item, "Key")))
+        for item in root
+        if _tag(item) in ("Version", "DeleteMarker")
+    ]
+    if _text(root, "IsTruncated") != "true":
+        return VersionPage(versions, None, None)
+    return VersionPage(
+        versions,
+        decode(_text(root, "NextKeyMarker")),
+        _text(root, "NextVersionIdMarker"),
+    )
+
+
+def _version(item: Element, key: str) -> ObjectVersion:
+    marker = _tag(item) == "DeleteMarker"
+    return ObjectVersion(
+        key=key,
+        version_id=_text(item, "VersionId"),
+        latest=_text(item, "IsLatest") == "true",
+        marker=marker,
+        etag=None if marker else _text(item, "ETag"),
+        size=None if marker else int(_text(item, "Size") or 0),
+        last_modified=_time(_text(item, "LastModified")),
+    )
+
+
+def _document(data: bytes) -> Element:
+    try:
+        return fromstring(data)  # noqa: S314 - the backend's own words
+    except ParseError as error:
+        raise BrokenUpstream(f"the backend's answer is no XML: {error}") from error
+
+
+def _decoder(root: Element) -> Callable[[str], str]:
+    return unquote_plus if _text(root, "EncodingType") == "url" else str
+
+
+def _tag(element: Element) -> str:
+    # Some backends leave the S3 namespace out.
+    return element.tag.rpartition("}")[2]
+
+
+def _children(element: Element, name: str) -> Iterator[Element]:
+    return (child for child in element if _tag(child) == name)
+
+
+def _text(element: Element, name: str) -> str:
+    child = next(_children(element, name), None)
+    return "" if child is None else child.text or ""
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)

@@ -1,0 +1,78 @@
+"""What a backend was seen to do, and how that is remembered."""
+
+import json
+from dataclasses import asdict, dataclass
+
+from gateway.s3.address import KeyRules
+
+FORMAT = 1
+
+
+class BackendUnfit(Exception):
+    """The backend lacks what artifacts need; the message says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a backend was seen to do.
+
+    `keys` says which keys it folds and which it keeps for itself, and in which order it lists
+    them. `checks_payload_hash`: it refuses a body that is not what x-amz-content-sha256 says.
+    `conditional_put`: of two `If-None-Match: *` one loses. `versioning`: overwritten bytes
+    stay readable by version id. `delete_by_version`: deleting the newest version makes the one
+    before the newest again.
+    """
+
+    keys: KeyRules
+    checks_payload_hash: bool
+    conditional_put: bool
+    versioning: bool
+    delete_by_version: bool
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What artifacts need and this backend lacks, in words; empty when it is fit.
+
+        Versioning is no need: without it committed files just can't change. But where
+        versions are kept, a discard leans on them.
+        """
+        words = []
+        if not self.conditional_put:
+            words.append("PUT with If-None-Match: * (two commits at once could both succeed)")
+        if self.versioning and not self.delete_by_version:
+            words.append("DELETE of a version by its id (a discard could not bring back a file)")
+        return tuple(words)
+
+
+def demand(capabilities: Capabilities) -> None:
+    """Nothing; BackendUnfit when the backend lacks what artifacts need."""
+    if capabilities.missing:
+        raise BackendUnfit("this backend can't hold artifacts: " + "; ".join(capabilities.missing))
+
+
+def encode(capabilities: Capabilities) -> bytes:
+    """The JSON under which the answers are remembered."""
+    return json.dumps({"format": FORMAT} | asdict(capabilities), indent=2).encode()
+
+
+def decode(data: bytes) -> Capabilities | None:
+    """The answers that `encode` wrote; None where they can't be read and must be asked again."""
+    try:
+        document = json.loads(data)
+        if document["format"] != FORMAT:
+            return None
+        keys = document["keys"]
+        return Capabilities(
+            keys=KeyRules(
+                bool(keys["folds"]),
+                tuple(map(str, keys["private_suffixes"])),
+                tuple(map(str, keys["private_segments"])),
+                bool(keys["bytewise_listing"]),
+            ),
+            checks_payload_hash=bool(document["checks_payload_hash"]),
+            conditional_put=bool(document["conditional_put"]),
+            versioning=bool(document["versioning"]),
+            delete_by_version=bool(document["delete_by_version"]),
+        )
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,368 @@
+"""The index, read: which artifact a key belongs to, what is pinned, what lies below."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, and_, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.artifact.layout import ancestors, place
+from gateway.artifact.lifecycle import Artifact, Location, Stage
+from gateway.artifact.manifest import Stats
+from gateway.artifact.version import ManifestObject, Pin, Record, StagedFile
+from gateway.storage import tables
+from gateway.storage.database import Database
+
+LAST = "\U0010ffff"
+
+
+def artifact_of(row: RowMapping) -> Artifact:
+    """The artifact that a row of the table holds."""
+    stage = None
+    if row["stage_id"] is not None:
+        stage = Stage(
+            id=row["stage_id"],
+            opened_at=row["staged_at"],
+            opened_by=row["staged_by"] or "",
+            fields=row["staged_fields"],
+            etag=row["staged_etag"],
+            version_id=row["staged_version_id"],
+        )
+    return Artifact(
+        id=row["id"],
+        workspace_id=row["workspace_id"],
+        prefix=row["prefix"],
+        number=row["number"],
+        version=row["version"],
+        collection=row["collection"],
+        type=row["type"],
+        fields=row["fields"],
+        created_at=row["created_at"],
+        modified_at=row["modified_at"],
+        stage=stage,
+        unfinished=row["unfinished"],
+        epoch=row["epoch"],
+        stats=Stats(row["download_micros"], row["views"]),
+    )
+
+
+def pin_of(row: RowMapping) -> Pin:
+    """The pin that a row of the table holds."""
+    return Pin(
+        path=row["path"],
+        size=row["size"],
+        etag=row["etag"],
+        version_id=row["version_id"],
+        last_modified=row["last_modified"],
+        content_type=row["content_type"],
+        weight=row["weight"],
+    )
+
+
+def staged_file_of(row: RowMapping) -> StagedFile:
+    """The staged file that a row of the table holds."""
+    return StagedFile(
+        path=row["path"],
+        removed=row["removed"],
+        size=row["size"],
+        etag=row["etag"],
+        version_id=row["version_id"],
+        content_type=row["content_type"],
+        weight=row["weight"],
+    )
+
+
+def live() -> ColumnElement[bool]:
+    """Rows that stand for an artifact now: readable, staged, or on their way out."""
+    artifact = tables.artifact
+    return or_(
+        artifact.c.version > 0, artifact.c.stage_id.is_not(None), artifact.c.unfinished != ""
+    )
+
+
+def below(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
+    """Whether a key column begins with `prefix`, by range, so that an index serves it."""
+    if not prefix:
+        return column >= ""
+    return and_(column >= prefix, column < prefix + LAST)
+
+
+class Catalogue:
+    """Questions to the index. Each method is one short transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def locate(self, workspace_id: str, key: str) -> Location:
+        """What `key` is: place, artifact, and the pin of its current version if it has one."""
+        async with self._database.reading() as connection:
+            above = await self._above(connection, workspace_id, key)
+            where = place(key, [artifact.node for artifact in above])
+            artifact = next((a for a in above if a.prefix == where.prefix), None)
+            pin = None
+            if artifact is not None and artifact.version:
+                pin = await self._pin(connection, artifact.id, where.path, None)
+            return Location(key, where, artifact, pin, tuple(above))
+
+    async def _above(
+        self, connection: AsyncConnection, workspace_id: str, key: str
+    ) -> list[Artifact]:
+        table = tables.artifact
+        rows = await connection.execute(
+            select(table).where(
+                table.c.workspace_id == workspace_id, table.c.prefix.in_(ancestors(key)), live()
+            )
+        )
+        found = [artifact_of(row) for row in rows.mappings()]
+        return sorted(found, key=lambda artifact: len(artifact.prefix), reverse=True)
+
+    async def _pin(
+        self, connection: AsyncConnection, artifact_id: int, path: str, version: int | None
+    ) -> Pin | None:
+        rows = await connection.execute(
+            select(tables.pin).where(
+                tables.pin.c.artifact_id == artifact_id,
+                tables.pin.c.path == path,
+                _holds(version),
+            )
+        )
+        row = rows.mappings().first()
+        return pin_of(row) if row else None
+
+    async def artifact(self, workspace_id: str, prefix: str) -> Artifact | None:
+        """The artifact under exactly this prefix, None when there is none now."""
+        table = tables.artifact
+        async with self._database.reading() as connection:
+            rows = await connection.execute(
+                select(table).where(
+                    table.c.workspace_id == workspace_id, table.c.prefix == prefix, live()
+                )
+            )
+            row = rows.mappings().first()
+        return artifact_of(row) if row else None
+
+    async def by_id(self, artifact_id: int) -> Artifact | None:
+        """The artifact with this row id, whatever its state."""
+        async with self._database.reading() as connection:
+            rows = await connection.execute(
+                select(tables.artifact).where(tables.artifact.c.id == artifact_id)
+            )
+            row = rows.mappings().first()
+        return artifact_of(row) if row else None
+
+    async def above(self, workspace_id: str, prefix: str) -> list[Artifact]:
+        """The artifacts above `prefix`, nearest first, without the one at it."""
+        async with self._database.reading() as connection:
+            return await self._above(connection, workspace_id, prefix)
+
+    async def descendants(self, workspace_id: str, prefix: str) -> list[Artifact]:
+        """Every live artifact below `prefix`, sorted by prefix."""
+        table = tables.artifact
+        async with self._database.reading() as connection:
+            rows = await connection.execute(
+                select(table)
+                .where(
+                    table.c.workspace_id == workspace_id,
+                    below(table.c.prefix, f"{prefix}/" if prefix else ""),
+                    table.c.prefix != prefix,
+                    live(),
+                )
+                .order_by(table.c.prefix)
+            )
+            return [artifact_of(row) for row in rows.mappings()]
+
+    async def has_artifacts(self, workspace_id: str) -> bool:
+        """Whether the workspace holds any artifact."""
+        table = tables.artifact
+        async with self._database.reading() as connection:
+            found = await connection.execute(
+                select(table.c.id).where(table.c.workspace_id == workspace_id, live()).limit(1)
+            )
+            return found.first() is not None
+
+    async def open_edits(self) -> int:
+        """How many edits are open, in all workspaces."""
+        async with self._database.reading() as connection:
+            found = await connection.execute(
+                select(func.count()).where(tables.artifact.c.stage_id.is_not(None))
+            )
+            return int(found.scalar_one())
+
+    async def pins(self, artifact_id: int, version: int | None = None) -> dict[str, Pin]:
+        """The pins of a version by path, sorted; the current version's by default.
+
+        The manifest's own pin is among them, under its file name.
+        """
+        async with self._database.reading() as connection:
+            rows = await connection.execute(
+                select(tables.pin)
+                .where(tables.pin.c.artifact_id == artifact_id, _holds(version))
+                .order_by(tables.pin.c.path)
+            )
+            return {row["path"]: pin_of(row) for row in rows.mappings()}
+
+    async def pin(self, artifact_id: int, path: str, version: int | None = None) -> Pin | None:
+        """The pin of one path in a version; in the current one by default."""
+        async with self._database.reading() as connection:
+            return await self._pin(connection, artifact_id, path, version)
+
+    async def has_version(self, artifact_id: int, number: int) -> bool:
+        """Whether a version of this number was committed; tombstones are none."""
+        table = tables.version
+        async with self._database.reading() as connection:
+            found = await connection.execute(
+                select(table.c.number).where(
+                    table.c.artifact_id == artifact_id,
+                    table.c.number == number,
+                    table.c.manifest.is_not(None),
+                )
+            )
+            return found.first() is not None
+
+    async def pinned(self, workspace_id: str, key: str, version_id: str) -> Pin | None:
+        """The pin, of any version of any artifact, that names this backend version."""
+        async with self._database.reading() as connection:
+            rows = await connection.execute(
+                select(tables.pin)
+                .where(
+                    tables.pin.c.workspace_id == workspace_id,
+                    tables.pin.c.key == key,
+                    tables.pin.c.version_id == version_id,
+                )
+                .limit(1)
+            )
+            row = rows.mappings().first()
+            return pin_of(row) if row else None
+
+    async def pinned_ids(self, workspace_id: str, key: str) -> set[str]:
+        """The backend versions of `key` that any commit pins."""
+        async with self._database.reading() as connection:
+            rows = await connection.execute(
+                select(tables.pin.c.version_id).where(
+                    tables.pin.c.workspace_id == workspace_id,
+                    tables.pin.c.key == key,
+                    tables.pin.c.version_id.is_not(None),
+                )
+            )
+            return {row[0] for row in rows}
+
+    async def pin_page(  # noqa: PLR0913 (a range, its filter and its bound)
+        self,
+        workspace_id: str,
+        prefix: str,
+        after: str,
+        limit: int,
+        artifact_ids: Sequence[int] | None = None,
+    ) -> list[tuple[str, Pin]]:
+        """Up to `limit` current pins with their keys, in bytewise order, after a key.
+
+        Of the artifacts named, or of all.
+        """
+        table = tables.pin
+        where = [
+            table.c.workspace_id == workspace_id,
+            below(table.c.key, prefix),
+            table.c.key > after,
+            table.c.until.is_(None),
+        ]
+        if artifact_ids is not None:
+            where.append(table.c.artifact_id.in_(artifact_ids))
+        async with self._database.reading() as connection:
+            rows = await connection.execute(
+                select(table).where(*where).order_by(table.c.key).limit(limit)
+            )
+            return [(row["key"], pin_of(row)) for row in rows.mappings()]
+
+    async def staged_files(self, artifact_id: int) -> dict[str, StagedFile]:
+        """The staged files and removals by path, as far as the index knows them."""
+        async with self._database.reading() as connection:
+            rows = await connection.execute(
+                select(tables.staged_file)
+                .where(tables.staged_file.c.artifact_id == artifact_id)
+                .order_by(tables.staged_file.c.path)
+            )
+            return {row["path"]: staged_file_of(row) for row in rows.mappings()}
+
+    async def announcements(self, artifact_id: int) -> dict[str, int | None]:
+        """The announced paths, with their weights in millionths where one was given."""
+        table = tables.announcement
+        async with self._database.reading() as connection:
+            rows = await connection.execute(
+                select(table.c.path, table.c.weight)
+                .where(table.c.artifact_id == artifact_id)
+                .order_by(table.c.path)
+            )
+            return {row[0]: row[1] for row in rows}
+
+    async def marked(self, workspace_id: str, prefix: str) -> list[Artifact]:
+        """Artifacts that readers don't see as the bucket holds them, where a listing meets them.
+
+        Those at, above and below `prefix` (any string that keys begin with) with an open
+        edit, or on their way out.
+        """
+        table = tables.artifact
+        async with self._database.reading() as connection:
+            rows = await connection.execute(
+                select(table).where(
+                    table.c.workspace_id == workspace_id,
+                    or_(table.c.stage_id.is_not(None), table.c.unfinished != ""),
+                    _meets(table.c.prefix, prefix),
+                )
+            )
+            return [artifact_of(row) for row in rows.mappings()]
+
+    async def arrivals(self, workspace_id: str, prefix: str) -> list[str]:
+        """Directories below collections whose files wait for a manifest; met as in `marked`."""
+        table = tables.arrival
+        async with self._database.reading() as connection:
+            rows = await connection.execute(
+                select(table.c.prefix).where(
+                    table.c.workspace_id == workspace_id, _meets(table.c.prefix, prefix)
+                )
+            )
+            return [row[0] for row in rows]
+
+    async def record(self, artifact: Artifact, number: int) -> Record | None:
+        """The commit record of one version, with its pins, as the index holds it."""
+        table = tables.version
+        async with self._database.reading() as connection:
+            rows = await connection.execute(
+                select(table).where(table.c.artifact_id == artifact.id, table.c.number == number)
+            )
+            row = rows.mappings().first()
+        if row is None:
+            return None
+        pins = await self.pins(artifact.id, number)
+        return record_of(artifact, row, pins.values())
+
+
+def record_of(artifact: Artifact, row: RowMapping, pins: Iterable[Pin]) -> Record:
+    """The record that a row of the version table holds, with the pins given."""
+    manifest = None
+    if row["manifest"] is not None:
+        headers: Mapping[str, Any] = row["headers"] or {}
+        manifest = ManifestObject(row["manifest"], headers)
+    return Record(
+        workspace_id=artifact.workspace_id,
+        prefix=artifact.prefix,
+        number=row["number"],
+        parent=row["parent"],
+        author=row["author"],
+        time=row["created_at"],
+        message=row["message"],
+        manifest=manifest,
+        pins=tuple(pins),
+    )
+
+
+def _holds(version: int | None) -> ColumnElement[bool]:
+    """Pins of the version given, or of the current one."""
+    table = tables.pin
+    if version is None:
+        return table.c.until.is_(None)
+    return and_(table.c.first <= version, or_(table.c.until.is_(None), table.c.until > version))
+
+
+def _meets(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
+    """Whether an artifact's prefix lies at or below a listing's prefix, or the other way."""
+    return or_(below(column, prefix), column.in_(ancestors(prefix + "x")))

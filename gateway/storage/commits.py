@@ -1,0 +1,302 @@
+"""The index, written by commits and deletes: versions and pins, current and past.
+
+A pin's row holds for the versions from `first` to before `until`, so that a version that
+changes two files of ten thousand writes two rows.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import md5
+from uuid import uuid4
+
+from sqlalchemy import Table, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.artifact.layout import MANIFEST, join
+from gateway.artifact.lifecycle import Artifact
+from gateway.artifact.value import Fields
+from gateway.artifact.version import Pin, Record
+from gateway.storage import tables
+from gateway.storage.catalogue import artifact_of, pin_of
+from gateway.storage.database import Database
+from gateway.storage.stages import UNMARKED, change, clear, close_if_clean, fresh
+
+
+@dataclass(frozen=True, slots=True)
+class Unpublished:
+    """A committed manifest whose plain key is still to be written."""
+
+    artifact: Artifact
+    number: int
+
+
+def manifest_pin(record: Record) -> Pin:
+    """The pin of a record's manifest before its plain key is written."""
+    if record.manifest is None:
+        raise ValueError("a tombstone has no manifest")
+    digest = md5(record.manifest.data, usedforsecurity=False).hexdigest()
+    return Pin(
+        path=MANIFEST,
+        size=len(record.manifest.data),
+        etag=f'"{digest}"',
+        version_id=None,
+        last_modified=record.time.replace(microsecond=0),
+        content_type=record.manifest.headers.get("content-type", "binary/octet-stream"),
+    )
+
+
+class Commits:
+    """Versions put into the index. Each method is one transaction, safe to repeat."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def publish(self, artifact_id: int, record: Record, fields: Fields) -> bool:
+        """Make a record's version the one that readers see; False when it is already there.
+
+        Staged files that the version holds are staged no longer; what was put since stays,
+        and with it the mark.
+        """
+
+        async def work(connection: AsyncConnection) -> bool:
+            artifact = await fresh(connection, artifact_id)
+            if artifact.number >= record.number:
+                return False
+            await self._insert_version(connection, artifact_id, record)
+            await self._replace_pins(connection, artifact, record)
+            await change(connection, artifact_id, _committed(artifact, record, fields))
+            await self._unstage(connection, artifact, record)
+            return True
+
+        return await self._database.transaction(work)
+
+    async def unchanged(self, artifact: Artifact, record: Record) -> None:
+        """End an edit that came to the same as the version that is current."""
+
+        async def work(connection: AsyncConnection) -> None:
+            if (await fresh(connection, artifact.id)).number != artifact.number:
+                return
+            await self._unstage(connection, artifact, record)
+
+        await self._database.transaction(work)
+
+    async def bury(self, artifact_id: int, record: Record) -> bool:
+        """Put a tombstone into the index: gone for readers, its files still to be removed."""
+
+        async def work(connection: AsyncConnection) -> bool:
+            artifact = await fresh(connection, artifact_id)
+            if artifact.number >= record.number:
+                return False
+            await self._insert_version(connection, artifact_id, record)
+            await connection.execute(
+                update(tables.pin)
+                .where(tables.pin.c.artifact_id == artifact_id, tables.pin.c.until.is_(None))
+                .values(until=record.number)
+            )
+            await connection.execute(
+                delete(tables.daily).where(tables.daily.c.artifact_id == artifact_id)
+            )
+            await clear(connection, artifact_id)
+            gone: dict[str, object] = {
+                "number": record.number,
+                "version": 0,
+                "fields": None,
+                "type": None,
+                "created_at": None,
+                "modified_at": None,
+                "unfinished": "deleting",
+                "epoch": artifact.epoch + 1,
+                "download_micros": 0,
+                "views": 0,
+            }
+            await change(connection, artifact_id, gone | UNMARKED)
+            return True
+
+        return await self._database.transaction(work)
+
+    async def published(self, artifact_id: int, number: int, pin: Pin) -> None:
+        """Record the backend version under which a committed manifest's plain key was put."""
+        table = tables.pin
+
+        async def work(connection: AsyncConnection) -> None:
+            await connection.execute(
+                update(table)
+                .where(
+                    table.c.artifact_id == artifact_id,
+                    table.c.path == MANIFEST,
+                    table.c.first == number,
+                    table.c.published.is_(False),
+                )
+                .values(
+                    published=True,
+                    version_id=pin.version_id,
+                    etag=pin.etag,
+                    last_modified=pin.last_modified,
+                    content_type=pin.content_type,
+                )
+            )
+
+        await self._database.transaction(work)
+
+    async def unpublished(self) -> list[Unpublished]:
+        """The current manifests whose plain keys are still to be written."""
+        joined = tables.pin.join(tables.artifact)
+        async with self._database.reading() as connection:
+            rows = await connection.execute(
+                select(tables.artifact, tables.pin.c.first.label("pin_first"))
+                .select_from(joined)
+                .where(tables.pin.c.published.is_(False), tables.pin.c.until.is_(None))
+            )
+            return [
+                Unpublished(artifact_of(row), row["pin_first"]) for row in rows.mappings()
+            ]
+
+    async def is_published(self, artifact: Artifact) -> bool:
+        """Whether the current manifest's plain key is known to be written."""
+        table = tables.pin
+        async with self._database.reading() as connection:
+            rows = await connection.execute(
+                select(table.c.published).where(
+                    table.c.artifact_id == artifact.id,
+                    table.c.path == MANIFEST,
+                    table.c.until.is_(None),
+                )
+            )
+            row = rows.first()
+            return row is None or bool(row[0])
+
+    async def _insert_version(
+        self, connection: AsyncConnection, artifact_id: int, record: Record
+    ) -> None:
+        manifest = record.manifest
+        await connection.execute(
+            tables.version.insert().values(
+                artifact_id=artifact_id,
+                number=record.number,
+                parent=record.parent,
+                author=record.author,
+                message=record.message,
+                created_at=record.time,
+                manifest=None if manifest is None else manifest.data,
+                headers=None if manifest is None else dict(manifest.headers),
+            )
+        )
+
+    async def _replace_pins(
+        self, connection: AsyncConnection, artifact: Artifact, record: Record
+    ) -> None:
+        table = tables.pin
+        rows = await connection.execute(
+            select(table).where(table.c.artifact_id == artifact.id, table.c.until.is_(None))
+        )
+        current = {row["path"]: (row["id"], pin_of(row)) for row in rows.mappings()}
+        wanted = {pin.path: pin for pin in (*record.pins, manifest_pin(record))}
+        kept = {
+            path
+            for path, (_, pin) in current.items()
+            if path in wanted and path != MANIFEST and pin == wanted[path]
+        }
+        ended = [row_id for path, (row_id, _) in current.items() if path not in kept]
+        await self._end(connection, ended, record.number)
+        fresh_rows = [
+            _pin_row(artifact, record, pin) for path, pin in wanted.items() if path not in kept
+        ]
+        await connection.execute(table.insert(), fresh_rows)
+
+    async def _end(
+        self, connection: AsyncConnection, row_ids: Sequence[int], number: int
+    ) -> None:
+        """End pins with the version before `number`."""
+        table = tables.pin
+        most = 500  # well below the parameters that a statement may have
+        for start in range(0, len(row_ids), most):
+            await connection.execute(
+                update(table)
+                .where(table.c.id.in_(row_ids[start : start + most]))
+                .values(until=number)
+            )
+
+    async def _unstage(
+        self, connection: AsyncConnection, artifact: Artifact, record: Record
+    ) -> None:
+        """Forget what the version holds; end the edit where nothing else is staged."""
+        pins = {pin.path: pin for pin in record.pins}
+        staged = tables.staged_file
+        rows = await connection.execute(
+            select(staged.c.path, staged.c.removed, staged.c.version_id, staged.c.etag).where(
+                staged.c.artifact_id == artifact.id
+            )
+        )
+        done = [
+            row.path for row in rows if _holds(pins, row.path, row.removed, row.version_id, row.etag)
+        ]
+        await _delete_paths(connection, staged, artifact.id, done)
+        announced = tables.announcement
+        await connection.execute(delete(announced).where(announced.c.artifact_id == artifact.id))
+        now = await fresh(connection, artifact.id)
+        if now.stage is None:
+            return
+        values: dict[str, object] = {"stage_id": uuid4().hex}
+        consumed = record.staged_manifest
+        if now.stage.has_manifest and consumed in (now.stage.version_id, now.stage.etag):
+            values |= {"staged_fields": None, "staged_etag": None, "staged_version_id": None}
+        await change(connection, artifact.id, values)
+        await close_if_clean(connection, artifact.id)
+
+
+async def _delete_paths(
+    connection: AsyncConnection, table: Table, artifact_id: int, paths: Iterable[str]
+) -> None:
+    ordered = list(paths)
+    most = 500
+    for start in range(0, len(ordered), most):
+        await connection.execute(
+            delete(table).where(
+                table.c.artifact_id == artifact_id,
+                table.c.path.in_(ordered[start : start + most]),
+            )
+        )
+
+
+def _holds(  # noqa: PLR0913, PLR0917
+    pins: dict[str, Pin], path: str, removed: bool, version_id: str | None, etag: str | None
+) -> bool:
+    """Whether a version has what a row says is staged."""
+    if path == MANIFEST:
+        return True
+    pin = pins.get(path)
+    if removed or pin is None:
+        return removed and pin is None
+    return pin.etag == etag or (version_id is not None and pin.version_id == version_id)
+
+
+def _committed(artifact: Artifact, record: Record, fields: Fields) -> dict[str, object]:
+    kind = fields.get("type")
+    return {
+        "number": record.number,
+        "version": record.number,
+        "type": kind,
+        "collection": kind == "collection",
+        "fields": dict(fields),
+        "created_at": artifact.created_at if artifact.version else record.time,
+        "modified_at": record.time,
+    }
+
+
+def _pin_row(artifact: Artifact, record: Record, pin: Pin) -> dict[str, object]:
+    return {
+        "artifact_id": artifact.id,
+        "workspace_id": artifact.workspace_id,
+        "key": join(artifact.prefix, pin.path),
+        "path": pin.path,
+        "size": pin.size,
+        "etag": pin.etag,
+        "version_id": pin.version_id,
+        "last_modified": pin.last_modified,
+        "content_type": pin.content_type,
+        "weight": pin.weight,
+        "first": record.number,
+        "until": None,
+        "published": pin.path != MANIFEST,
+    }
+

@@ -1,0 +1,206 @@
+"""Download counters in the database: journals merged exactly once, and the workers they are of.
+
+A batch's sums and the offset that its journal is merged to are committed together, and only
+by whoever finds the offset where the batch starts: of two that merge the same, one does.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import BigInteger, bindparam, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.storage import tables
+from gateway.storage.database import Database, insert_or_update, raised
+from gateway.storage.tally import Tally
+
+SILENCE = timedelta(seconds=60)
+"""A worker of another host that was not seen for so long counts as dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A row of the workers' table: `merged` is the offset its journal is merged to."""
+
+    id: str
+    host: str
+    seen_at: datetime
+    merged: int
+
+
+@dataclass(frozen=True, slots=True)
+class DayCount:
+    """One file's downloads on one day; `micros` are weights in millionths."""
+
+    day: date
+    path: str
+    downloads: int
+    micros: int
+    bytes: int
+
+
+class Counters:
+    """Counters of artifacts and files. Each method is one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def register(self, worker: Worker) -> None:
+        """Note that the worker lives; its merged offset is set where it is unknown alone."""
+
+        async def work(connection: AsyncConnection) -> None:
+            row = {
+                "id": worker.id,
+                "host": worker.host,
+                "seen_at": worker.seen_at,
+                "merged": worker.merged,
+            }
+            await insert_or_update(connection, tables.worker, [row], ["id"], ["seen_at"])
+
+        await self._database.transaction(work)
+
+    async def workers(self) -> list[Worker]:
+        """Every worker of every host that has not been removed."""
+        async with self._database.reading() as connection:
+            rows = await connection.execute(select(tables.worker))
+            return [
+                Worker(row["id"], row["host"], row["seen_at"], row["merged"])
+                for row in rows.mappings()
+            ]
+
+    async def merged(self, worker_id: str) -> int | None:
+        """The offset that a worker's journal is merged to; None for an unknown worker."""
+        table = tables.worker
+        async with self._database.reading() as connection:
+            found = await connection.execute(select(table.c.merged).where(table.c.id == worker_id))
+            offset: int | None = found.scalar_one_or_none()
+            return offset
+
+    async def orphans(self) -> set[str]:
+        """The ids of workers that left an intent behind and no row."""
+        theirs = tables.intent.c.worker_id
+        async with self._database.reading() as connection:
+            rows = await connection.execute(
+                select(theirs).where(theirs.not_in(select(tables.worker.c.id))).distinct()
+            )
+            return set(rows.scalars())
+
+    async def merge(self, worker_id: str, start: int, end: int, tally: Tally) -> bool:
+        """Whether the sums were added: False where the journal is not merged to `start`."""
+        table = tables.worker
+
+        async def work(connection: AsyncConnection) -> bool:
+            moved = await connection.execute(
+                update(table)
+                .where(table.c.id == worker_id, table.c.merged == start)
+                .values(merged=end)
+            )
+            if not moved.rowcount:
+                return False
+            await _add(connection, tally)
+            return True
+
+        return await self._database.transaction(work)
+
+    async def harden(self) -> None:
+        """Return when what was merged survives a power failure."""
+        await self._database.harden()
+
+    async def reset(self, artifact_id: int) -> None:
+        """Set an artifact's counters and series to zero; raise its epoch, so that they stay."""
+        artifact, daily = tables.artifact, tables.daily
+
+        async def work(connection: AsyncConnection) -> None:
+            await connection.execute(
+                update(artifact)
+                .where(artifact.c.id == artifact_id)
+                .values(epoch=artifact.c.epoch + 1, download_micros=0, views=0)
+            )
+            await connection.execute(delete(daily).where(daily.c.artifact_id == artifact_id))
+
+        await self._database.transaction(work)
+
+    async def series(self, artifact_id: int, since: date, until: date) -> list[DayCount]:
+        """Each file's downloads on each day from `since` to `until`, both included, in order."""
+        daily = tables.daily
+        async with self._database.reading() as connection:
+            rows = await connection.execute(
+                select(daily)
+                .where(
+                    daily.c.artifact_id == artifact_id,
+                    daily.c.day.between(since.isoformat(), until.isoformat()),
+                )
+                .order_by(daily.c.day, daily.c.path)
+            )
+            return [
+                DayCount(
+                    date.fromisoformat(row["day"]),
+                    row["path"],
+                    row["downloads"],
+                    row["micros"],
+                    row["bytes"],
+                )
+                for row in rows.mappings()
+            ]
+
+    async def forget(self, workers: Collection[str]) -> None:
+        """Remove workers whose journals are gone."""
+
+        async def work(connection: AsyncConnection) -> None:
+            await connection.execute(delete(tables.worker).where(tables.worker.c.id.in_(workers)))
+
+        if workers:
+            await self._database.transaction(work)
+
+
+async def _add(connection: AsyncConnection, tally: Tally) -> None:
+    artifacts = {key[0] for key in tally.totals} | {key[0] for key in tally.days}
+    current = await _epochs(connection, artifacts)
+    artifact = tables.artifact
+    totals = [
+        {"of": key[0], "more_micros": total.micros, "more_views": total.views}
+        # In one order everywhere, so that two that merge do not lock each other out.
+        for key, total in sorted(tally.totals.items())
+        if current.get(key[0]) == key[1]
+    ]
+    if totals:
+        await connection.execute(
+            update(artifact)
+            .where(artifact.c.id == bindparam("of"))
+            .values(
+                download_micros=raised(
+                    artifact.c.download_micros, bindparam("more_micros", type_=BigInteger)
+                ),
+                views=raised(artifact.c.views, bindparam("more_views", type_=BigInteger)),
+            ),
+            totals,
+        )
+    days = [
+        {
+            "artifact_id": artifact_id,
+            "path": path,
+            "day": day,
+            "downloads": count.downloads,
+            "micros": count.micros,
+            "bytes": count.bytes,
+        }
+        for (artifact_id, epoch, path, day), count in sorted(tally.days.items())
+        if current.get(artifact_id) == epoch
+    ]
+    await insert_or_update(
+        connection,
+        tables.daily,
+        days,
+        keys=["artifact_id", "path", "day"],
+        update=[],
+        add=["downloads", "micros", "bytes"],
+    )
+
+
+async def _epochs(connection: AsyncConnection, artifacts: Collection[int]) -> dict[int, int]:
+    artifact = tables.artifact
+    rows = await connection.execute(
+        select(artifact.c.id, artifact.c.epoch).where(artifact.c.id.in_(artifacts))
+    )
+    return {row["id"]: row["epoch"] for row in rows.mappings()}

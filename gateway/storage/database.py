@@ -1,0 +1,181 @@
+"""The database: SQLite or PostgreSQL behind one set of transactions.
+
+Both give what SQLite gives: a reader sees one snapshot, and writers behave as if they ran
+one after another. On SQLite they do (BEGIN IMMEDIATE, one writer connection); on PostgreSQL
+writers are SERIALIZABLE, and `Database.transaction` runs those again that lost a race.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from sqlalchemy import BigInteger, ColumnElement, Table, case, literal, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.errors import SlowDown
+from gateway.storage.engine import (
+    BUSY_SECONDS,
+    checkpoint,
+    create_sqlite,
+    parse_url,
+    postgresql_engine,
+    sqlite_engine,
+    sqlite_inline_engine,
+    translated,
+)
+from gateway.storage.migrations import upgrade
+
+T = TypeVar("T")
+
+# Any number that nothing else in the database locks.
+_MIGRATION_LOCK = 4_201_761_839
+
+
+class Database:
+    """The index's database; `async with Database(url) as database` opens and migrates it.
+
+    `database_url` is `sqlite:///path` or `postgresql://user:password@host/name`; anything
+    else is a ValueError. A database that does not answer is `ServiceUnavailable`, from every
+    method; a lost race that does not end is `SlowDown`.
+    """
+
+    def __init__(self, database_url: str) -> None:
+        url = self._url = parse_url(database_url)
+        self.dialect = url.get_backend_name()
+        if self.dialect == "sqlite":
+            self._readers = sqlite_inline_engine(url, size=16)
+            self._long_readers = sqlite_engine(url, size=2, writes=False)
+            self._writers = self._migrators = sqlite_engine(url, size=1, writes=True)
+        else:
+            engine = postgresql_engine(url)
+            self._readers = engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+            self._long_readers = self._readers
+            self._writers = engine.execution_options(isolation_level="SERIALIZABLE")
+            # A serializable transaction would see the schema as it was before it had the lock.
+            self._migrators = engine.execution_options(isolation_level="READ COMMITTED")
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._migrate()
+        except BaseException:
+            await self._dispose()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._dispose()
+
+    @asynccontextmanager
+    async def reading(self, *, long: bool = False) -> AsyncIterator[AsyncConnection]:
+        """A connection that sees one snapshot; it is for reading alone.
+
+        On SQLite a read runs on the event loop, for microseconds. `long` is for what goes
+        through thousands of rows: it runs in a thread, which costs a millisecond.
+        """
+        engine = self._long_readers if long else self._readers
+        with translated():
+            async with engine.connect() as connection, connection.begin():
+                yield connection
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """A connection in one transaction: committed at the end, rolled back on an error.
+
+        On PostgreSQL a race with another writer ends in `SlowDown`; `transaction` runs its
+        work again instead.
+        """
+        with translated():
+            async with self._writers.begin() as connection:
+                yield connection
+
+    async def transaction(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """What `work(connection)` returns, in one transaction; run again after a lost race.
+
+        `work` may run several times, so it does nothing but SQL, and starts from what it
+        reads there.
+        """
+        deadline = time.monotonic() + BUSY_SECONDS
+        pause = 0.002
+        while True:
+            try:
+                async with self.writing() as connection:
+                    return await work(connection)
+            except SlowDown:
+                if time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 (spreads racers)
+            pause = min(pause * 2, 0.25)
+
+    async def ping(self) -> None:
+        """Return when the database answers; else `ServiceUnavailable`."""
+        async with self.reading() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def harden(self) -> None:
+        """Return when all that was committed survives a power failure too.
+
+        PostgreSQL's commits do; SQLite's do once its log has been written into the file.
+        """
+        if self.dialect == "sqlite":
+            with translated():
+                await asyncio.to_thread(checkpoint, self._url)
+
+    async def _migrate(self) -> None:
+        with translated():
+            if self.dialect == "sqlite":
+                await asyncio.to_thread(create_sqlite, self._url)
+            async with self._migrators.begin() as connection:
+                if self.dialect == "postgresql":
+                    await connection.execute(
+                        text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK}
+                    )
+                await connection.run_sync(upgrade)
+
+    async def _dispose(self) -> None:
+        await self._readers.dispose()
+        await self._long_readers.dispose()
+        await self._writers.dispose()
+
+
+async def insert_or_update(
+    connection: AsyncConnection,
+    table: Table,
+    rows: Sequence[Mapping[str, object]],
+    keys: Sequence[str],
+    update: Sequence[str],
+    add: Sequence[str] = (),
+) -> None:
+    """Insert `rows`; where one with the same `keys` is there, change that one instead.
+
+    Its columns in `update` take the new values, those in `add` are `raised` by them; with
+    neither, it stays as it is. `keys` are the columns of a primary key or unique constraint.
+    """
+    if not rows:
+        return
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    statement = insert(table)
+    changes: dict[str, ColumnElement[Any]] = {name: statement.excluded[name] for name in update}
+    changes |= {name: raised(table.c[name], statement.excluded[name]) for name in add}
+    if changes:
+        statement = statement.on_conflict_do_update(index_elements=keys, set_=changes)
+    else:
+        statement = statement.on_conflict_do_nothing(index_elements=keys)
+    await connection.execute(statement, rows)
+
+
+def raised(column: ColumnElement[int], amount: ColumnElement[int]) -> ColumnElement[int]:
+    """The sum of two whole numbers that are not negative, or the highest that a column holds."""
+    highest = literal((1 << 63) - 1, BigInteger)
+    return case((column > highest - amount, highest), else_=column + amount)

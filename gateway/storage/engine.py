@@ -1,0 +1,188 @@
+"""Engines for SQLite and PostgreSQL, and what their failures mean to a client."""
+
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy import exc as failures
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+
+from gateway.errors import ServiceUnavailable, SlowDown
+from gateway.storage.inline import InlineConnection
+
+BUSY_SECONDS = 10.0
+"""How long a transaction waits for others before it gives up."""
+
+_log = logging.getLogger(__name__)
+
+# SQLite: BUSY, LOCKED. PostgreSQL: serialization failure, deadlock, lock not available.
+_RACES = frozenset({5, 6, "40001", "40P01", "55P03"})
+# SQLite: PERM, NOMEM, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB.
+_SQLITE_AWAY = frozenset({3, 7, 8, 10, 11, 13, 14, 26})
+# PostgreSQL, by class: connection, authorization, no such database, resources, operator, system.
+_POSTGRESQL_AWAY = ("08", "28", "3D", "53", "57", "58", "25006")
+
+
+def parse_url(database_url: str) -> URL:
+    """The address of a database, with the driver that the gateway uses; ValueError otherwise."""
+    try:
+        url = make_url(database_url)
+    except failures.ArgumentError as error:
+        raise ValueError("database_url is no URL: use sqlite:///path or postgresql://…") from error
+    kind = url.get_backend_name()
+    if kind == "sqlite":
+        if not url.database or url.database == ":memory:" or url.query:
+            raise ValueError("database_url names no file: use sqlite:///path")
+        return url.set(drivername="sqlite+aiosqlite")
+    if kind == "postgresql":
+        # libpq's name for what asyncpg calls ssl.
+        query = {"ssl" if name == "sslmode" else name: url.query[name] for name in url.query}
+        return url.set(drivername="postgresql+asyncpg", query=query)
+    raise ValueError(f"database_url names {kind}: use sqlite:///path or postgresql://…")
+
+
+def create_sqlite(url: URL) -> None:
+    """Make the file, if it is not there, for its owner alone; and switch on its log."""
+    path = str(url.database)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+                return
+        except sqlite3.OperationalError as error:
+            # Two that switch at once: SQLite's own waiting leaves this case out.
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(0.02)
+
+
+def checkpoint(url: URL) -> None:
+    """Write SQLite's log to the disk, and from there into the file."""
+    with closing(sqlite3.connect(str(url.database), timeout=BUSY_SECONDS)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+
+def sqlite_engine(url: URL, *, size: int, writes: bool) -> AsyncEngine:
+    """An engine over at most `size` connections, each with a thread."""
+    engine = create_async_engine(
+        url,
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=BUSY_SECONDS,
+        # The driver must not begin transactions by its own lights.
+        connect_args={"isolation_level": None, "timeout": BUSY_SECONDS},
+    )
+
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    event.listen(engine.sync_engine, "connect", _write if writes else _read_only)
+    event.listen(engine.sync_engine, "begin", start)
+    return engine
+
+
+def sqlite_inline_engine(url: URL, *, size: int) -> AsyncEngine:
+    """An engine for short reads, over at most `size` connections that need no thread."""
+
+    def connect(*_: object, **__: object) -> InlineConnection:
+        return InlineConnection(str(url.database), timeout=1)
+
+    engine = create_async_engine(
+        url,
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=BUSY_SECONDS,
+        connect_args={"async_creator_fn": connect},
+    )
+
+    def start(connection: Connection) -> None:
+        driver = connection.connection.driver_connection
+        if isinstance(driver, InlineConnection):
+            driver.begin()
+
+    event.listen(engine.sync_engine, "connect", _read_only)
+    event.listen(engine.sync_engine, "begin", start)
+    return engine
+
+
+def _write(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+    del entry
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.close()
+
+
+def _read_only(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+    del entry
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA query_only=ON")
+    cursor.close()
+
+
+def postgresql_engine(url: URL) -> AsyncEngine:
+    """An engine whose pool leaves out connections that the server has closed."""
+    try:
+        engine = create_async_engine(
+            url,
+            pool_size=8,
+            max_overflow=8,
+            pool_timeout=BUSY_SECONDS,
+            connect_args={
+                "timeout": 5,
+                "command_timeout": 30,
+                "server_settings": {"application_name": "artifact-gateway"},
+            },
+        )
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            "database_url names PostgreSQL, whose driver is not installed:"
+            " pip install 'artifact-gateway[postgres]'"
+        ) from error
+
+    def check(
+        connection: DBAPIConnection, entry: ConnectionPoolEntry, proxy: PoolProxiedConnection
+    ) -> None:
+        # A question to the server would cost each transaction a round trip; this costs none.
+        del connection, proxy
+        driver = entry.driver_connection
+        if driver is None or driver.is_closed():
+            raise failures.DisconnectionError
+
+    event.listen(engine.sync_engine, "checkout", check)
+    return engine
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the drivers' failures inside into `ServiceUnavailable` and `SlowDown`.
+
+    What is neither (a constraint, wrong SQL) passes as it is.
+    """
+    try:
+        yield
+    except failures.TimeoutError as error:
+        raise SlowDown("The database has too much to do; try again.") from error
+    except failures.DBAPIError as error:
+        origin = error.orig
+        code = getattr(origin, "sqlite_errorcode", None) or getattr(origin, "sqlstate", None)
+        if isinstance(code, int):
+            code &= 0xFF  # SQLite's extended codes hold the plain one in their last byte
+        if code in _RACES:
+            raise SlowDown("Another request changed the same; try again.") from error
+        away = code in _SQLITE_AWAY or (isinstance(code, str) and code.startswith(_POSTGRESQL_AWAY))
+        if not (away or error.connection_invalidated):
+            raise
+        _log.warning("the database does not answer: %s", origin)
+        raise ServiceUnavailable("The database does not answer; try again.") from error
+    except (OSError, sqlite3.DatabaseError) as error:
+        _log.warning("the database does not answer: %s", error)
+        raise ServiceUnavailable("The database does not answer; try again.") from error

@@ -1,0 +1,260 @@
+"""The gateway's own calls to the backend: objects, listings, versions, buckets."""
+
+import asyncio
+import hashlib
+import random
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Mapping
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import TypeAlias
+
+from multidict import CIMultiDict
+
+from gateway.errors import PreconditionFailed, ServiceUnavailable
+from gateway.s3.address import Address, Query, encode_copy_source
+from gateway.storage import answers
+from gateway.storage.answers import Answer
+from gateway.storage.upstream import (
+    BrokenUpstream,
+    ListedObject,
+    ObjectHead,
+    ObjectVersion,
+    Outgoing,
+    StoredObject,
+    Upstream,
+)
+
+DOCUMENT_LIMIT = 8 << 20
+TRIES = 4
+PAUSE = 0.1
+# What may pass by itself; 501 does not.
+FAILURES = frozenset((429, 500, 502, 503, 504))
+# A delete marker asked for by its version id is 405.
+ABSENT = frozenset((404, 405))
+# 409 is AWS's word for two conditional writes at the same moment.
+LOST = frozenset((409, 412))
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+VERSIONING = (
+    b'<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+    b"<Status>Enabled</Status></VersioningConfiguration>"
+)
+
+
+# Named here: inside the class, `list` is a method.
+Page: TypeAlias = list[ListedObject]
+History: TypeAlias = list[ObjectVersion]
+
+
+class Objects(ABC):
+    """S3 calls with values in and out, over one `send`.
+
+    What may be repeated is repeated a few times when the backend fails (5xx, no connection,
+    an answer broken off), then is ServiceUnavailable; any other refusal is BackendError.
+    """
+
+    region: str
+
+    @abstractmethod
+    async def send(self, request: Outgoing) -> Upstream:
+        """The backend's answer to one request, signed and sent once."""
+
+    async def head(self, bucket: str, key: str, version_id: str | None = None) -> ObjectHead | None:
+        """What is stored under the key, or None; a delete marker is None too."""
+        answer = await self._call(Outgoing("HEAD", bucket, key, _version(version_id)))
+        if answer.status in ABSENT:
+            return None
+        return answers.head_of(_accepted(answer).headers)
+
+    async def get(
+        self, bucket: str, key: str, version_id: str | None = None, *, limit: int
+    ) -> tuple[ObjectHead, bytes] | None:
+        """The object and its bytes, or None; EntityTooLarge beyond `limit` bytes."""
+        answer = await self._call(Outgoing("GET", bucket, key, _version(version_id)), limit=limit)
+        if answer.status in ABSENT:
+            if (refusal := answers.failure(answer)).code == "NoSuchBucket":
+                raise refusal
+            return None
+        return answers.head_of(_accepted(answer).headers), answer.data
+
+    async def put(
+        self,
+        bucket: str,
+        key: str,
+        data: bytes,
+        headers: Mapping[str, str] = NO_HEADERS,
+        *,
+        if_absent: bool = False,
+    ) -> StoredObject:
+        """What was stored. With `if_absent`, PreconditionFailed when the key is taken.
+
+        Such a PUT is sent once: after ServiceUnavailable the object may be there.
+        """
+        own = CIMultiDict(headers)
+        if if_absent:
+            own["If-None-Match"] = "*"
+        answer = await self._call(
+            _holding("PUT", bucket, key, data, headers=own), tries=1 if if_absent else TRIES
+        )
+        if if_absent and answer.status in LOST:
+            raise PreconditionFailed("an object is already stored under this key")
+        _accepted(answer)
+        return StoredObject(answer.headers.get("etag", ""), answer.headers.get("x-amz-version-id"))
+
+    async def copy(
+        self, bucket: str, source_key: str, source_version: str | None, key: str
+    ) -> StoredObject:
+        """The copy, with the source's headers and metadata; BackendError without a source."""
+        source = encode_copy_source(Address(bucket, source_key), source_version)
+        headers = CIMultiDict({"x-amz-copy-source": source})
+        answer = _accepted(await self._call(Outgoing("PUT", bucket, key, headers=headers)))
+        etag = answers.copied_etag(answer.data)
+        return StoredObject(etag, answer.headers.get("x-amz-version-id"))
+
+    async def delete(self, bucket: str, key: str, version_id: str | None = None) -> None:
+        """Nothing; the key or version is gone, whether it was there or not."""
+        answer = await self._call(Outgoing("DELETE", bucket, key, _version(version_id)))
+        if answer.status != HTTPStatus.NOT_FOUND:
+            _accepted(answer)
+
+    async def list(
+        self, bucket: str, prefix: str, *, start_after: str = "", delimiter: str = ""
+    ) -> AsyncIterator[Page]:
+        """Pages of the objects whose key begins with `prefix`, in the backend's order.
+
+        With a delimiter, those directly below alone: common prefixes are left out.
+        """
+        query = Query((("list-type", "2"), ("encoding-type", "url"), ("prefix", prefix)))
+        if delimiter:
+            query = query.adding("delimiter", delimiter)
+        following = query.adding("start-after", start_after) if start_after else query
+        while True:
+            answer = _accepted(await self._call(Outgoing("GET", bucket, query=following)))
+            page = answers.objects_page(answer.data)
+            # A backend may answer with keys of its own making for a prefix of its own.
+            yield [found for found in page.objects if found.key.startswith(prefix)]
+            if page.token is None:
+                return
+            following = query.adding("continuation-token", page.token)
+
+    async def versions(self, bucket: str, key: str) -> History:
+        """All versions and delete markers of exactly this key, newest first."""
+        # The delimiter folds away what lies below a "directory" of the key's name.
+        query = Query((("versions", ""), ("encoding-type", "url"), ("prefix", key)))
+        query = query.adding("delimiter", "/") if not key.endswith("/") else query
+        found: History = []
+        following = query
+        while True:
+            answer = _accepted(await self._call(Outgoing("GET", bucket, query=following)))
+            page = answers.versions_page(answer.data)
+            found += [version for version in page.versions if version.key == key]
+            if page.key_marker is None:
+                break
+            following = query.adding("key-marker", page.key_marker)
+            if page.version_id_marker:
+                following = following.adding("version-id-marker", page.version_id_marker)
+        # Times may be of whole seconds: among equal ones the backend's order stands.
+        return sorted(found, key=lambda one: (one.latest, one.last_modified), reverse=True)
+
+    async def versioning(self, bucket: str) -> bool:
+        """Whether the bucket keeps versions now."""
+        answer = await self._call(Outgoing("GET", bucket, query=Query((("versioning", ""),))))
+        return answers.versioning_status(_accepted(answer).data) == "Enabled"
+
+    async def enable_versioning(self, bucket: str) -> None:
+        """Nothing; from here on the bucket keeps versions."""
+        query = Query((("versioning", ""),))
+        _accepted(await self._call(_holding("PUT", bucket, "", VERSIONING, query=query)))
+
+    async def create_bucket(self, bucket: str) -> bool:
+        """Whether the bucket was made now; False when it was there and is ours."""
+        if await self.bucket_exists(bucket):
+            return False
+        body = b"" if self.region == "us-east-1" else _location(self.region)
+        answer = await self._call(_holding("PUT", bucket, "", body))
+        if answer.status == HTTPStatus.CONFLICT and await self.bucket_exists(bucket):
+            return False
+        _accepted(answer)
+        return True
+
+    async def delete_bucket(self, bucket: str) -> None:
+        """Nothing; the bucket is gone. BackendError BucketNotEmpty when it holds anything."""
+        answer = await self._call(Outgoing("DELETE", bucket))
+        if answer.status != HTTPStatus.NOT_FOUND:
+            _accepted(answer)
+
+    async def bucket_exists(self, bucket: str) -> bool:
+        """Whether the bucket is there; BackendError when it is somebody else's."""
+        answer = await self._call(Outgoing("HEAD", bucket))
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return False
+        _accepted(answer)
+        return True
+
+    async def _call(
+        self, request: Outgoing, *, limit: int = DOCUMENT_LIMIT, tries: int = TRIES
+    ) -> Answer:
+        for attempt in range(1, tries + 1):
+            try:
+                answer = await self._once(request, limit)
+            except (ServiceUnavailable, BrokenUpstream) as error:
+                if attempt == tries:
+                    raise ServiceUnavailable(_silent(request)) from error
+            else:
+                if answer.status not in FAILURES:
+                    return answer
+                if attempt == tries:
+                    raise ServiceUnavailable(_silent(request)) from answers.failure(answer)
+            # Jitter keeps many callers from coming back at the same moment.
+            await asyncio.sleep(PAUSE * 2**attempt * random.random())  # noqa: S311 - no secret
+        raise AssertionError("unreachable")
+
+    async def _once(self, request: Outgoing, limit: int) -> Answer:
+        upstream = await self.send(request)
+        lowered = {name.lower(): value for name, value in upstream.headers.items()}
+        if upstream.status >= HTTPStatus.MULTIPLE_CHOICES:
+            limit = DOCUMENT_LIMIT
+        return Answer(upstream.status, lowered, await upstream.read(limit))
+
+
+def _accepted(answer: Answer) -> Answer:
+    # Redirects are refusals here.
+    if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
+        raise answers.failure(answer)
+    return answer
+
+
+def _silent(request: Outgoing) -> str:
+    return f"the backend does not answer {request.method}; try again"
+
+
+def _version(version_id: str | None) -> Query:
+    return Query(() if version_id is None else (("versionId", version_id),))
+
+
+def _holding(
+    method: str,
+    bucket: str,
+    key: str,
+    data: bytes,
+    *,
+    query: Query | None = None,
+    headers: CIMultiDict[str] | None = None,
+) -> Outgoing:
+    return Outgoing(
+        method,
+        bucket,
+        key,
+        query or Query(()),
+        headers if headers is not None else CIMultiDict(),
+        data,
+        len(data),
+        hashlib.sha256(data).hexdigest(),
+    )
+
+
+def _location(region: str) -> bytes:
+    return (
+        '<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+        f"<LocationConstraint>{region}</LocationConstraint></CreateBucketConfiguration>"
+    ).encode()

@@ -1,0 +1,194 @@
+"""How SeaweedFS is started for one gateway alone: binary, ports, keys, flags, files.
+
+`weed mini` is master, volume server, filer, administration and S3 server in one process. All
+listen on loopback. S3 takes signed requests; the HTTP ports of the others take none (tokens
+signed with keys made here, or nothing at all), and their gRPC ports ask for a certificate that
+is made here too.
+"""
+
+import json
+import os
+import random
+import secrets
+import shutil
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+LOOPBACK = "127.0.0.1"
+SERVERS = ("master", "volume", "filer", "admin", "s3")
+GRPC_OFFSET = 10_000
+# Both a port and its gRPC port stay below those that outgoing connections are given.
+LOWEST_PORT, HIGHEST_PORT = 12_000, 22_000
+
+_JWT_SECTIONS = ("jwt.signing", "jwt.signing.read", "jwt.filer_signing", "jwt.filer_signing.read")
+_GRPC_SECTIONS = ("master", "volume", "filer", "s3", "admin", "worker", "client")
+_FLAGS = (
+    f"-ip={LOOPBACK}",
+    f"-ip.bind={LOOPBACK}",
+    "-disableHttp",
+    "-master.telemetry=false",
+    "-admin.ui=false",
+    "-webdav=false",
+    "-s3.iam=false",
+    "-s3.port.iceberg=0",
+    "-s3.port.lance=0",
+    "-s3.allowDeleteBucketNotEmpty=false",
+    "-s3.autoCreateBucket=false",
+    "-volume.preStopSeconds=0",
+    # Relative to the working directory: the path of a socket has at most 107 bytes.
+    "-filer.localSocket=filer.sock",
+    "-s3.localSocket=s3.sock",
+)
+
+
+class SeaweedMissing(Exception):
+    """The `weed` program is not installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What stays the same over restarts: the port of each server, and the S3 access key."""
+
+    ports: Mapping[str, int]
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+
+
+def find_binary() -> Path:
+    """The path of `weed`: beside this Python, where pip puts it, or on PATH; SeaweedMissing."""
+    found = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
+    if found is None:
+        raise SeaweedMissing(
+            "the embedded backend needs SeaweedFS: pip install 'artifact-gateway[local]', "
+            "or name an S3 service under `backend` in the configuration"
+        )
+    return Path(found).absolute()
+
+
+def prepare(folder: Path) -> Identity:
+    """Writes what the server reads into `folder`, and returns who it is.
+
+    The identity of the last start is kept while its ports are free; tokens' keys and the
+    certificate are new each time. Nobody but this user can read any of it.
+    """
+    for path in (folder, folder / "data", folder / "log", folder / "run"):
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.chmod(0o700)
+    identity = _identity(folder / "identity.json")
+    _write(folder / "run" / "s3.json", json.dumps(_s3_config(identity)))
+    _write(folder / "run" / "security.toml", _security(folder / "run"))
+    return identity
+
+
+def command(binary: Path, folder: Path, identity: Identity) -> list[str]:
+    """The server's command line, to be run in `folder`/run."""
+    return [
+        str(binary),
+        f"-logdir={folder / 'log'}",
+        "-alsologtostderr=false",
+        "-log_max_size_mb=16",
+        "-log_max_files=3",
+        "mini",
+        f"-dir={folder / 'data'}",
+        f"-s3.config={folder / 'run' / 's3.json'}",
+        *_FLAGS,
+        *(f"-{server}.port={port}" for server, port in identity.ports.items()),
+    ]
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """The server's environment: nothing of the gateway's, which may name other credentials."""
+    return {"HOME": str(folder / "run"), "PATH": os.defpath}
+
+
+def _identity(path: Path) -> Identity:
+    if path.exists():
+        kept = Identity(**json.loads(path.read_text()))
+        if all(_is_free(port) for port in kept.ports.values()):
+            return kept
+        identity = Identity(_free_ports(), kept.access_key_id, kept.secret_access_key)
+    else:
+        identity = Identity(_free_ports(), secrets.token_hex(10), secrets.token_urlsafe(30))
+    document = {
+        "ports": identity.ports,
+        "access_key_id": identity.access_key_id,
+        "secret_access_key": identity.secret_access_key,
+    }
+    _write(path, json.dumps(document))
+    return identity
+
+
+def _free_ports() -> dict[str, int]:
+    candidates = random.sample(range(LOWEST_PORT, HIGHEST_PORT), HIGHEST_PORT - LOWEST_PORT)
+    free = (port for port in candidates if _is_free(port))
+    return {server: next(free) for server in SERVERS}
+
+
+def _is_free(port: int) -> bool:
+    for number in (port, port + GRPC_OFFSET):
+        with socket.socket() as probe:
+            # As the server does it: connections that linger from the last start don't count.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((LOOPBACK, number))
+            except OSError:
+                return False
+    return True
+
+
+def _s3_config(identity: Identity) -> dict[str, object]:
+    key = {"accessKey": identity.access_key_id, "secretKey": identity.secret_access_key}
+    actions = ["Admin", "Read", "Write", "List", "Tagging"]
+    return {"identities": [{"name": "gateway", "credentials": [key], "actions": actions}]}
+
+
+def _security(folder: Path) -> str:
+    certificate, key = _certificate()
+    _write(folder / "grpc.crt", certificate)
+    _write(folder / "grpc.key", key)
+    files = 'cert = "grpc.crt"\nkey = "grpc.key"\n'
+    return "\n".join(
+        [
+            *(f'[{name}]\nkey = "{secrets.token_hex(32)}"\n' for name in _JWT_SECTIONS),
+            '[grpc]\nca = "grpc.crt"\n',
+            *(f"[grpc.{name}]\n{files}" for name in _GRPC_SECTIONS),
+        ]
+    )
+
+
+def _certificate() -> tuple[str, str]:
+    # One certificate that signs itself: all who hold it are one process.
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "artifact-gateway")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=36_500))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return certificate.public_bytes(Encoding.PEM).decode(), private.decode()
+
+
+def _write(path: Path, text: str) -> None:
+    """Writes a file that nobody else could read at any moment, or leaves the old one."""
+    new = path.with_name(f"{path.name}.new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    new.replace(path)

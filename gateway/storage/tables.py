@@ -1,0 +1,221 @@
+"""The tables of the index: workspaces, artifacts, versions, pins, stages, counters, keys.
+
+The bucket is the truth; but for the counters and the keys made at run time, every row can be
+built again from the bucket and the system area. Text that is compared or sorted as S3 keys
+are is `Key`: bytewise order on both databases.
+"""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Instant(TypeDecorator[datetime]):
+    """A point in time as whole microseconds since 1970, read as an aware UTC datetime."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """Microseconds, exact."""
+        del dialect
+        if value is None:
+            return None
+        since = value - datetime(1970, 1, 1, tzinfo=UTC)
+        return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        """An aware datetime, UTC."""
+        del dialect
+        if value is None:
+            return None
+        seconds, micros = divmod(value, 1_000_000)
+        return datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros)
+
+
+# Both databases sort this as bytes of UTF-8, as S3 sorts keys.
+Key = Text().with_variant(Text(collation="C"), "postgresql")
+Identifier = BigInteger().with_variant(Integer(), "sqlite")
+
+workspace = Table(
+    "workspace",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", String(63), nullable=False, unique=True),
+    Column("bucket", String(63), nullable=False),
+    Column("prefix", Key, nullable=False),
+    Column("public", String(16), nullable=False),
+    Column("backend_settings", Boolean, nullable=False),
+    Column("versioning", Boolean, nullable=False),
+    Column("configured", Boolean, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+artifact = Table(
+    "artifact",
+    metadata,
+    Column("id", Identifier, primary_key=True, autoincrement=True),
+    Column("workspace_id", String(32), nullable=False),
+    Column("prefix", Key, nullable=False),
+    # The number of the newest record, tombstones included; and of the version that readers
+    # see, 0 when there is none.
+    Column("number", Integer, nullable=False, default=0),
+    Column("version", Integer, nullable=False, default=0),
+    Column("collection", Boolean, nullable=False, default=False),
+    Column("type", Text),
+    Column("fields", JSON),
+    Column("created_at", Instant),
+    Column("modified_at", Instant),
+    # The mark: an edit is open. It is written before the first byte of the first change.
+    Column("stage_id", String(32)),
+    Column("staged_at", Instant),
+    Column("staged_by", Text),
+    Column("staged_fields", JSON),
+    Column("staged_etag", Text),
+    Column("staged_version_id", Text),
+    # "" | "discarding" | "deleting": work that whoever finds it goes on with.
+    Column("unfinished", String(16), nullable=False, default=""),
+    # Raised by reset_stats and by delete; increments of an older epoch are dropped.
+    Column("epoch", Integer, nullable=False, default=0),
+    Column("download_micros", BigInteger, nullable=False, default=0),
+    Column("views", BigInteger, nullable=False, default=0),
+    UniqueConstraint("workspace_id", "prefix"),
+)
+
+version = Table(
+    "version",
+    metadata,
+    Column("artifact_id", ForeignKey("artifact.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("parent", Integer, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("message", Text),
+    Column("created_at", Instant, nullable=False),
+    # None: a tombstone.
+    Column("manifest", LargeBinary),
+    Column("headers", JSON),
+)
+
+pin = Table(
+    "pin",
+    metadata,
+    Column("id", Identifier, primary_key=True, autoincrement=True),
+    Column("artifact_id", ForeignKey("artifact.id"), nullable=False),
+    Column("workspace_id", String(32), nullable=False),
+    # The whole key in the workspace: the artifact's prefix, "/", and the path.
+    Column("key", Key, nullable=False),
+    Column("path", Key, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("etag", Text, nullable=False),
+    Column("version_id", Text),
+    Column("last_modified", Instant, nullable=False),
+    Column("content_type", Text, nullable=False),
+    Column("weight", BigInteger, nullable=False),
+    # Pinned by the versions from `first` to before `until`; None: by the current one.
+    Column("first", Integer, nullable=False),
+    Column("until", Integer),
+    # A committed manifest whose plain key is not written yet has no backend version to name.
+    Column("published", Boolean, nullable=False, default=True),
+    Index(None, "workspace_id", "key"),
+    Index(None, "artifact_id", "path"),
+)
+
+staged_file = Table(
+    "staged_file",
+    metadata,
+    Column("artifact_id", ForeignKey("artifact.id"), primary_key=True),
+    Column("path", Key, primary_key=True),
+    Column("removed", Boolean, nullable=False),
+    Column("size", BigInteger),
+    Column("etag", Text),
+    Column("version_id", Text),
+    Column("content_type", Text),
+    Column("weight", BigInteger),
+)
+
+announcement = Table(
+    "announcement",
+    metadata,
+    Column("artifact_id", ForeignKey("artifact.id"), primary_key=True),
+    Column("path", Key, primary_key=True),
+    Column("weight", BigInteger),
+    Column("announced_at", Instant, nullable=False),
+)
+
+# Directories below a collection that hold files whose member's manifest has not arrived.
+arrival = Table(
+    "arrival",
+    metadata,
+    Column("workspace_id", String(32), primary_key=True),
+    Column("prefix", Key, primary_key=True),
+)
+
+# What a worker is about to do to the bucket; another finishes it when the worker dies.
+intent = Table(
+    "intent",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("worker_id", String(32), nullable=False, index=True),
+    Column("artifact_id", ForeignKey("artifact.id"), nullable=False, index=True),
+    Column("action", String(16), nullable=False),
+    Column("path", Key, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+worker = Table(
+    "worker",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    # How far the worker's journal is merged, in bytes.
+    Column("merged", BigInteger, nullable=False, default=0),
+)
+
+daily = Table(
+    "daily",
+    metadata,
+    Column("artifact_id", ForeignKey("artifact.id"), primary_key=True),
+    Column("path", Key, primary_key=True),
+    Column("day", String(10), primary_key=True),
+    Column("downloads", BigInteger, nullable=False),
+    Column("micros", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+)
+
+access_key = Table(
+    "access_key",
+    metadata,
+    Column("access_key_id", String(128), primary_key=True),
+    Column("secret_encrypted", LargeBinary, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("grants", JSON, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("created_by", Text, nullable=False),
+)

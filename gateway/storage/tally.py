@@ -1,0 +1,86 @@
+"""What a journal holds: one line a record, and the sums of many.
+
+A line is a JSON array: `["d", artifact, epoch, path, micros, day]` for a download,
+`["b", artifact, epoch, path, bytes, day]` for bytes sent, `["v", artifact, epoch]` for a view.
+Amounts are whole numbers, so that sums are exact: a weight of 0.5 is 500,000 micros.
+"""
+
+import json
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+
+_log = logging.getLogger(__name__)
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def download(artifact_id: int, epoch: int, path: str, micros: int, day: date) -> bytes:
+    """The line for one download of a file that weighs `micros` millionths."""
+    return f"{_encode(['d', artifact_id, epoch, path, micros, day.isoformat()])}\n".encode()
+
+
+def sent(artifact_id: int, epoch: int, path: str, size: int, day: date) -> bytes:
+    """The line for `size` bytes of a file that left the gateway."""
+    return f"{_encode(['b', artifact_id, epoch, path, size, day.isoformat()])}\n".encode()
+
+
+def view(artifact_id: int, epoch: int) -> bytes:
+    """The line for one view of an artifact."""
+    return f"{_encode(['v', artifact_id, epoch])}\n".encode()
+
+
+@dataclass(slots=True)
+class Total:
+    """What an artifact's counters rise by."""
+
+    micros: int = 0
+    views: int = 0
+
+
+@dataclass(slots=True)
+class Day:
+    """What one file's counters of one day rise by."""
+
+    downloads: int = 0
+    micros: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Sums: of (artifact, epoch), and of (artifact, epoch, path, day)."""
+
+    totals: dict[tuple[int, int], Total] = field(default_factory=lambda: defaultdict(Total))
+    days: dict[tuple[int, int, str, str], Day] = field(default_factory=lambda: defaultdict(Day))
+
+
+def add_up(lines: Iterable[bytes]) -> Tally:
+    """The sums of a journal's lines; a line that a crash has torn is left out, and logged."""
+    tally = Tally()
+    # Downloads of one file on one day are the same line: most need no parsing.
+    for line, times in Counter(lines).items():
+        if line and not _add(tally, line, times):
+            _log.warning("left out a line of a journal that can't be read: %.80r", line)
+    return tally
+
+
+def _add(tally: Tally, line: bytes, times: int) -> bool:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return False
+    match record:
+        case ["v", int(artifact), int(epoch)]:
+            tally.totals[artifact, epoch].views += times
+        case ["d", int(artifact), int(epoch), str(path), int(micros), str(day)]:
+            tally.totals[artifact, epoch].micros += micros * times
+            entry = tally.days[artifact, epoch, path, day]
+            entry.downloads += times
+            entry.micros += micros * times
+        case ["b", int(artifact), int(epoch), str(path), int(size), str(day)]:
+            tally.days[artifact, epoch, path, day].bytes += size * times
+        case _:
+            return False
+    return True

@@ -1,0 +1,128 @@
+"""What is said to the backend and what comes back: requests, answers, objects, failures."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from gateway.errors import ServiceUnavailable
+from gateway.s3.address import Query
+from gateway.s3.message import Body
+
+UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
+
+
+class BackendError(Exception):
+    """A refusal by the backend of a call of the gateway's own.
+
+    `code` is the S3 error code, or the status in digits where the answer named none. It is
+    no `GatewayError`: who made the call knows what it means for the client.
+    """
+
+    def __init__(self, code: str, status: int, message: str) -> None:
+        super().__init__(f"the backend answered {status} {code}: {message}")
+        self.code = code
+        self.status = status
+        self.message = message
+
+
+class BrokenUpstream(ServiceUnavailable):
+    """The backend broke its answer off: what was read is not the whole.
+
+    While nothing of the answer has left, the client is told 503; later it is cut off too.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One request to the backend, before it is signed.
+
+    `bucket` and `key` are the backend's, decoded, "" when absent. `headers` are those that go
+    on, without Host, Content-Length and signing headers. A `body` that is a stream needs its
+    `length` in bytes and is sent once. `payload_hash` is a SHA-256 in hex or UNSIGNED-PAYLOAD.
+    """
+
+    method: str
+    bucket: str = ""
+    key: str = ""
+    query: Query = field(default_factory=Query)
+    headers: CIMultiDict[str] = field(default_factory=CIMultiDict)
+    body: bytes | Body = field(default=b"", repr=False)
+    length: int | None = None
+    payload_hash: str = UNSIGNED_PAYLOAD
+
+
+class Upstream(ABC):
+    """An answer of the backend, its body not yet read.
+
+    Exactly one of `read`, `stream` and `close` ends it. The connection is used again only
+    when the request was sent whole and the answer read to its end.
+    """
+
+    status: int
+    headers: CIMultiDictProxy[str]
+
+    @abstractmethod
+    async def read(self, limit: int) -> bytes:
+        """The whole body, of at most `limit` bytes: EntityTooLarge beyond; BrokenUpstream."""
+
+    @abstractmethod
+    def stream(self) -> Body:
+        """The body as it comes; BrokenUpstream when it ends early. `aclose` cuts it off."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Nothing; the connection is closed unless the answer was read to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """What a PUT or a copy made; `version_id` is None on a bucket without versioning."""
+
+    etag: str
+    version_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectHead:
+    """What HEAD tells of one object.
+
+    `metadata` is x-amz-meta-* without that prefix. `headers` are the standard object headers
+    (content-type, cache-control, …) and x-amz-meta-*, lower-cased: what a copy must repeat.
+    """
+
+    size: int
+    etag: str
+    version_id: str | None
+    last_modified: datetime
+    content_type: str
+    metadata: Mapping[str, str]
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ListedObject:
+    """An object in a listing."""
+
+    key: str
+    size: int
+    etag: str
+    last_modified: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectVersion:
+    """A version of an object, or a delete marker: then `etag` and `size` are None.
+
+    `version_id` is "null" for what was stored while the bucket had no versioning.
+    """
+
+    key: str
+    version_id: str
+    latest: bool
+    marker: bool
+    etag: str | None
+    size: int | None
+    last_modified: datetime

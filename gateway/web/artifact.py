@@ -1,0 +1,81 @@
+"""The artifact door: manifests and files for browsers, web applications and curl."""
+
+from gateway.errors import InvalidArgument, MethodNotAllowed
+from gateway.s3.address import Query, parse_path
+from gateway.s3.message import Reply, Request
+from gateway.services.browsing import Wanted
+from gateway.services.opening import Opening, Path
+from gateway.services.workspaces import Workspaces
+from gateway.web.authentication import Authentication
+from gateway.web.exchange import Exchange
+
+SEGMENT = "artifact"
+READING = ("GET", "HEAD")
+
+
+class ArtifactDoor:
+    """`GET /{workspace}/artifact/{path}`, unsigned or with a bearer token."""
+
+    name = "artifact"
+
+    def __init__(
+        self, authentication: Authentication, workspaces: Workspaces, opening: Opening
+    ) -> None:
+        self._authentication = authentication
+        self._workspaces = workspaces
+        self._opening = opening
+
+    @staticmethod
+    def serves(request: Request) -> bool:
+        """Whether a request is this door's: its path, and no signature."""
+        parts = request.path.split("/", 3)
+        if len(parts) < 3 or parts[2] != SEGMENT:  # noqa: PLR2004 ("", workspace, SEGMENT)
+            return False
+        authorization = request.headers.get("Authorization", "")
+        signed = authorization.startswith("AWS") or "X-Amz-Algorithm=" in request.query
+        return not signed and request.method in READING
+
+    async def answer(self, exchange: Exchange) -> Reply:
+        """The manifest, the file or the listing of files."""
+        request = exchange.request
+        if request.method not in READING:
+            raise MethodNotAllowed("this path takes GET and HEAD")
+        caller = await self._authentication.bearer(request, exchange.now)
+        address = parse_path(request.path)
+        exchange.notes.of(caller, address.bucket, "open")
+        workspace = self._workspaces.named(address.bucket)
+        query = Query.parse(request.query)
+        wanted = Wanted(
+            stage=_flag(query, "stage"),
+            version=_number(query, "version"),
+            silent=_flag(query, "silent"),
+        )
+        rest = address.key.removeprefix(SEGMENT).removeprefix("/")
+        path = Path(rest.rstrip("/"), folder=rest.endswith("/"))
+        reply = await self._opening.open(
+            caller, workspace, path, wanted, request, download=_flag(query, "download")
+        )
+        reply.headers["Vary"] = "Authorization, Accept"
+        if caller.anonymous and not wanted.stage:
+            reply.headers["Access-Control-Allow-Origin"] = "*"
+        else:
+            reply.headers["Cache-Control"] = "private, no-store"
+        return reply
+
+
+def _flag(query: Query, name: str) -> bool:
+    value = query.first(name)
+    if value is None or value.lower() in ("false", "0"):
+        return False
+    if value.lower() in ("true", "1", ""):
+        return True
+    raise InvalidArgument(f"{name} is true or false", argument=name, value=value)
+
+
+def _number(query: Query, name: str) -> int | None:
+    value = query.first(name)
+    if value is None:
+        return None
+    if not value.isascii() or not value.isdigit():
+        raise InvalidArgument(f"{name} is a whole number", argument=name, value=value)
+    return int(value)

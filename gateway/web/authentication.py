@@ -1,0 +1,190 @@
+"""Who asks: signatures and tokens, turned into callers and verified requests."""
+
+import hmac
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+from typing import Protocol
+
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from gateway.errors import AccessDenied, InvalidPath, InvalidRequest, XAmzContentSHA256Mismatch
+from gateway.identity import ANONYMOUS, AccessKey, Caller
+from gateway.s3.address import (
+    Address,
+    KeyRules,
+    Query,
+    parse_copy_source,
+    parse_path,
+    virtual_host,
+)
+from gateway.s3.claim import SIGNING_PARAMETERS, Claim, parse_claim
+from gateway.s3.exchange import CopySource, Verified
+from gateway.s3.message import Request
+from gateway.s3.operation import (
+    COPY_SOURCE,
+    RENAME_SOURCE,
+    Effect,
+    Operation,
+    identify,
+    lift_headers,
+)
+from gateway.s3.payload import parse_payload
+from gateway.s3.sigv4 import VerifiedSignature, verify
+from gateway.services.access import URL_PREFIX
+from gateway.web.hosts import Hosts
+
+OWN_PARAMETERS = frozenset(("stage", "version", "silent"))
+BEARER = "bearer "
+
+
+class Identities(Protocol):
+    """Where keys and tokens are known; `services.access.Access` is one."""
+
+    async def secret_for(self, access_key_id: str) -> AccessKey | None:
+        """The key that a signature with this id is verified with, or None."""
+
+    def caller_with(self, key: AccessKey) -> Caller:
+        """Who calls with `key`."""
+
+    async def caller_of_token(self, token: str, now: datetime) -> Caller:
+        """Who calls with this bearer token; AccessDenied when it is not valid now."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Proof:
+    """Who signed a request, and what the signature proves."""
+
+    caller: Caller
+    signature: VerifiedSignature
+    own: bool
+
+
+class Authentication:
+    """Turns requests into callers. Two kinds of credentials in one request are refused.
+
+    `rules` say which keys the backend folds and keeps for itself; `domain` is that of
+    virtual-host style addresses.
+    """
+
+    def __init__(
+        self,
+        identities: Identities,
+        rules: KeyRules,
+        hosts: Hosts | None = None,
+        domain: str | None = None,
+    ) -> None:
+        self._identities = identities
+        self._rules = rules
+        self._hosts = hosts or Hosts()
+        self._domain = domain
+
+    async def s3(self, request: Request, now: datetime) -> tuple[Caller, Verified]:
+        """Caller and verified request of a signed or unsigned S3 request.
+
+        Unsigned requests are ANONYMOUS. Raises what the signature, path, operation and payload
+        raise in `gateway.s3`, and InvalidPath for keys, prefixes and copy sources that the
+        backend keeps for itself. Nothing of the body is read.
+        """
+        query = Query.parse(request.query)
+        claim = parse_claim(request.headers, query)
+        if claim is None:
+            _refuse_bearer(request)
+            return ANONYMOUS, self._verified(request, request.path, query, None)
+        proof = await self._prove(claim, request, now)
+        own = None
+        if proof.own:
+            own = Query(tuple(pair for pair in query.pairs if pair[0] in OWN_PARAMETERS))
+            query = query.without(OWN_PARAMETERS)
+        query, headers = lift_headers(query, request.headers)
+        if headers is not request.headers:
+            request = replace(request, headers=CIMultiDictProxy(CIMultiDict(headers.items())))
+        verified = self._verified(request, proof.signature.path, query, proof.signature)
+        return proof.caller, replace(verified, own=own)
+
+    async def bearer(self, request: Request, now: datetime) -> Caller:
+        """The caller of a request with a bearer token, or ANONYMOUS without credentials.
+
+        AccessDenied for a token that is not valid, InvalidRequest for other credentials.
+        """
+        authorization = request.headers.get("Authorization")
+        if authorization is None:
+            return ANONYMOUS
+        # What else the request claims to be, the claim's parser refuses.
+        if parse_claim(request.headers, Query.parse(request.query)) is not None:
+            raise InvalidRequest("this door takes a bearer token, or nothing")
+        if not authorization.lower().startswith(BEARER):
+            raise InvalidRequest("this door takes a bearer token, or nothing")
+        return await self._identities.caller_of_token(authorization[len(BEARER) :].strip(), now)
+
+    async def rpc(self, request: Request, body: bytes, now: datetime) -> Caller:
+        """The caller of an RPC request: by bearer token, or by Signature V4 in its headers.
+
+        The signed payload hash must be that of `body`: XAmzContentSHA256Mismatch.
+        """
+        claim = parse_claim(request.headers, Query.parse(request.query))
+        if claim is None:
+            return await self.bearer(request, now)
+        if claim.presigned:
+            raise InvalidRequest("this door takes no presigned URLs: sign in headers")
+        proof = await self._prove(claim, request, now)
+        if proof.own:
+            raise AccessDenied("this key signs URLs of the gateway alone")
+        if not hmac.compare_digest(claim.payload_hash, sha256(body).hexdigest()):
+            raise XAmzContentSHA256Mismatch("x-amz-content-sha256 is not the body's hash")
+        return proof.caller
+
+    async def _prove(self, claim: Claim, request: Request, now: datetime) -> _Proof:
+        key = await self._identities.secret_for(claim.access_key_id)
+        secret = None if key is None else key.secret_access_key
+        signature = verify(claim, secret, request, now, hosts=self._hosts.signed(request))
+        if key is None:
+            raise AssertionError("a signature without a key has been verified")
+        own = claim.access_key_id.startswith(URL_PREFIX)
+        return _Proof(self._identities.caller_with(key), signature, own)
+
+    def _verified(
+        self, request: Request, path: str, query: Query, signature: VerifiedSignature | None
+    ) -> Verified:
+        host = request.headers.get("Host", "") if signature is None else signature.host
+        address = parse_path(path, virtual_host(host, self._domain))
+        address = self._folded(address)
+        query = query.without(SIGNING_PARAMETERS)
+        self._check_prefix(query)
+        operation = identify(request.method, address, query, request.headers)
+        payload_hash = None if signature is None else signature.claim.payload_hash
+        return Verified(
+            request=request,
+            operation=operation,
+            address=address,
+            query=query,
+            payload=parse_payload(request.headers, payload_hash, request.length),
+            signature=signature,
+            source=self._source(operation, request),
+        )
+
+    def _source(self, operation: Operation, request: Request) -> CopySource | None:
+        name = COPY_SOURCE if operation.copies else RENAME_SOURCE
+        if not operation.copies and operation.effect is not Effect.RENAME_OBJECT:
+            return None
+        value = request.headers.get(name)
+        if value is None:
+            return None
+        address, version_id = parse_copy_source(value)
+        return CopySource(self._folded(address), version_id)
+
+    def _folded(self, address: Address) -> Address:
+        key = self._rules.fold(address.key)
+        if self._rules.is_private(key):
+            raise InvalidPath(f"{address.key!r} is a key that the backend keeps for itself")
+        return Address(address.bucket, key)
+
+    def _check_prefix(self, query: Query) -> None:
+        prefix = query.first("prefix")
+        if prefix is not None and self._rules.is_private(self._rules.fold(prefix)):
+            raise InvalidPath(f"{prefix!r} is a prefix that the backend keeps for itself")
+
+
+def _refuse_bearer(request: Request) -> None:
+    if "Authorization" in request.headers:
+        raise InvalidRequest("this door takes Signature V4: tokens are for the other ones")

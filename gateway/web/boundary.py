@@ -1,0 +1,170 @@
+"""The edge of the gateway: request ids, errors rendered once, the access log."""
+
+import asyncio
+import json
+import logging
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+from aiohttp import hdrs, web
+from multidict import CIMultiDict
+
+from gateway.errors import GatewayError, InternalError, ServiceUnavailable
+from gateway.s3.message import Reply, Request
+from gateway.s3.xml import render_error
+from gateway.web import access_log
+from gateway.web.access_log import Entry, Observer
+from gateway.web.arrival import Arrival, Network
+from gateway.web.exchange import Door, Exchange
+from gateway.web.hosts import Hosts
+from gateway.web.reply import Sent, send
+
+logger = logging.getLogger(__name__)
+
+SERVER = "ArtifactGateway"
+RETRY_AFTER_SECONDS = "1"
+EDGE = "edge"
+CLIENT_LEFT = "ClientLeft"
+# No status went out, or nobody was there to hear it; nginx's number for that.
+CLIENT_CLOSED_REQUEST = 499
+
+
+class Boundary:
+    """The one handler of the web application: chooses the door, and answers for it.
+
+    `choose` gives the door of a request by its method, path, query and headers. `hosts`
+    refuses requests for others at every door but "operations". Every answered request is
+    told to the `observers`.
+    """
+
+    def __init__(
+        self,
+        choose: Callable[[Request], Door],
+        *,
+        hosts: Hosts | None = None,
+        trusted: Sequence[Network] = (),
+        observers: Sequence[Observer] = (access_log.write,),
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._choose = choose
+        self._hosts = hosts or Hosts()
+        self._trusted = trusted
+        self._observers = observers
+        self._clock = clock
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """The answer, whatever happened; only a connection that was cut has none."""
+        started = time.monotonic()
+        request_id = secrets.token_hex(8).upper()
+        door = EDGE
+        arrival = Arrival(request, self._trusted)
+        exchange = Exchange(arrival.message, request_id, self._clock())
+        try:
+            arrival.check()
+            chosen = self._choose(exchange.request)
+            door = chosen.name
+            if door != "operations":
+                self._hosts.check(exchange.request)
+            sent = await self._send(request, arrival, exchange, await chosen.answer(exchange))
+        except Exception as error:  # noqa: BLE001 - here, once, every failure becomes an answer
+            refusal = self._refused(exchange, door, error)
+            sent = await self._send(request, arrival, exchange, refusal)
+        except asyncio.CancelledError:
+            exchange.notes.error = CLIENT_LEFT
+            seconds = time.monotonic() - started
+            self._tell(_entry(exchange, arrival, door, None, seconds))
+            raise
+        if sent.failure is not None:
+            self._note_cut(exchange, sent.failure)
+        seconds = time.monotonic() - started
+        self._tell(_entry(exchange, arrival, door, sent, seconds))
+        return sent.response
+
+    async def _send(
+        self, request: web.BaseRequest, arrival: Arrival, exchange: Exchange, reply: Reply
+    ) -> Sent:
+        headers = CIMultiDict(reply.headers)
+        headers[hdrs.SERVER] = SERVER
+        headers["x-amz-request-id"] = exchange.request_id
+        headers["X-Request-Id"] = exchange.request_id
+        whole = Reply(reply.status, headers, reply.body)
+        sent = await send(request, whole, last=arrival.unread)
+        # A client that still waits for 100 may send its body or not: nobody could tell where
+        # the next request begins.
+        if arrival.waiting and request.protocol is not None:
+            request.protocol.force_close()
+        return sent
+
+    def _refused(self, exchange: Exchange, door: str, error: Exception) -> Reply:
+        if not isinstance(error, GatewayError):
+            logger.error("request %s failed", exchange.request_id, exc_info=error)
+            error = InternalError("the gateway failed; its log has the reason under this id")
+        elif isinstance(error, ServiceUnavailable):
+            logger.warning("request %s: %s", exchange.request_id, error.message)
+        exchange.notes.error = error.code
+        headers = CIMultiDict[str]()
+        if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            headers[hdrs.RETRY_AFTER] = RETRY_AFTER_SECONDS
+        if exchange.request.method == hdrs.METH_HEAD:
+            return Reply(error.status, headers)
+        if door == "s3":
+            headers[hdrs.CONTENT_TYPE] = "application/xml"
+            return Reply(error.status, headers, _xml(error, exchange))
+        headers[hdrs.CONTENT_TYPE] = "application/json"
+        return Reply(error.status, headers, _json(error))
+
+    def _note_cut(self, exchange: Exchange, failure: Exception) -> None:
+        notes = exchange.notes
+        if isinstance(failure, ConnectionError):
+            notes.error = notes.error or CLIENT_LEFT
+        elif isinstance(failure, GatewayError):
+            notes.error = failure.code
+            logger.warning("request %s was cut off: %s", exchange.request_id, failure.message)
+        else:
+            notes.error = InternalError.code
+            logger.error("request %s was cut off", exchange.request_id, exc_info=failure)
+
+    def _tell(self, entry: Entry) -> None:
+        for observer in self._observers:
+            observer(entry)
+
+
+def _entry(
+    exchange: Exchange, arrival: Arrival, door: str, sent: Sent | None, seconds: float
+) -> Entry:
+    request, notes = exchange.request, exchange.notes
+    return Entry(
+        time=exchange.now,
+        request_id=exchange.request_id,
+        remote=request.remote,
+        door=door,
+        operation=notes.operation,
+        method=request.method,
+        path=access_log.shown(request.path, request.query),
+        status=CLIENT_CLOSED_REQUEST if sent is None else sent.response.status,
+        received=arrival.received,
+        sent=0 if sent is None else sent.size,
+        seconds=seconds,
+        complete=sent is not None and sent.failure is None,
+        access_key_id=notes.access_key_id,
+        workspace=notes.workspace,
+        error=notes.error,
+    )
+
+
+def _xml(error: GatewayError, exchange: Exchange) -> bytes:
+    return render_error(
+        error.code,
+        error.message,
+        resource=exchange.request.path,
+        request_id=exchange.request_id,
+        details=error.details,
+    )
+
+
+def _json(error: GatewayError) -> bytes:
+    body = {"code": error.code, "message": error.message, "details": error.details}
+    return json.dumps({"error": body}, ensure_ascii=False).encode("utf-8", "replace")

@@ -1,0 +1,1 @@
+"""The suite: one folder per floor, and acceptance with real clients."""

@@ -1,0 +1,1 @@
+"""What users of the gateway see, through real servers, clients and processes."""

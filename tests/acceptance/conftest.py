@@ -1,0 +1,41 @@
+"""Fixtures: one backend and one gateway for the session, a new prefix for each test."""
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tests.acceptance.harness import Backend, Gateway
+
+
+@pytest.fixture(scope="session")
+def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+    """The session's SeaweedFS. Don't stop or pause it: others use it."""
+    running = Backend(tmp_path_factory.mktemp("seaweedfs"))
+    try:
+        yield running.start()
+    finally:
+        running.stop()
+        shutil.rmtree(running.folder / "data", ignore_errors=True)  # pytest keeps folders: 1 GB
+
+
+@pytest.fixture(scope="session")
+def gateway(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """The session's gateway. Don't stop or kill it: others use it."""
+    running = Gateway(backend, tmp_path_factory.mktemp("gateway"))
+    try:
+        yield running.start()
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def prefix(gateway: Gateway) -> str:
+    """A prefix that nothing has used, private."""
+    return gateway.new_prefix()
+
+
+@pytest.fixture
+def public_prefix(gateway: Gateway) -> str:
+    """A prefix that nothing has used, below `public/`."""
+    return gateway.new_prefix(public=True)

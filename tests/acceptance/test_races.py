@@ -1,0 +1,307 @@
+"""Commits that meet other commits, and writes that meet a commit: nothing is lost."""
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+
+import pytest
+
+from tests.acceptance.harness import Backend, Gateway
+from tests.acceptance.sights import COMMITTED, ONE, THREE, TWO, Sight, bring, check
+from tests.acceptance.views import DATA, EXTRA, MANIFEST, STAGED, Artifact, outcome, refusal
+from tests.acceptance.wire import WireTap
+
+ROUNDS = 50
+WRITES = 25
+RECORD = "^/artifact-gateway-system/.*records/"
+
+OK = (200, "")
+CONFLICT = (409, "CommitConflict")
+NOT_STAGED = (409, "NotStaged")
+
+Answer = tuple[int, str]
+
+
+@pytest.fixture(scope="module")
+def tap(backend: Backend) -> Iterator[WireTap]:
+    """A tap in front of the session's backend."""
+    with WireTap(backend.endpoint_url) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def tapped(
+    backend: Backend, tap: WireTap, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
+    """A gateway whose requests to the backend can be stopped."""
+    system = {"bucket": "artifact-gateway-system", "prefix": "races/"}
+    folder = tmp_path_factory.mktemp("tapped")
+    running = Gateway(backend, folder, {"system": system}, endpoint_url=tap.url)
+    try:
+        yield running.start()
+    finally:
+        tap.cut()
+        running.stop()
+
+
+def at_once(*calls: Callable[[], Answer]) -> Sequence[Answer]:
+    """The answers of calls that begin at the same moment."""
+    barrier = threading.Barrier(len(calls))
+
+    def begin(call: Callable[[], Answer]) -> Answer:
+        barrier.wait(10)
+        return call()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(begin, calls))
+
+
+def commit(artifact: Artifact) -> Answer:
+    """The answer to a commit by RPC."""
+    return refusal(lambda: artifact.rpc("commit"))
+
+
+def put_manifest(artifact: Artifact) -> Answer:
+    """The answer to a commit by a PUT of the manifest that is there already."""
+    return outcome(lambda: artifact.put(MANIFEST, ONE))
+
+
+@pytest.mark.parametrize("first", [commit, put_manifest])
+def test_of_two_commits_at_once_one_wins(
+    gateway: Gateway, public_prefix: str, first: Callable[[Artifact], Answer]
+) -> None:
+    artifact = bring(gateway, public_prefix, "committed")
+    conflicts, mine, yours = 0, b"", b""
+
+    for number in range(ROUNDS):
+        mine, yours = f"mine {number}".encode(), f"yours {number}".encode()
+        artifact.put(DATA, mine)
+        artifact.put(EXTRA, yours)
+        before = artifact.version or 0
+
+        answers = at_once(partial(first, artifact), partial(commit, artifact))
+
+        # One that comes after the other's end finds nothing to commit; a PUT that changes
+        # nothing says 200.
+        late = [answers == [OK, NOT_STAGED], answers == [NOT_STAGED, OK]]
+        late.append(first is put_manifest and answers == [OK, NOT_STAGED])
+        clash = CONFLICT in answers
+        conflicts += clash
+        assert OK in answers, answers
+        assert clash or any(late), answers
+        after = artifact.version or 0
+        assert after == before + 1
+        files = {MANIFEST: ONE, DATA: mine, EXTRA: yours}
+        assert artifact.seen_by("read") == files
+        assert artifact.seen_by("write") == files
+
+    assert conflicts > 0, "no two commits ever met"
+    assert artifact.files(version=1) == {DATA: 3}
+    last = {MANIFEST: ONE, DATA: mine, EXTRA: yours}
+    check(artifact, Sight(last, last, ROUNDS + 1, edit=False))
+
+
+def test_commit_that_comes_second_leaves_the_stage_as_it_was(
+    tapped: Gateway, tap: WireTap, prefix: str
+) -> None:
+    artifact = bring(tapped, prefix, "edited")
+    with ThreadPoolExecutor(2) as pool:
+        mine = tap.pause_on("PUT", RECORD)
+        slow = pool.submit(commit, artifact)
+        mine.wait()
+        artifact.put(EXTRA, b"meanwhile")
+        yours = tap.pause_on("PUT", RECORD)
+        fast = pool.submit(commit, artifact)
+        yours.wait()
+        yours.resume()
+        won = fast.result(10)
+        artifact.put(DATA, b"later")
+        mine.resume()
+        lost = slow.result(10)
+
+    assert (won, lost) == (OK, CONFLICT)
+    committed = {MANIFEST: ONE, DATA: b"two", EXTRA: b"meanwhile"}
+    check(artifact, Sight({**committed, DATA: b"later"}, committed, 2, edit=True, stranger={}))
+
+
+def write_file(artifact: Artifact, number: int) -> Answer:
+    """The answer to a PUT of a file."""
+    return outcome(lambda: artifact.put(DATA, b"number %d" % number))
+
+
+def write_new_file(artifact: Artifact, number: int) -> Answer:
+    """The answer to a PUT of a file that was not there."""
+    return outcome(lambda: artifact.put(f"new-{number}.csv", b"number %d" % number))
+
+
+def write_manifest(artifact: Artifact, number: int) -> Answer:
+    """The answer to a PUT of `_manifest.yaml`."""
+    return outcome(lambda: artifact.put(STAGED, b"{type: dataset, number: %d}" % number))
+
+
+def delete_file(artifact: Artifact, _: int) -> Answer:
+    """The answer to a DELETE of a file."""
+    return outcome(lambda: artifact.delete(DATA))
+
+
+WRITERS = (write_file, write_new_file, write_manifest, delete_file)
+
+
+def expected_writer(
+    before: dict[str, bytes], write: Callable[[Artifact, int], Answer], number: int
+) -> dict[str, bytes]:
+    """What the artifact holds when the write is in it: `manifest.yaml` the newest manifest."""
+    after = dict(before)
+    if write is write_file:
+        after[DATA] = b"number %d" % number
+    elif write is write_new_file:
+        after[f"new-{number}.csv"] = b"number %d" % number
+    elif write is write_manifest:
+        after[MANIFEST] = b"{type: dataset, number: %d}" % number
+    else:
+        after.pop(DATA, None)
+    return after
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_what_is_written_during_a_commit_is_in_it_or_staged(
+    gateway: Gateway, public_prefix: str, write: Callable[[Artifact, int], Answer]
+) -> None:
+    artifact = bring(gateway, public_prefix, "committed")
+    both = {"in it": 0, "staged": 0}
+
+    for number in range(WRITES):
+        artifact.put(DATA, b"before %d" % number)
+        artifact.put(EXTRA, b"extra %d" % number)
+        before = artifact.seen_by("write")
+        wanted = expected_writer(before, write, number)
+        delay = secrets.randbelow(60) / 1000
+
+        def later(delay: float = delay, number: int = number) -> Answer:
+            time.sleep(delay)
+            return write(artifact, number)
+
+        answers = at_once(partial(commit, artifact), later)
+
+        assert answers[0] == OK
+        assert answers[1][0] in (200, 204), answers
+        readers = artifact.seen_by("read")
+        assert readers in (before, wanted), f"round {number}, delay {delay:.3f}"
+        # The write may have come before the commit looked, and yet after its manifest was
+        # read: then it is staged.
+        assert newest(artifact.seen_by("write")) == wanted, f"round {number}, delay {delay:.3f}"
+        told = commit(artifact)
+        assert told == (NOT_STAGED if readers == wanted else OK)
+        both["in it" if readers == wanted else "staged"] += 1
+        assert artifact.seen_by("read") == wanted
+        assert artifact.seen_by("write") == wanted
+        assert artifact.held() == wanted
+
+    assert both["staged"] > 0, "no write ever met a commit"
+
+
+def newest(files: dict[str, bytes]) -> dict[str, bytes]:
+    """The files with the staged manifest, where there is one, as the manifest."""
+    after = dict(files)
+    staged = after.pop(STAGED, None)
+    if staged is not None:
+        after[MANIFEST] = staged
+    return after
+
+
+STEPS = {
+    "manifest-read": ("GET", "{key}/_manifest.yaml", "after"),
+    "listed": ("GET", "list-type=2.*prefix={key}/", "after"),
+    "record": ("PUT", RECORD, "before"),
+    "recorded": ("PUT", RECORD, "after"),
+    "manifest-put": ("PUT", "{key}/manifest.yaml$", "after"),
+    "stage-removed": ("DELETE", "{key}/_manifest.yaml", "before"),
+}
+
+
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("step", STEPS)
+def test_what_is_written_at_a_step_of_the_commit_is_in_it_or_staged(
+    tapped: Gateway,
+    tap: WireTap,
+    prefix: str,
+    step: str,
+    write: Callable[[Artifact, int], Answer],
+) -> None:
+    artifact = bring(tapped, prefix, "editing")
+    before = newest(artifact.seen_by("write"))
+    wanted = expected_writer(before, write, 7)
+    method, target, when = STEPS[step]
+    pause = tap.pause_on(method, target.format(key=prefix), when=when)  # type: ignore[arg-type]
+
+    with ThreadPoolExecutor(2) as pool:
+        committing = pool.submit(commit, artifact)
+        pause.wait()
+        writing = pool.submit(write, artifact, 7)
+        wait_a_moment(writing)
+        pause.resume()
+        assert committing.result(10) == OK
+        assert writing.result(10)[0] in (200, 204)
+
+    readers = artifact.seen_by("read")
+    assert readers == before or (step in ("manifest-read", "listed") and readers == wanted)
+    assert newest(artifact.seen_by("write")) == wanted
+    assert newest(artifact.held()) == wanted
+    assert commit(artifact) == (NOT_STAGED if readers == wanted else OK)
+    check(artifact, Sight(wanted, wanted, 2 if readers == wanted else 3, edit=False, stranger={}))
+
+
+def wait_a_moment(writing: Future[Answer]) -> None:
+    """Return when the write is done, or clearly waits for the commit's end."""
+    deadline = time.monotonic() + 1
+    while not writing.done() and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("first", [commit, put_manifest])
+def test_many_commits_at_once_make_one_version(
+    gateway: Gateway, public_prefix: str, first: Callable[[Artifact], Answer]
+) -> None:
+    artifact = bring(gateway, public_prefix, "edited")
+
+    answers = at_once(*[partial(first, artifact)] * 8)
+
+    assert set(answers) <= {OK, CONFLICT, NOT_STAGED}
+    if first is commit:
+        assert answers.count(OK) == 1
+    files = {MANIFEST: ONE, DATA: b"two"}
+    check(artifact, Sight(files, files, 2, edit=False))
+
+
+def test_commits_of_two_manifests_at_once_keep_one_whole(
+    gateway: Gateway, public_prefix: str
+) -> None:
+    artifact = bring(gateway, public_prefix, "committed")
+
+    for number in range(10):
+        sent = [manifest + b"# %d\n" % number for manifest in (TWO, THREE)]
+        before = artifact.version or 0
+
+        answers = at_once(
+            *(partial(outcome, partial(artifact.put, MANIFEST, body)) for body in sent)
+        )
+
+        assert set(answers) <= {OK, CONFLICT}
+        assert OK in answers
+        won = artifact.seen_by("read")
+        assert won[MANIFEST] in [
+            body for body, answer in zip(sent, answers, strict=True) if answer == OK
+        ]
+        assert artifact.version == before + answers.count(OK)
+        assert artifact.seen_by("write") == won
+        assert artifact.held() == {**COMMITTED, MANIFEST: won[MANIFEST]}
+        assert yaml_name(artifact) in won[MANIFEST]
+
+
+def yaml_name(artifact: Artifact) -> bytes:
+    """The name that RPC reads from the committed manifest."""
+    name: str = artifact.read()["name"]
+    return name.encode()

@@ -1,0 +1,125 @@
+"""Requests as botocore makes and signs them, turned into the gateway's."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import botocore.session
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
+from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
+from botocore.client import BaseClient
+from botocore.config import Config
+from botocore.credentials import Credentials
+from multidict import CIMultiDict, CIMultiDictProxy
+
+from gateway.s3.address import Query
+from gateway.s3.claim import Claim, parse_claim
+from gateway.s3.message import Request
+from gateway.s3.sigv4 import VerifiedSignature, verify
+
+KEY_ID = "AKIAIOSFODNN7EXAMPLE"
+SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+ENDPOINT = "http://gateway.test:9000"
+
+
+async def body_of(blocks: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """A body that comes in these blocks."""
+    for block in blocks:
+        yield block
+
+
+def arrived(
+    method: str,
+    target: str,
+    headers: Iterable[tuple[str, str]] | Mapping[str, str],
+    body: bytes = b"",
+) -> Request:
+    """A request as the gateway gets it; `target` is the raw path and query."""
+    path, _, query = target.partition("?")
+    fields = CIMultiDict(headers)
+    return Request(
+        method, path, query, CIMultiDictProxy(fields), body_of([body] if body else []), len(body)
+    )
+
+
+def signed(
+    method: str,
+    target: str,
+    headers: Mapping[str, str] | None = None,
+    body: bytes = b"",
+    *,
+    expires: int | None = None,
+    secret: str = SECRET,
+    region: str = "us-east-1",
+) -> Request:
+    """A request that botocore signed now: in headers, or presigned for `expires` seconds."""
+    request = AWSRequest(method, ENDPOINT + target, headers=dict(headers or {}), data=body)
+    credentials = Credentials(KEY_ID, secret)
+    if expires is None:
+        S3SigV4Auth(credentials, "s3", region).add_auth(request)
+    else:
+        S3SigV4QueryAuth(credentials, "s3", region, expires=expires).add_auth(request)
+    fields = [("Host", urlsplit(ENDPOINT).netloc), *request.headers.items()]
+    return arrived(method, request.url[len(ENDPOINT) :], fields, body)
+
+
+def claim_of(request: Request) -> Claim:
+    """What a signed request claims."""
+    claim = parse_claim(request.headers, Query.parse(request.query))
+    assert claim is not None
+    return claim
+
+
+def verified(request: Request, secret: str | None = SECRET) -> VerifiedSignature:
+    """The proof of a request, at the time it was signed."""
+    claim = claim_of(request)
+    return verify(claim, secret, request, claim.timestamp)
+
+
+def now() -> datetime:
+    """The time of day, as botocore signs it."""
+    return datetime.now(UTC)
+
+
+class Sent(Exception):  # noqa: N818 - it is no error: it carries the request out of botocore
+    """What botocore would have sent."""
+
+    def __init__(self, request: AWSPreparedRequest) -> None:
+        self.request = request
+
+
+def client(**config: object) -> BaseClient:
+    """An S3 client that raises Sent instead of sending."""
+    made = botocore.session.get_session().create_client(
+        "s3",
+        endpoint_url=ENDPOINT,
+        region_name="us-east-1",
+        aws_access_key_id=KEY_ID,
+        aws_secret_access_key=SECRET,
+        config=Config(s3={"addressing_style": "path"}, **config),
+    )
+
+    def caught(request: AWSPreparedRequest, **_context: object) -> AWSResponse:
+        raise Sent(request)
+
+    made.meta.events.register("before-send.s3", caught)
+    return made
+
+
+def sent(made: BaseClient, operation: str, **arguments: Any) -> Request:
+    """The request that a call of botocore sends, as the gateway gets it."""
+    try:
+        getattr(made, operation)(**arguments)
+    except Sent as caught:
+        request = caught.request
+    body = request.body or b""
+    data = body if isinstance(body, bytes) else body.read()
+    fields = [
+        ("Host", urlsplit(ENDPOINT).netloc),
+        *(
+            (name, value if isinstance(value, str) else value.decode())
+            for name, value in request.headers.items()
+        ),
+    ]
+    return arrived(request.method, request.url[len(ENDPOINT) :], fields, data)

@@ -1,0 +1,280 @@
+import errno
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from gateway.storage import journal, tally
+from gateway.storage.journal import Batch, Journal, merged_files, read, unmerged
+from gateway.storage.workers import WorkersFolder
+
+DAY = date(2025, 6, 7)
+HOLD = """
+import sys, time
+from pathlib import Path
+from gateway.storage.workers import WorkersFolder
+WorkersFolder(Path(sys.argv[1])).enter(sys.argv[2])
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def lines(directory: Path, offset: int = 0) -> list[bytes]:
+    found: list[bytes] = []
+    while (batch := read(directory, offset)) is not None:
+        assert batch.start == offset
+        assert batch.end > offset
+        found += [line for line in batch.lines if line]
+        offset = batch.end
+    return found
+
+
+class Disk:
+    """A disk that refuses writes, or takes a part of each, for as long as it is told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.takes: int | None = None
+        self._write: Callable[[int, bytes], int] = os.write
+        monkeypatch.setattr(journal.os, "write", self.write)
+
+    def write(self, file: int, data: bytes) -> int:
+        if self.takes == 0:
+            raise OSError(errno.ENOSPC, "no space left")
+        return self._write(file, data[: self.takes])
+
+
+def test_what_was_appended_is_read_at_once_and_in_order(tmp_path: Path) -> None:
+    with_journal = Journal(tmp_path)
+    records = [tally.download(n, 1, f"päth {n}\n", n, DAY) for n in range(1_000)]
+    for record in records:
+        with_journal.append(record)
+    assert with_journal.end == sum(map(len, records))
+    assert [line + b"\n" for line in lines(tmp_path)] == records
+    assert unmerged(tmp_path, 0) == with_journal.end
+    with_journal.close()
+
+
+def test_reading_goes_on_where_it_ended(tmp_path: Path) -> None:
+    one = Journal(tmp_path)
+    assert read(tmp_path, 0) is None
+    one.append(b"a\n")
+    first = read(tmp_path, 0)
+    assert first == Batch(0, 2, (b"a", b""))
+    assert read(tmp_path, 2) is None
+    one.append(b"b\n")
+    assert read(tmp_path, 2) == Batch(2, 4, (b"b", b""))
+    one.close()
+
+
+def test_a_batch_is_bounded_and_ends_with_a_whole_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "BATCH_BYTES", 100)
+    one = Journal(tmp_path)
+    records = [b"x" * 30 + b"%d\n" % n for n in range(10)]
+    for record in records:
+        one.append(record)
+    batch = read(tmp_path, 0)
+    assert batch is not None
+    assert batch.end == 96
+    assert [line + b"\n" for line in lines(tmp_path)] == records
+    one.close()
+
+
+def test_a_line_that_a_crash_has_torn_is_left_out(tmp_path: Path) -> None:
+    one = Journal(tmp_path)
+    one.append(b"whole\n")
+    one.append(b"torn")
+    one.close()
+    assert lines(tmp_path) == [b"whole"]
+    assert read(tmp_path, 6) is None
+
+
+def test_a_long_file_is_followed_by_another_without_a_gap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "FILE_BYTES", 50)
+    one = Journal(tmp_path)
+    records = [b"%d\n" % n for n in range(100)]
+    for record in records:
+        one.append(record)
+        one.rotate()
+    one.sync()
+    assert len(list(tmp_path.iterdir())) > 4
+    assert [line + b"\n" for line in lines(tmp_path)] == records
+    assert unmerged(tmp_path, 0) == one.end
+    assert unmerged(tmp_path, one.end) == 0
+    one.close()
+
+
+def test_merged_files_are_those_that_nothing_is_missing_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "FILE_BYTES", 10)
+    one = Journal(tmp_path)
+    for _ in range(3):
+        one.append(b"0123456789\n")
+        one.rotate()
+    assert merged_files(tmp_path, 10) == []
+    assert [path.name for path in merged_files(tmp_path, 11)] == ["0" * 20 + ".journal"]
+    # The last is kept: it grows.
+    assert len(merged_files(tmp_path, 33)) == 3
+    for path in merged_files(tmp_path, 22):
+        path.unlink()
+    one.append(b"last\n")
+    assert lines(tmp_path, 22) == [b"0123456789", b"last"]
+    # An offset that a power failure has put back finds what is left.
+    assert read(tmp_path, 5) == Batch(5, 33, (b"0123456789", b""))
+    one.close()
+
+
+def test_what_a_full_disk_refuses_is_written_when_it_takes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk(monkeypatch)
+    one = Journal(tmp_path)
+    one.append(b"one\n")
+    disk.takes = 0
+    one.append(b"two\n")
+    one.append(b"three\n")
+    assert one.failure is not None
+    assert lines(tmp_path) == [b"one"]
+    with pytest.raises(OSError, match="no space"):
+        one.flush()
+    disk.takes = None
+    one.flush()
+    assert one.failure is None
+    assert lines(tmp_path) == [b"one", b"two", b"three"]
+    assert one.end == 14
+    assert one.lost == 0
+    one.close()
+
+
+def test_a_record_of_which_the_disk_took_a_part_is_completed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk(monkeypatch)
+    one = Journal(tmp_path)
+    disk.takes = 2
+    one.append(b"first\n")
+    assert one.failure is not None
+    assert read(tmp_path, 0) is None
+    disk.takes = None
+    one.append(b"second\n")
+    assert one.failure is None
+    assert lines(tmp_path) == [b"first", b"second"]
+    assert one.end == 13
+    one.close()
+
+
+def test_memory_that_holds_for_a_full_disk_is_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk(monkeypatch)
+    monkeypatch.setattr(journal, "HELD_BYTES", 10)
+    one = Journal(tmp_path)
+    disk.takes = 0
+    for _ in range(5):
+        one.append(b"1234\n")
+    assert one.lost == 3
+    disk.takes = None
+    one.append(b"5678\n")
+    assert one.lost == 4
+    assert lines(tmp_path) == [b"1234", b"1234"]
+    one.append(b"9\n")
+    assert lines(tmp_path) == [b"1234", b"1234", b"9"]
+    one.close()
+
+
+def test_records_add_up_exactly() -> None:
+    tenths = [tally.download(1, 0, "a", 100_000, DAY)] * 10_000
+    others = [
+        tally.download(1, 0, "b", 0, DAY),
+        tally.download(1, 1, "a", 7, DAY),
+        tally.download(1, 0, "a", 1_000_000_000_000, date(2025, 6, 8)),
+        tally.sent(1, 0, "a", 4_096, DAY),
+        tally.sent(1, 0, "a", 1 << 40, DAY),
+        tally.view(1, 0),
+        tally.view(2, 0),
+        tally.view(1, 0),
+    ]
+    sums = tally.add_up(record.rstrip(b"\n") for record in [*tenths, *others])
+    assert {key: (each.micros, each.views) for key, each in sums.totals.items()} == {
+        (1, 0): (1_001_000_000_000, 2),
+        (1, 1): (7, 0),
+        (2, 0): (0, 1),
+    }
+    assert {key: (each.downloads, each.micros, each.bytes) for key, each in sums.days.items()} == {
+        (1, 0, "a", "2025-06-07"): (10_000, 1_000_000_000, (1 << 40) + 4_096),
+        (1, 0, "b", "2025-06-07"): (1, 0, 0),
+        (1, 0, "a", "2025-06-08"): (1, 1_000_000_000_000, 0),
+        (1, 1, "a", "2025-06-07"): (1, 7, 0),
+    }
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"[", b"\x00\x00", b"{}", b'["d",1,0,"a"]', b'["d","1",0,"a",1,"2025-06-07"]', b'["x"]', b"7"],
+)
+def test_a_line_that_is_no_record_is_left_out(line: bytes) -> None:
+    sums = tally.add_up([line, tally.view(1, 0), b""])
+    assert {key: each.views for key, each in sums.totals.items()} == {(1, 0): 1}
+    assert not sums.days
+
+
+def test_a_worker_lives_until_its_process_ends_however_it_does(tmp_path: Path) -> None:
+    folder = WorkersFolder(tmp_path)
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path), "w1"], stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"held\n"
+        assert folder.workers() == ["w1"]
+        assert folder.lives("w1")
+        with folder.taking("w1") as taken:
+            assert not taken
+        child.send_signal(signal.SIGKILL)
+    assert not folder.lives("w1")
+    with folder.taking("w1") as taken:
+        assert taken
+        assert folder.lives("w1"), "nobody else takes it meanwhile"
+        with WorkersFolder(tmp_path).taking("w1") as again:
+            assert not again
+        folder.remove("w1")
+    assert folder.workers() == []
+    assert not folder.lives("w1")
+
+
+def test_a_worker_takes_itself_for_living(tmp_path: Path) -> None:
+    folder = WorkersFolder(tmp_path)
+    directory = folder.enter("w1")
+    assert directory == tmp_path / "w1"
+    assert folder.lives("w1")
+    with folder.taking("w1") as taken:
+        assert not taken
+    assert WorkersFolder(tmp_path).lives("w1")
+    folder.leave("w1")
+    assert not WorkersFolder(tmp_path).lives("w1")
+
+
+def test_a_folder_keeps_its_name_and_its_secrets(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "journal"
+    host = WorkersFolder(path).host
+    assert len(host) == 32
+    assert WorkersFolder(path).host == host
+    assert WorkersFolder(tmp_path / "other").host != host
+    assert path.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_that_is_set_aside_is_no_worker_any_more(tmp_path: Path) -> None:
+    folder = WorkersFolder(tmp_path / "journal")
+    Journal(folder.enter("w1")).append(b"kept\n")
+    folder.leave("w1")
+    aside = folder.set_aside("w1")
+    assert folder.workers() == []
+    assert lines(aside) == [b"kept"]

@@ -1,0 +1,103 @@
+"""The probe sees what a backend does, leaves nothing behind, and is asked once."""
+
+import dataclasses
+
+import pytest
+
+from gateway.errors import PreconditionFailed
+from gateway.s3.address import SEAWEEDFS_RULES, KeyRules
+from gateway.storage import capabilities
+from gateway.storage.bucket import Bucket
+from gateway.storage.capabilities import BackendUnfit, Capabilities, demand
+from gateway.storage.probe import MEMORY, probe
+from tests.conftest import BackendInUse
+
+FIT = Capabilities(KeyRules(), True, True, True, True)
+
+
+async def keys_in(bucket: Bucket, area: str) -> list[str]:
+    return [item.key async for page in bucket.list(area, "") for item in page]
+
+
+async def test_seaweedfs_is_seen_as_it_is(weed_bucket: Bucket, fresh_name: str) -> None:
+    seen = await probe(weed_bucket, fresh_name)
+    assert seen == Capabilities(
+        keys=SEAWEEDFS_RULES,
+        checks_payload_hash=False,
+        conditional_put=True,
+        versioning=True,
+        delete_by_version=True,
+    )
+    assert seen.missing == ()
+
+
+async def test_probe_leaves_only_what_it_remembers(
+    each_bucket: Bucket, each_backend: BackendInUse, fresh_name: str
+) -> None:
+    await probe(each_bucket, fresh_name, "system/")
+    assert await keys_in(each_bucket, fresh_name) == ["system/" + MEMORY], each_backend.name
+    assert await each_bucket.versions(fresh_name, "system/probe/") == []
+
+
+async def test_both_backends_can_hold_artifacts(each_bucket: Bucket, fresh_name: str) -> None:
+    seen = await probe(each_bucket, fresh_name)
+    demand(seen)
+    assert seen.conditional_put
+    assert seen.versioning
+
+
+async def test_answers_are_remembered(weed_bucket: Bucket, fresh_name: str) -> None:
+    await probe(weed_bucket, fresh_name)
+    changed = dataclasses.replace(FIT, versioning=False)
+    await weed_bucket.put(fresh_name, MEMORY, capabilities.encode(changed))
+    assert await probe(weed_bucket, fresh_name) == changed
+    assert (await probe(weed_bucket, fresh_name, again=True)).versioning
+    assert (await probe(weed_bucket, fresh_name)).versioning
+
+
+@pytest.mark.parametrize("memory", [b"", b"[]", b"{}", b'{"format": 99}', b"\xff"])
+async def test_unreadable_memory_is_probed_again(
+    weed_bucket: Bucket, fresh_name: str, memory: bytes
+) -> None:
+    await weed_bucket.create_bucket(fresh_name)
+    await weed_bucket.put(fresh_name, MEMORY, memory)
+    assert (await probe(weed_bucket, fresh_name)).keys == SEAWEEDFS_RULES
+
+
+def test_what_is_encoded_is_decoded() -> None:
+    assert capabilities.decode(capabilities.encode(FIT)) == FIT
+
+
+def test_backend_without_conditional_put_is_unfit() -> None:
+    with pytest.raises(BackendUnfit, match="If-None-Match"):
+        demand(dataclasses.replace(FIT, conditional_put=False))
+
+
+def test_backend_that_keeps_versions_it_cannot_delete_is_unfit() -> None:
+    with pytest.raises(BackendUnfit, match="DELETE of a version"):
+        demand(dataclasses.replace(FIT, delete_by_version=False))
+
+
+def test_backend_without_versions_is_fit() -> None:
+    demand(dataclasses.replace(FIT, versioning=False, delete_by_version=False))
+
+
+async def test_backend_that_ignores_the_condition_is_seen(
+    weed_bucket: Bucket, fresh_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = Bucket.put
+
+    async def unconditional(
+        self: Bucket, bucket: str, key: str, data: bytes, *rest: object, if_absent: bool = False
+    ) -> object:
+        del rest, if_absent
+        return await put(self, bucket, key, data)
+
+    monkeypatch.setattr(Bucket, "put", unconditional)
+    seen = await probe(weed_bucket, fresh_name)
+    assert not seen.conditional_put
+    with pytest.raises(BackendUnfit):
+        demand(seen)
+    monkeypatch.undo()
+    with pytest.raises(PreconditionFailed):
+        await weed_bucket.put(fresh_name, MEMORY, b"", if_absent=True)
