@@ -25,20 +25,25 @@ from gateway.services.discarding import Discarding
 from gateway.services.drafting import Drafting
 from gateway.services.erasing import Erasing
 from gateway.services.examining import Examining
+from gateway.services.filing import Filing
+from gateway.services.finding import Finding
 from gateway.services.forwarding import Forwarding
 from gateway.services.linking import Linking
 from gateway.services.listing import Listings
 from gateway.services.opening import Opening
 from gateway.services.reading import Reading
+from gateway.services.receiving import Receiving
 from gateway.services.recovering import Recovering
 from gateway.services.releasing import Releasing
 from gateway.services.serving import Serving
+from gateway.services.showing import Showing
 from gateway.services.staging import Staging
 from gateway.services.surveying import Surveying
 from gateway.services.validating import Validating
 from gateway.services.versioning import Versioning
 from gateway.services.viewing import Viewing
 from gateway.services.workspaces import Workspaces
+from gateway.storage.announcements import Announcements
 from gateway.storage.bucket import Bucket
 from gateway.storage.catalogue import Catalogue
 from gateway.storage.commits import Commits
@@ -114,9 +119,7 @@ def _access(config: Config, database: Database) -> Access:
     return Access(config.keys, stored, config.secret, config.limits.token_seconds)
 
 
-async def _open(
-    config: Config, embedded: EmbeddedBackend | None, stack: AsyncExitStack
-) -> Cellar:
+async def _open(config: Config, embedded: EmbeddedBackend | None, stack: AsyncExitStack) -> Cellar:
     backend = config.backend
     if embedded is not None:
         backend = Backend(
@@ -145,7 +148,7 @@ async def _open(
     return Cellar(bucket, capabilities, records, database, counting, _access(config, database))
 
 
-async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Boundary:  # noqa: PLR0914 (every object once)
+async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Boundary:
     bucket, access, counting = cellar.bucket, cellar.access, cellar.counting
     rules = cellar.capabilities.keys
     catalogue = Catalogue(cellar.database)
@@ -175,27 +178,39 @@ async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Bou
         workspaces, catalogue, stages, committing, deleting, discarding, examining, counting
     )
     reading = Reading(access, catalogue, commits, committing, forwarding, counting)
-    browsing = Browsing(
-        access, catalogue, surveying, validating, counting, page=config.limits.collection_page
-    )
-    authoring = Authoring(
+    page = config.limits.collection_page
+    showing = Showing(access, catalogue, surveying, validating, page=page)
+    browsing = Browsing(access, catalogue, surveying, showing, counting)
+    finding, announcements = Finding(catalogue, deleting), Announcements(cellar.database)
+    filing = Filing(
         access,
         bucket,
         catalogue,
         stages,
+        announcements,
         cellar.records,
         surveying,
-        validating,
         versioning,
+        examining,
+        finding,
+        browsing,
+        Linking(access, _base_url(config)),
+    )
+    authoring = Authoring(
+        access,
+        catalogue,
+        validating,
         drafting,
         committing,
         discarding,
         deleting,
-        examining,
+        finding,
+        filing,
         browsing,
-        Linking(access, _base_url(config)),
-        config.limits.collection_page,
+        showing,
+        page=page,
     )
+    releasing = Releasing(bucket, catalogue, stages, versioning, validating, composing, committing)
     serving = Serving(
         access,
         workspaces,
@@ -209,16 +224,14 @@ async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Bou
             forwarding,
             bytewise=rules.bytewise_listing,
         ),
-        Staging(stages, forwarding, examining, versioning, deleting),
-        drafting,
-        Releasing(bucket, catalogue, stages, versioning, validating, composing, committing),
+        Staging(stages, announcements, forwarding, examining, versioning, deleting),
+        Receiving(forwarding, drafting, releasing, validating),
         deleting,
         Erasing(catalogue, forwarding),
         Configuring(catalogue, forwarding),
-        validating,
         rules,
     )
-    calling = Calling(access, workspaces, authoring, browsing, counting)
+    calling = Calling(access, workspaces, authoring, filing, browsing, counting)
     opening = Opening(catalogue, browsing, reading, forwarding)
     await recovering.recover(_now())
     await _keep(recovering, stack)
@@ -226,8 +239,9 @@ async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Bou
     authentication = Authentication(access, rules, hosts, config.listen.domain)
     measures = Measures()
     operations = Operations(_checks(config, cellar), measures, config.metrics_token)
-    s3, rpc = S3Door(authentication, serving), RpcDoor(
-        authentication, calling, config.limits.manifest_bytes
+    s3, rpc = (
+        S3Door(authentication, serving),
+        RpcDoor(authentication, calling, config.limits.manifest_bytes),
     )
     artifact = ArtifactDoor(authentication, workspaces, opening)
 

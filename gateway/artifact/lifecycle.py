@@ -9,6 +9,7 @@ from gateway.artifact.manifest import Stats
 from gateway.artifact.value import Fields
 from gateway.artifact.version import Pin
 
+
 class State(Enum):
     """The columns of the state tables."""
 

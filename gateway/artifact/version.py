@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+
 @dataclass(frozen=True, slots=True)
 class Pin:
     """What a commit records of one file.

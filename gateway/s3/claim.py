@@ -93,7 +93,7 @@ def parse_claim(headers: MultiMapping[str], query: Query) -> Claim | None:
             ArgumentName="Authorization",
         )
     if old:
-        raise _unsupported("Signature V2")
+        raise _unsupported("Signature V2 (what boto3 makes URLs with by default)")
     if presigned:
         return _from_query(headers, query, names)
     if not authorizations:
@@ -248,5 +248,6 @@ def _time(text: str) -> datetime:
 
 def _unsupported(kind: str) -> InvalidRequest:
     return InvalidRequest(
-        f"{kind} is not supported. Please use {ALGORITHM} (Signature V4) instead."
+        f"{kind} is not supported. Please use {ALGORITHM} (Signature V4): "
+        'in boto3, Config(signature_version="s3v4").'
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gateway import syntax
+from gateway.artifact.layout import is_public
 from gateway.derivation import derive
 from gateway.errors import AccessDenied, InvalidAccessKeyId, InvalidArgument
 from gateway.identity import (
@@ -131,6 +132,12 @@ class Access:
     def right_on(self, caller: Caller, workspace: Workspace) -> Right:
         """What `caller` may do in `workspace` by grant; what is public is not counted."""
         return caller.grants.on(workspace.name)
+
+    def may_read(self, caller: Caller, workspace: Workspace, name: str) -> bool:
+        """Whether `caller` may read a committed artifact at a prefix or key, public or granted."""
+        if self.right_on(caller, workspace) >= Right.READ:
+            return True
+        return workspace.public != "none" and is_public(name)
 
     def require(self, caller: Caller, workspace: Workspace, right: Right) -> None:
         """Return when `caller` holds `right` on `workspace`; else AccessDenied."""

@@ -9,9 +9,11 @@ from gateway.errors import InvalidArgument, NoSuchMethod
 from gateway.identity import Caller, Right, Workspace
 from gateway.services.access import Access
 from gateway.services.authoring import Authoring
-from gateway.services.browsing import Browsing, Wanted
+from gateway.services.browsing import Browsing
 from gateway.services.counting import Counting
+from gateway.services.filing import Filing
 from gateway.services.method import METHODS, Arguments, options_of
+from gateway.services.showing import Wanted
 from gateway.services.workspaces import Workspaces
 
 
@@ -36,12 +38,14 @@ class Calling:
         access: Access,
         workspaces: Workspaces,
         authoring: Authoring,
+        filing: Filing,
         browsing: Browsing,
         counting: Counting,
     ) -> None:
         self._access = access
         self._workspaces = workspaces
         self._authoring = authoring
+        self._filing = filing
         self._browsing = browsing
         self._counting = counting
         self._handlers: dict[str, Handler] = {
@@ -129,7 +133,7 @@ class Calling:
     async def _put_file(self, call: Call) -> JsonValue:
         a = call.arguments
         options = a.options("options", options_of("put_file"))
-        return await self._authoring.put_file(
+        return await self._filing.put_file(
             call.caller,
             call.workspace,
             a.text("prefix"),
@@ -147,7 +151,7 @@ class Calling:
             version=options.integer("version"),
             silent=options.flag("silent"),
         )
-        return await self._authoring.get_file(
+        return await self._filing.get_file(
             call.caller,
             call.workspace,
             a.text("prefix"),
@@ -159,9 +163,7 @@ class Calling:
 
     async def _remove_file(self, call: Call) -> JsonValue:
         prefix, path = call.arguments.text("prefix"), call.arguments.text("file_path")
-        await self._authoring.remove_file(
-            call.caller, call.workspace, prefix, path, now=call.now
-        )
+        await self._filing.remove_file(call.caller, call.workspace, prefix, path, now=call.now)
         return None
 
     async def _list(self, call: Call) -> JsonValue:

@@ -21,8 +21,9 @@ from gateway.services.validating import Validating
 from gateway.storage.bucket import BackendError, Bucket
 from gateway.storage.catalogue import Catalogue
 from gateway.storage.commits import Commits, manifest_pin
+from gateway.storage.marks import Intent
 from gateway.storage.records import Records
-from gateway.storage.stages import Intent, Stages
+from gateway.storage.stages import Stages
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class Committed:
 class Committing:
     """Commits, and completes commits that were interrupted."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 (what a commit touches)
+    def __init__(
         self,
         bucket: Bucket,
         catalogue: Catalogue,
@@ -57,7 +58,7 @@ class Committing:
         self._composing = composing
         self._validating = validating
 
-    async def commit(  # noqa: PLR0913 (a commit's five facts)
+    async def commit(
         self,
         workspace: Workspace,
         artifact: Artifact,
@@ -159,9 +160,7 @@ class Committing:
                 await self._put_manifest(workspace, artifact_id, later)
         await self._remove_staged_manifest(workspace, record)
 
-    async def _put_manifest(
-        self, workspace: Workspace, artifact_id: int, record: Record
-    ) -> None:
+    async def _put_manifest(self, workspace: Workspace, artifact_id: int, record: Record) -> None:
         manifest = record.manifest
         if manifest is None:
             return

@@ -55,7 +55,7 @@ class Composing:
         self._surveying = surveying
         self._validating = validating
 
-    async def compose(  # noqa: PLR0913 (a commit's five facts)
+    async def compose(
         self,
         workspace: Workspace,
         artifact: Artifact,
@@ -162,9 +162,7 @@ class Composing:
                 missing=missing,
             )
 
-    async def check_nesting(
-        self, workspace: Workspace, prefix: str, manifest: Manifest
-    ) -> None:
+    async def check_nesting(self, workspace: Workspace, prefix: str, manifest: Manifest) -> None:
         """Return when an artifact with this manifest may be at `prefix`; NestedArtifact."""
         if prefix in ("", "public") and not manifest.collection:
             where = "the workspace's root" if not prefix else "'public'"
@@ -200,7 +198,9 @@ class Composing:
                     violations=[{"pointer": v.pointer, "message": v.message} for v in wrong],
                 )
         above = await self._catalogue.above(workspace.id, prefix)
-        nearest = next((a for a in above if a.prefix != prefix and a.collection and a.version), None)
+        nearest = next(
+            (a for a in above if a.prefix != prefix and a.collection and a.version), None
+        )
         schema = None if nearest is None else collection_schema(nearest.fields or {})
         if nearest is None or schema is None:
             return

@@ -22,7 +22,7 @@ NAMED_AT_MOST = 20
 class Deleting:
     """Writes tombstones, and removes what lay below them."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 (what a delete touches)
+    def __init__(
         self,
         bucket: Bucket,
         catalogue: Catalogue,
@@ -133,4 +133,3 @@ class Deleting:
         if parent is not None:
             await self.delete_if_empty(workspace, parent.id, author=author, now=now)
         return True
-

@@ -8,7 +8,8 @@ from gateway.artifact.version import Pin, StagedFile
 from gateway.identity import Workspace
 from gateway.services.surveying import Survey, Surveying, bare
 from gateway.storage.catalogue import Catalogue
-from gateway.storage.stages import Intent, Stages
+from gateway.storage.marks import Intent
+from gateway.storage.stages import Stages
 
 
 class Discarding:
@@ -39,9 +40,7 @@ class Discarding:
         await self._stages.end_discard(intent)
 
 
-def _changed(
-    survey: Survey, pins: dict[str, Pin], staged: dict[str, StagedFile]
-) -> set[str]:
+def _changed(survey: Survey, pins: dict[str, Pin], staged: dict[str, StagedFile]) -> set[str]:
     """Paths at which the bucket does not hold what was committed."""
     changed = set(staged)
     for path, item in survey.files.items():

@@ -38,7 +38,7 @@ class Put:
 class Drafting:
     """Puts staged manifests."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 (what a manifest touches)
+    def __init__(
         self,
         bucket: Bucket,
         stages: Stages,
@@ -104,9 +104,7 @@ class Drafting:
         if outcome.stored is None:
             await asyncio.shield(self._stages.drop(intent))
             return artifact
-        staged = StagedManifest(
-            manifest.fields, outcome.stored.etag, outcome.stored.version_id
-        )
+        staged = StagedManifest(manifest.fields, outcome.stored.etag, outcome.stored.version_id)
         return await asyncio.shield(
             self._stages.settle_manifest(intent, staged, author=caller.name, now=now)
         )
@@ -127,8 +125,4 @@ def object_headers(headers: Mapping[str, str]) -> dict[str, str]:
     encodings = [part.strip() for part in lowered.get("content-encoding", "").split(",")]
     if any(part not in ("", "aws-chunked") for part in encodings):
         raise InvalidManifest("a manifest is plain YAML or JSON: put it without Content-Encoding")
-    return {
-        name: value
-        for name, value in lowered.items()
-        if name in KEPT or name.startswith(META)
-    }
+    return {name: value for name, value in lowered.items() if name in KEPT or name.startswith(META)}

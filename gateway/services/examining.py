@@ -15,7 +15,8 @@ from gateway.services.surveying import Surveying
 from gateway.services.validating import Validating
 from gateway.storage.bucket import BackendError
 from gateway.storage.catalogue import Catalogue
-from gateway.storage.stages import Intent, StagedManifest, Stages
+from gateway.storage.marks import Intent
+from gateway.storage.stages import StagedManifest, Stages
 
 logger = logging.getLogger(__name__)
 

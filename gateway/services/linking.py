@@ -22,7 +22,7 @@ class Linking:
         self._access = access
         self._public_url = public_url.rstrip("/")
 
-    def link(  # noqa: PLR0913 (what a URL says)
+    def link(
         self,
         caller: Caller,
         method: str,

@@ -149,9 +149,7 @@ class Listings:
         token = None if cursor is None else cursor.token
         while True:
             rest = question.limit - len(items)
-            listing = await self._viewing.page(
-                question.scope, after=start, token=token, limit=rest
-            )
+            listing = await self._viewing.page(question.scope, after=start, token=token, limit=rest)
             items += self._viewing.stored(marks, listing)
             token = listing.next_token
             if not listing.truncated or token is None:

@@ -15,9 +15,10 @@ from gateway.s3.exchange import Verified
 from gateway.s3.message import Reply, Request
 from gateway.s3.operation import identify
 from gateway.s3.payload import parse_payload
-from gateway.services.browsing import Browsing, Wanted
+from gateway.services.browsing import Browsing
 from gateway.services.forwarding import Changes, Forwarding
 from gateway.services.reading import Reading
+from gateway.services.showing import Wanted
 from gateway.storage.catalogue import Catalogue
 
 OK = 200
@@ -47,7 +48,7 @@ class Opening:
         self._reading = reading
         self._forwarding = forwarding
 
-    async def open(  # noqa: PLR0913 (a path, a state and how it is wanted)
+    async def open(
         self,
         caller: Caller,
         workspace: Workspace,
@@ -85,7 +86,7 @@ class Opening:
             raise NoSuchKey(f"{prefix!r} has no files below {rest!r}", prefix=prefix, path=rest)
         return json_reply(files)
 
-    async def _file(  # noqa: PLR0913 (as open)
+    async def _file(
         self,
         caller: Caller,
         workspace: Workspace,

@@ -34,7 +34,7 @@ class Sight:
 class Reading:
     """Resolves keys to versions, and opens them, counting downloads."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 (what a read touches)
+    def __init__(
         self,
         access: Access,
         catalogue: Catalogue,
@@ -101,7 +101,7 @@ class Reading:
             if close is not None:
                 await asyncio.shield(close())
 
-    async def see(  # noqa: PLR0913 (a key, and the ways to name one of its versions)
+    async def see(
         self,
         caller: Caller,
         workspace: Workspace,

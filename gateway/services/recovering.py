@@ -14,7 +14,8 @@ from gateway.services.examining import Examining
 from gateway.services.workspaces import Workspaces
 from gateway.storage.bucket import BackendError
 from gateway.storage.catalogue import Catalogue
-from gateway.storage.stages import Intent, Stages
+from gateway.storage.marks import Intent
+from gateway.storage.stages import Stages
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ LOOK_SECONDS = 2.0
 class Recovering:
     """Looks for dead workers' intents, at start and again and again."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 (one for each kind of work)
+    def __init__(
         self,
         workspaces: Workspaces,
         catalogue: Catalogue,

@@ -1,6 +1,5 @@
 """Commit through the S3 door: whatever puts `manifest.yaml` at its key."""
 
-
 from datetime import datetime, timedelta
 
 from multidict import CIMultiDict
@@ -31,7 +30,7 @@ REPLACE = "REPLACE"
 class Releasing:
     """Commits by PUT and by COPY of `manifest.yaml`."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 (what a commit touches)
+    def __init__(
         self,
         bucket: Bucket,
         catalogue: Catalogue,
@@ -49,7 +48,7 @@ class Releasing:
         self._composing = composing
         self._committing = committing
 
-    async def put(  # noqa: PLR0913 (a PUT's five facts)
+    async def put(
         self,
         caller: Caller,
         workspace: Workspace,
@@ -67,7 +66,7 @@ class Releasing:
         pin = await self._manifest_pin(committed.artifact)
         return Reply(200, _object_headers(pin))
 
-    async def copy(  # noqa: PLR0913 (a COPY's five facts)
+    async def copy(
         self,
         caller: Caller,
         workspace: Workspace,
@@ -200,5 +199,3 @@ def _object_headers(pin: Pin) -> CIMultiDict[str]:
     if pin.version_id is not None:
         headers["x-amz-version-id"] = pin.version_id
     return headers
-
-

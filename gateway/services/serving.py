@@ -13,8 +13,6 @@ from gateway.artifact.layout import Role
 from gateway.artifact.lifecycle import Artifact, Location
 from gateway.errors import (
     AccessDenied,
-    EntityTooLarge,
-    InvalidManifest,
     InvalidPath,
     NotImplementedByGateway,
 )
@@ -25,19 +23,15 @@ from gateway.s3.message import Reply
 from gateway.s3.operation import Effect
 from gateway.s3.xml import render_buckets
 from gateway.services.access import Access
+from gateway.services.configuring import Configuring
 from gateway.services.deleting import Deleting
-from gateway.services.drafting import Drafting, Put, object_headers
 from gateway.services.erasing import Erasing
 from gateway.services.forwarding import Changes, Forwarding, Source
 from gateway.services.listing import Listings
-from gateway.services.payloads import read_payload
 from gateway.services.reading import Reading
-from gateway.services.releasing import Releasing
-from gateway.services.configuring import Configuring
+from gateway.services.receiving import Receiving
 from gateway.services.staging import Edit, Staging, refuse_upload_of_manifest
-from gateway.services.validating import Validating
 from gateway.services.workspaces import Workspaces
-from gateway.storage.bucket import StoredObject
 from gateway.storage.catalogue import Catalogue
 
 OK = 200
@@ -59,12 +53,10 @@ class Serving:
         reading: Reading,
         listings: Listings,
         staging: Staging,
-        drafting: Drafting,
-        releasing: Releasing,
+        receiving: Receiving,
         deleting: Deleting,
         erasing: Erasing,
         configuring: Configuring,
-        validating: Validating,
         keys: KeyRules,
     ) -> None:
         self._access = access
@@ -74,12 +66,10 @@ class Serving:
         self._reading = reading
         self._listings = listings
         self._staging = staging
-        self._drafting = drafting
-        self._releasing = releasing
+        self._receiving = receiving
         self._deleting = deleting
         self._erasing = erasing
         self._configuring = configuring
-        self._validating = validating
         self._keys = keys
         self._acts: dict[Effect, Act] = {
             Effect.LIST: self._list,
@@ -162,100 +152,15 @@ class Serving:
             refuse_upload_of_manifest(location)
         source = await self._source(caller, verified)
         if role is Role.MANIFEST:
-            return await self._put_manifest(caller, workspace, location, verified, source, now)
+            return await self._receiving.put(caller, workspace, location, verified, source, now)
         if role is Role.STAGED_MANIFEST:
-            return await self._stage_manifest(caller, workspace, location, verified, source, now)
+            return await self._receiving.stage(caller, workspace, location, verified, source, now)
         if role is Role.FILE and location.artifact is not None:
             edit = Edit(caller, workspace, location, now)
             return await self._staging.write(edit, location.artifact, verified, source)
         if role is Role.ARRIVING:
             await self._staging.arrive(workspace, location)
         return await self._forwarding.forward(verified, workspace, Changes(source=source))
-
-    async def _put_manifest(  # noqa: PLR0913, PLR0917
-        self,
-        caller: Caller,
-        workspace: Workspace,
-        location: Location,
-        verified: Verified,
-        source: Source | None,
-        now: datetime,
-    ) -> Reply:
-        if source is not None:
-            if location.artifact is None and not await self._is_manifest(location, None, source):
-                changes = Changes(source=source)
-                return await self._forwarding.forward(verified, workspace, changes)
-            return await self._releasing.copy(
-                caller, workspace, location, verified, source, now=now
-            )
-        plain = location.artifact is None and not location.above
-        if plain and verified.payload.length > self._validating.manifest_bytes:
-            return await self._forwarding.forward(verified, workspace)
-        data = await self._read_manifest(verified)
-        if location.artifact is None and not await self._is_manifest(location, data, None):
-            return await self._forwarding.forward(verified, workspace, Changes(body=data))
-        return await self._releasing.put(caller, workspace, location, verified, data, now=now)
-
-    async def _is_manifest(
-        self, location: Location, data: bytes | None, source: Source | None
-    ) -> bool:
-        """Whether bytes at a `manifest.yaml` that is no artifact's yet make it one.
-
-        Below no collection a file of that name without a type is an ordinary one.
-        """
-        if any(above.collection for above in location.above):
-            return True
-        if data is None:
-            data = await self._releasing.peek(source) if source is not None else None
-        if data is None:
-            return False
-        try:
-            await self._validating.parse(data)
-        except InvalidManifest:
-            return False
-        return True
-
-    async def _stage_manifest(  # noqa: PLR0913, PLR0917
-        self,
-        caller: Caller,
-        workspace: Workspace,
-        location: Location,
-        verified: Verified,
-        source: Source | None,
-        now: datetime,
-    ) -> Reply:
-        object_headers(verified.request.headers)
-        if source is not None:
-            data = await self._releasing.peek(source)
-            if data is None:
-                return await self._forwarding.forward(verified, workspace, Changes(source=source))
-            changes = Changes(source=source)
-        else:
-            data = await self._read_manifest(verified)
-            changes = Changes(body=data)
-        answered: list[Reply] = []
-
-        async def put() -> Put:
-            reply = await self._forwarding.forward(verified, workspace, changes)
-            if reply.status != OK:
-                answered.append(reply)
-                return Put(None)
-            body = reply.body
-            if not isinstance(body, bytes):
-                body = b"".join([chunk async for chunk in body])
-            answered.append(replace(reply, body=body))
-            etag = reply.headers.get("ETag") or "-"
-            return Put(StoredObject(etag, reply.headers.get("x-amz-version-id")))
-
-        prefix = location.place.prefix
-        await self._drafting.stage_by(caller, workspace, prefix, data, put, now=now)
-        return answered[0]
-
-    async def _read_manifest(self, verified: Verified) -> bytes:
-        try:
-            return await read_payload(verified, self._validating.manifest_bytes)
-        except EntityTooLarge as error:
-            raise InvalidManifest(f"a manifest is held whole: {error.message}") from None
 
     async def _delete(
         self, caller: Caller, workspace: Workspace, verified: Verified, now: datetime
@@ -340,9 +245,7 @@ class Serving:
         if not caller.anonymous:
             self._access.require(caller, workspace, Right.READ)
         location = await self._catalogue.locate(workspace.id, source.address.key)
-        sight = await self._reading.see(
-            caller, workspace, location, version_id=source.version_id
-        )
+        sight = await self._reading.see(caller, workspace, location, version_id=source.version_id)
         key = workspace.backend_key(source.address.key)
         return Source(workspace.bucket, key, sight.version_id)
 
@@ -355,5 +258,3 @@ class Serving:
             return await self._catalogue.locate(workspace.id, key)
         del now
         return location
-
-

@@ -18,7 +18,9 @@ from gateway.services.deleting import Deleting
 from gateway.services.examining import Examining
 from gateway.services.forwarding import Changes, Forwarding, Source
 from gateway.services.versioning import Versioning
-from gateway.storage.stages import Intent, Stages
+from gateway.storage.announcements import Announcements
+from gateway.storage.marks import Intent
+from gateway.storage.stages import Stages
 
 NO_CONTENT = 204
 CLIENT_ERROR = 400
@@ -43,15 +45,17 @@ class Edit:
 class Staging:
     """Writes and removals of an artifact's files, through the S3 door."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 (what an edit touches)
+    def __init__(
         self,
         stages: Stages,
+        announcements: Announcements,
         forwarding: Forwarding,
         examining: Examining,
         versioning: Versioning,
         deleting: Deleting,
     ) -> None:
         self._stages = stages
+        self._announcements = announcements
         self._forwarding = forwarding
         self._examining = examining
         self._versioning = versioning
@@ -59,7 +63,7 @@ class Staging:
 
     async def arrive(self, workspace: Workspace, location: Location) -> None:
         """Mark where a key lies whose member's manifest has not arrived; then it may be put."""
-        await self._stages.arrive(workspace.id, location.place.prefix)
+        await self._announcements.arrive(workspace.id, location.place.prefix)
 
     async def write(
         self, edit: Edit, artifact: Artifact, verified: Verified, source: Source | None
@@ -70,12 +74,12 @@ class Staging:
         micros = None if weight is None else parse_weight(weight)
         await self._check_versions(edit)
         artifact, intent = await self._begin(edit, artifact)
-        reply = await self._forward(edit, artifact, intent, verified, source)
+        reply = await self._forward(edit, intent, verified, source)
         if reply.status >= CLIENT_ERROR:
-            await self._refused(edit, artifact, intent, reply.status)
+            await self._refused(edit, intent, reply.status)
             return reply
         if verified.operation.name != "PutObject":
-            return await self._watch(edit, artifact, intent, reply)
+            return await self._watch(edit, intent, reply)
         staged = StagedFile(
             path=edit.path,
             size=verified.payload.length,
@@ -91,9 +95,9 @@ class Staging:
         """The backend's answer to a DELETE of a file or of `manifest.yaml`: a staged removal."""
         await self._check_versions(edit)
         artifact, intent = await self._begin(edit, artifact)
-        reply = await self._forward(edit, artifact, intent, verified, None)
+        reply = await self._forward(edit, intent, verified, None)
         if reply.status >= CLIENT_ERROR:
-            await self._refused(edit, artifact, intent, reply.status)
+            await self._refused(edit, intent, reply.status)
             return reply
         if verified.query.has("versionId"):
             await asyncio.shield(self._examining.examine(edit.workspace, intent, edit.now))
@@ -111,18 +115,16 @@ class Staging:
         if not artifact.manifest_staged and not verified.query.has("versionId"):
             return Reply(NO_CONTENT)
         artifact, intent = await self._begin(edit, artifact)
-        reply = await self._forward(edit, artifact, intent, verified, None)
+        reply = await self._forward(edit, intent, verified, None)
         if reply.status >= CLIENT_ERROR:
-            await self._refused(edit, artifact, intent, reply.status)
+            await self._refused(edit, intent, reply.status)
             return reply
         await asyncio.shield(self._examining.examine(edit.workspace, intent, edit.now))
         await self._delete_if_empty(edit, artifact)
         return reply
 
     async def _begin(self, edit: Edit, artifact: Artifact) -> tuple[Artifact, Intent]:
-        return await self._stages.begin(
-            artifact, edit.path, author=edit.caller.name, now=edit.now
-        )
+        return await self._stages.begin(artifact, edit.path, author=edit.caller.name, now=edit.now)
 
     async def _check_versions(self, edit: Edit) -> None:
         """A pinned file may change only where its bucket keeps the pinned version."""
@@ -139,16 +141,13 @@ class Staging:
     async def _forward(
         self,
         edit: Edit,
-        artifact: Artifact,
         intent: Intent,
         verified: Verified,
         source: Source | None,
     ) -> Reply:
         """The backend's answer; whatever goes wrong, the bucket is asked what became of the key."""
         try:
-            return await self._forwarding.forward(
-                verified, edit.workspace, Changes(source=source)
-            )
+            return await self._forwarding.forward(verified, edit.workspace, Changes(source=source))
         except Exception:
             await asyncio.shield(self._examining.attempt(edit.workspace, intent))
             raise
@@ -156,9 +155,7 @@ class Staging:
             self._examining.later(edit.workspace, intent)
             raise
 
-    async def _refused(
-        self, edit: Edit, artifact: Artifact, intent: Intent, status: int
-    ) -> None:
+    async def _refused(self, edit: Edit, intent: Intent, status: int) -> None:
         if status < SERVER_ERROR:
             await asyncio.shield(self._stages.drop(intent))
         else:
@@ -167,9 +164,7 @@ class Staging:
     async def _settle(self, edit: Edit, intent: Intent, staged: StagedFile | None) -> None:
         await self._stages.settle(intent, staged, author=edit.caller.name, now=edit.now)
 
-    async def _watch(
-        self, edit: Edit, artifact: Artifact, intent: Intent, reply: Reply
-    ) -> Reply:
+    async def _watch(self, edit: Edit, intent: Intent, reply: Reply) -> Reply:
         """A reply that ends only when the index knows what the backend did.
 
         CopyObject and CompleteMultipartUpload answer 200 before they have succeeded, and

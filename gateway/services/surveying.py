@@ -40,8 +40,10 @@ class Surveying:
 
     async def survey(self, workspace: Workspace, artifact: Artifact) -> Survey:
         """Everything of the artifact that the bucket holds now, without its members'."""
-        folder = workspace.backend_key(join(artifact.prefix, "")) if artifact.prefix else (
-            workspace.prefix
+        folder = (
+            workspace.backend_key(join(artifact.prefix, ""))
+            if artifact.prefix
+            else (workspace.prefix)
         )
         found: dict[str, ListedObject] = {}
         delimiter = "/" if artifact.collection else ""
@@ -99,4 +101,3 @@ class Surveying:
             if version.version_id in keep or (pin is None and version.marker):
                 return
             await self._bucket.delete(workspace.bucket, key, version.version_id)
-

@@ -16,7 +16,8 @@ from gateway.identity import Workspace
 from gateway.s3.address import Query
 from gateway.s3.listing import Entry, Listing, Owner, parse_listing
 from gateway.storage.bucket import Bucket, Outgoing
-from gateway.storage.catalogue import LAST, Catalogue
+from gateway.storage.catalogue import Catalogue
+from gateway.storage.rows import LAST
 
 PAGE = 1000
 DOCUMENT_BYTES = 16 << 20

@@ -1,23 +1,24 @@
 """The backend: requests signed with its credentials and streamed over one pooled session."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Self
 from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, hdrs
+from aiohttp.tracing import Trace
 from multidict import CIMultiDict
 from yarl import URL
 
 from gateway.config import Backend
-from gateway.errors import EntityTooLarge, IncompleteBody, InvalidArgument, ServiceUnavailable
+from gateway.errors import EntityTooLarge, InvalidArgument, ServiceUnavailable
 from gateway.s3.address import Address, encode_path
 from gateway.s3.message import Body
 from gateway.s3.signer import Signer
 from gateway.storage.credentials import CredentialsSource, chosen
 from gateway.storage.objects import Objects
+from gateway.storage.upload import IDLE_SECONDS, Upload, length_of
 from gateway.storage.upstream import (
     BackendError,
     BrokenUpstream,
@@ -42,12 +43,10 @@ __all__ = [
 ]
 
 CONNECT_SECONDS = 5
-IDLE_SECONDS = 60
 # Below what servers and balancers allow, so that an idle connection is ours to close.
 KEEPALIVE_SECONDS = 10
 HEADER_BYTES = 1 << 16
 BUFFER_BYTES = 1 << 18
-PIECE_BYTES = 1 << 16
 SILENT = frozenset(("GET", "HEAD"))
 FORBIDDEN = frozenset("\r\n\0")
 SKIPPED = (hdrs.ACCEPT, hdrs.ACCEPT_ENCODING, hdrs.CONTENT_TYPE, hdrs.USER_AGENT)
@@ -65,7 +64,7 @@ class Bucket(Objects):
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_SECONDS),
+            connector=_Pool(limit=0, keepalive_timeout=KEEPALIVE_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(
                 total=None, sock_connect=CONNECT_SECONDS, sock_read=IDLE_SECONDS
@@ -106,7 +105,7 @@ class Bucket(Objects):
         if self._session is None:
             raise RuntimeError("the bucket is not open")
         url, headers = await self._signed(request)
-        upload = _Upload(request)
+        upload = Upload(request)
         try:
             async with asyncio.timeout(None) as deadline:
                 response = await self._session.request(
@@ -154,10 +153,28 @@ class Bucket(Objects):
             )
         )
         headers[hdrs.HOST] = host
-        if (length := _length(request)) or request.method in ("PUT", "POST"):
+        if (length := length_of(request)) or request.method in ("PUT", "POST"):
             headers[hdrs.CONTENT_LENGTH] = str(length)
         target = f"{self._endpoint.scheme}://{host}{path}{'?' if query else ''}{query}"
         return URL(target, encoded=True), headers
+
+
+class _Pool(aiohttp.TCPConnector):
+    """Connections of which none has said anything that was not asked for.
+
+    A backend that sends a body where none may be (with 204, 304, to HEAD) would have it taken
+    for the answer to the next request on that connection: somebody else's.
+    """
+
+    async def connect(
+        self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> aiohttp.connector.Connection:
+        """A connection to send on."""
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            if connection.protocol is None or not connection.protocol.should_close:
+                return connection
+            connection.close()
 
 
 class _Reset(aiohttp.ClientError):
@@ -175,55 +192,10 @@ async def _sent_once(request: ClientRequest, handler: ClientHandlerType) -> Clie
         raise _Reset(str(error)) from error
 
 
-class _Upload:
-    """A request's body on its way: counted, and watched for a backend that stops reading."""
-
-    def __init__(self, request: Outgoing) -> None:
-        self.length = _length(request)
-        self.failure: Exception | None = None
-        self.deadline: asyncio.Timeout | None = None
-        self._body = _cut(request.body) if isinstance(request.body, bytes) else request.body
-        self._quiet = asyncio.Event()
-        self._quiet.set()
-
-    async def pieces(self, deadline: asyncio.Timeout) -> AsyncIterator[bytes]:
-        """The body, exactly as long as was said: IncompleteBody otherwise."""
-        self.deadline = deadline
-        left = self.length
-        while (piece := await self._next()) is not None:
-            left -= len(piece)
-            if left < 0:
-                break
-            self._expect_progress(asyncio.get_running_loop().time() + IDLE_SECONDS)
-            yield piece
-            self._expect_progress(None)
-        if left:
-            self.failure = IncompleteBody("the body is not as long as was declared")
-            raise self.failure
-
-    async def quiet(self) -> None:
-        """Nothing, as soon as nobody reads the body any more."""
-        await self._quiet.wait()
-
-    async def _next(self) -> bytes | None:
-        self._quiet.clear()
-        try:
-            return await anext(self._body, None)
-        except Exception as error:
-            self.failure = error
-            raise
-        finally:
-            self._quiet.set()
-
-    def _expect_progress(self, when: float | None) -> None:
-        if self.deadline is not None and not self.deadline.expired():
-            self.deadline.reschedule(when)
-
-
 class _Answer(Upstream):
     """An answer over aiohttp, which reuses connections on which all was sent and read."""
 
-    def __init__(self, response: ClientResponse, upload: _Upload) -> None:
+    def __init__(self, response: ClientResponse, upload: Upload) -> None:
         self.status = response.status
         self.headers = response.headers
         self._response = response
@@ -275,19 +247,6 @@ class _Stream:
     async def aclose(self) -> None:
         """Nothing; an answer that was not read to its end is cut off."""
         await self._answer.close()
-
-
-async def _cut(data: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(data), PIECE_BYTES):
-        yield data[start : start + PIECE_BYTES]
-
-
-def _length(request: Outgoing) -> int:
-    if isinstance(request.body, bytes):
-        return len(request.body)
-    if request.length is None:
-        raise ValueError("a streamed body needs its length")
-    return request.length
 
 
 def _check(name: str, value: str) -> None:

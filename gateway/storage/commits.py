@@ -5,7 +5,6 @@ changes two files of ten thousand writes two rows.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from hashlib import md5
 from uuid import uuid4
 
@@ -17,17 +16,9 @@ from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.value import Fields
 from gateway.artifact.version import Pin, Record
 from gateway.storage import tables
-from gateway.storage.catalogue import artifact_of, pin_of
 from gateway.storage.database import Database
-from gateway.storage.stages import UNMARKED, change, clear, close_if_clean, fresh
-
-
-@dataclass(frozen=True, slots=True)
-class Unpublished:
-    """A committed manifest whose plain key is still to be written."""
-
-    artifact: Artifact
-    number: int
+from gateway.storage.marks import UNMARKED, change, clear, close_if_clean, fresh
+from gateway.storage.rows import pin_of
 
 
 def manifest_pin(record: Record) -> Pin:
@@ -138,19 +129,6 @@ class Commits:
 
         await self._database.transaction(work)
 
-    async def unpublished(self) -> list[Unpublished]:
-        """The current manifests whose plain keys are still to be written."""
-        joined = tables.pin.join(tables.artifact)
-        async with self._database.reading() as connection:
-            rows = await connection.execute(
-                select(tables.artifact, tables.pin.c.first.label("pin_first"))
-                .select_from(joined)
-                .where(tables.pin.c.published.is_(False), tables.pin.c.until.is_(None))
-            )
-            return [
-                Unpublished(artifact_of(row), row["pin_first"]) for row in rows.mappings()
-            ]
-
     async def is_published(self, artifact: Artifact) -> bool:
         """Whether the current manifest's plain key is known to be written."""
         table = tables.pin
@@ -203,9 +181,7 @@ class Commits:
         ]
         await connection.execute(table.insert(), fresh_rows)
 
-    async def _end(
-        self, connection: AsyncConnection, row_ids: Sequence[int], number: int
-    ) -> None:
+    async def _end(self, connection: AsyncConnection, row_ids: Sequence[int], number: int) -> None:
         """End pins with the version before `number`."""
         table = tables.pin
         most = 500  # well below the parameters that a statement may have
@@ -228,7 +204,9 @@ class Commits:
             )
         )
         done = [
-            row.path for row in rows if _holds(pins, row.path, row.removed, row.version_id, row.etag)
+            row.path
+            for row in rows
+            if _holds(pins, row.path, row.removed, row.version_id, row.etag)
         ]
         await _delete_paths(connection, staged, artifact.id, done)
         announced = tables.announcement
@@ -258,7 +236,7 @@ async def _delete_paths(
         )
 
 
-def _holds(  # noqa: PLR0913, PLR0917
+def _holds(
     pins: dict[str, Pin], path: str, removed: bool, version_id: str | None, etag: str | None
 ) -> bool:
     """Whether a version has what a row says is staged."""
@@ -299,4 +277,3 @@ def _pin_row(artifact: Artifact, record: Record, pin: Pin) -> dict[str, object]:
         "until": None,
         "published": pin.path != MANIFEST,
     }
-

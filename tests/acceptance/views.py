@@ -142,10 +142,17 @@ class Artifact:
         manifest = self.read()
         return None if manifest is None else manifest["_version"]
 
-    def files(self, **options: Document) -> dict[str, int]:
-        """Paths and sizes by RPC `list_files`."""
-        listed = self.rpc("list_files", **options)
-        return {each["path"]: each["size"] for each in listed}
+    def files(self, path: str = "", **options: Document) -> dict[str, int]:
+        """Paths and sizes by RPC `list_files`, folder by folder."""
+        found: dict[str, int] = {}
+        for each in self.rpc("list_files", path=path, **options):
+            assert each["name"] == basename(each["path"])
+            if each["type"] == "file":
+                found[each["path"]] = each["size"]
+            else:
+                assert each["type"] == "directory"
+                found |= self.files(each["path"], **options)
+        return found
 
     def is_named(self, *, stage: bool) -> bool:
         """Whether the RPC `list` of the folder above has this artifact."""

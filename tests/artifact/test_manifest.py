@@ -62,8 +62,8 @@ def test_rendered_fields_parse_as_they_were(fields: dict[str, JsonValue]) -> Non
 
 
 def test_rendering_is_plain_yaml_for_people() -> None:
-    fields: Fields = {"type": "dataset", "name": "Zürich 🏔", "files": [{"path": "a.csv"}]}
-    expected = "type: dataset\nname: Zürich 🏔\nfiles:\n- path: a.csv\n"
+    fields: Fields = {"type": "dataset", "name": "Zürich", "files": [{"path": "a.csv"}]}
+    expected = "type: dataset\nname: Zürich\nfiles:\n- path: a.csv\n"
     assert render(fields).decode() == expected
 
 

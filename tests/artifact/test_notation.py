@@ -147,7 +147,7 @@ def test_a_name_used_again_means_the_later_value() -> None:
         ('{"type": "x", "n": [1,\n-Infinity]}', 2, 1, "JSON lacks"),
         ('{"type": "x", "n": 1e999}', 1, 20, "JSON lacks"),
         ('{"type": "x", "s": "\\ud800"}', 1, 20, "not UTF-8"),
-        ('{"type": "x", "a": }, ]', 1, 23, "expected"),
+        ('{"type": "x", "a": }, ]', 1, 21, "expected"),
     ],
 )
 def test_errors_say_line_and_column(text: str, line: int, column: int, said: str) -> None:

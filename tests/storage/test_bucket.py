@@ -109,8 +109,11 @@ async def test_one_of_many_conditional_writers_wins(each_bucket: Bucket, area: s
             return False
         return True
 
-    won = [number for number, success in enumerate(await asyncio.gather(*map(write, range(8))))
-           if success]
+    won = [
+        number
+        for number, success in enumerate(await asyncio.gather(*map(write, range(8))))
+        if success
+    ]
     found = await each_bucket.get(area, "record", limit=10)
     assert len(won) == 1
     assert found is not None

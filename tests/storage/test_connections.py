@@ -10,7 +10,7 @@ from gateway.config import Backend
 from gateway.errors import PreconditionFailed, ServiceUnavailable
 from gateway.s3.address import Query
 from gateway.storage import bucket as bucket_module
-from gateway.storage import objects
+from gateway.storage import objects, upload
 from gateway.storage.bucket import BackendError, BrokenUpstream, Bucket, Outgoing
 from tests.storage.faulty import Seen, faulty, response
 
@@ -18,6 +18,11 @@ from tests.storage.faulty import Seen, faulty, response
 @pytest.fixture(autouse=True)
 def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(objects, "PAUSE", 0.001)
+
+
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (bucket_module, upload):
+        monkeypatch.setattr(module, "IDLE_SECONDS", 0.2)
 
 
 def answering(*answers: bytes) -> "Answering":
@@ -62,6 +67,33 @@ async def test_connection_is_reused_after_answers_without_a_body() -> None:
         assert upstream.status == 200
         assert await upstream.read(100) == b"mine"
     assert {request.connection for request in there.seen} == {1}
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        response("200 OK", length=42),
+        b"HTTP/1.1 204 No Content\r\n\r\n",
+        b"HTTP/1.1 304 Not Modified\r\nContent-Length: 42\r\n\r\n",
+    ],
+)
+async def test_body_where_none_may_be_is_not_the_next_answer(head: bytes) -> None:
+    async def say_too_much(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Seen
+    ) -> None:
+        del reader
+        writer.write(head if "theirs" in request.line else response("200 OK", b"mine"))
+        await writer.drain()
+        await asyncio.sleep(0.02)
+        if "theirs" in request.line:
+            writer.write(response("200 OK", b"theirs"))
+
+    async with faulty(say_too_much) as there, Bucket(there.backend) as bucket:
+        method = "HEAD" if b"200" in head else "GET"
+        assert await (await bucket.send(Outgoing(method, "b", "theirs"))).read(100) == b""
+        await asyncio.sleep(0.1)
+        assert await (await bucket.send(Outgoing("GET", "b", "k"))).read(100) == b"mine"
+    assert [request.connection for request in there.seen] == [1, 2]
 
 
 async def test_early_answer_passes_and_ends_the_connection() -> None:
@@ -255,7 +287,7 @@ async def test_failed_copy_with_status_200_is_an_error() -> None:
 
 
 async def test_silent_backend_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bucket_module, "IDLE_SECONDS", 0.2)
+    hurry(monkeypatch)
 
     async def say_nothing(
         reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Seen
@@ -269,7 +301,7 @@ async def test_silent_backend_is_unavailable(monkeypatch: pytest.MonkeyPatch) ->
 
 
 async def test_answer_that_stalls_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bucket_module, "IDLE_SECONDS", 0.2)
+    hurry(monkeypatch)
 
     async def stall(
         reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Seen
@@ -285,7 +317,7 @@ async def test_answer_that_stalls_is_broken(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 async def test_backend_that_stops_reading_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bucket_module, "IDLE_SECONDS", 0.2)
+    hurry(monkeypatch)
 
     async def stop_reading(
         reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Seen
@@ -303,7 +335,7 @@ async def test_backend_that_stops_reading_is_unavailable(monkeypatch: pytest.Mon
 
 
 async def test_slow_client_is_no_trouble_of_the_backend(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bucket_module, "IDLE_SECONDS", 0.2)
+    hurry(monkeypatch)
 
     async def slow() -> AsyncIterator[bytes]:
         yield b"a"

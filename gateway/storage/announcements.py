@@ -1,0 +1,62 @@
+"""The index, written by what is to come: announced files, and members without a manifest."""
+
+from datetime import datetime
+
+from sqlalchemy import delete
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.artifact.lifecycle import Artifact
+from gateway.storage import tables
+from gateway.storage.database import Database, insert_or_update
+
+
+class Announcements:
+    """Files that were announced, and directories whose manifest has not arrived."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def announce(
+        self, artifact: Artifact, path: str, weight: int | None, now: datetime
+    ) -> None:
+        """Record that a file is to come, so that commit can demand it."""
+        row = {
+            "artifact_id": artifact.id,
+            "path": path,
+            "weight": weight,
+            "announced_at": now,
+        }
+
+        async def work(connection: AsyncConnection) -> None:
+            await insert_or_update(
+                connection,
+                tables.announcement,
+                [row],
+                ["artifact_id", "path"],
+                ["weight", "announced_at"],
+            )
+
+        await self._database.transaction(work)
+
+    async def renounce(self, artifact: Artifact, path: str) -> bool:
+        """Forget an announcement; whether there was one."""
+        table = tables.announcement
+
+        async def work(connection: AsyncConnection) -> bool:
+            gone = await connection.execute(
+                delete(table).where(table.c.artifact_id == artifact.id, table.c.path == path)
+            )
+            return bool(gone.rowcount)
+
+        return await self._database.transaction(work)
+
+    async def arrive(self, workspace_id: str, prefix: str) -> None:
+        """Note that files below `prefix` wait for their member's manifest."""
+        row = {"workspace_id": workspace_id, "prefix": prefix}
+
+        async def work(connection: AsyncConnection) -> None:
+            await insert_or_update(
+                connection, tables.arrival, [row], ["workspace_id", "prefix"], []
+            )
+
+        await self._database.transaction(work)

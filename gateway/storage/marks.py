@@ -1,0 +1,155 @@
+"""Steps of transactions on an artifact's edit: its mark, its intents, its staged files.
+
+Each is a part of a transaction that the caller holds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import uuid4
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.artifact.lifecycle import Artifact
+from gateway.artifact.version import StagedFile
+from gateway.storage import tables
+from gateway.storage.database import insert_or_update
+from gateway.storage.rows import artifact_of
+
+UNMARKED = {
+    "stage_id": None,
+    "staged_at": None,
+    "staged_by": None,
+    "staged_fields": None,
+    "staged_etag": None,
+    "staged_version_id": None,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What a worker is about to do to the bucket.
+
+    `action` is "write" (of the key at `path`), "commit", "delete" (of version `number`) or
+    "discard".
+    """
+
+    id: str
+    artifact_id: int
+    action: str
+    path: str = ""
+    number: int = 0
+
+
+async def mark(connection: AsyncConnection, artifact_id: int, author: str, now: datetime) -> None:
+    """Open an edit, unless one is open."""
+    table = tables.artifact
+    await connection.execute(
+        update(table)
+        .where(table.c.id == artifact_id, table.c.stage_id.is_(None))
+        .values(stage_id=uuid4().hex, staged_at=now, staged_by=author)
+    )
+
+
+async def fresh(connection: AsyncConnection, artifact_id: int) -> Artifact:
+    """The artifact as this transaction sees it."""
+    rows = await connection.execute(
+        select(tables.artifact).where(tables.artifact.c.id == artifact_id)
+    )
+    return artifact_of(rows.mappings().one())
+
+
+async def change(
+    connection: AsyncConnection, artifact_id: int, values: Mapping[str, object]
+) -> None:
+    """Set columns of an artifact."""
+    table = tables.artifact
+    await connection.execute(update(table).where(table.c.id == artifact_id).values(**values))
+
+
+async def forget(connection: AsyncConnection, intent: Intent) -> None:
+    """Take an intent away."""
+    await connection.execute(delete(tables.intent).where(tables.intent.c.id == intent.id))
+
+
+async def is_pinned(connection: AsyncConnection, artifact_id: int, staged: StagedFile) -> bool:
+    """Whether the current version has exactly this: the same file, or no file."""
+    table = tables.pin
+    rows = await connection.execute(
+        select(table).where(
+            table.c.artifact_id == artifact_id,
+            table.c.path == staged.path,
+            table.c.until.is_(None),
+        )
+    )
+    row = rows.mappings().first()
+    if staged.removed or row is None:
+        return staged.removed and row is None
+    if row["version_id"] is not None and row["version_id"] == staged.version_id:
+        return True
+    same = (row["etag"], row["size"], row["content_type"]) == (
+        staged.etag,
+        staged.size,
+        staged.content_type,
+    )
+    return same and staged.weight in (None, row["weight"])
+
+
+async def stage(connection: AsyncConnection, artifact_id: int, staged: StagedFile) -> None:
+    """Keep what is staged at a path, in the place of what was."""
+    row = {
+        "artifact_id": artifact_id,
+        "path": staged.path,
+        "removed": staged.removed,
+        "size": staged.size,
+        "etag": staged.etag,
+        "version_id": staged.version_id,
+        "content_type": staged.content_type,
+        "weight": staged.weight,
+    }
+    rest = [name for name in row if name not in ("artifact_id", "path")]
+    await insert_or_update(connection, tables.staged_file, [row], ["artifact_id", "path"], rest)
+
+
+async def unstage(connection: AsyncConnection, artifact_id: int, path: str) -> None:
+    """Forget what is staged at a path."""
+    table = tables.staged_file
+    await connection.execute(
+        delete(table).where(table.c.artifact_id == artifact_id, table.c.path == path)
+    )
+
+
+async def clear(connection: AsyncConnection, artifact_id: int) -> None:
+    """Forget what is staged and announced."""
+    for table in (tables.staged_file, tables.announcement):
+        await connection.execute(delete(table).where(table.c.artifact_id == artifact_id))
+
+
+async def writing(connection: AsyncConnection, artifact_id: int) -> bool:
+    """Whether a write in the artifact is under way."""
+    table = tables.intent
+    found = await connection.execute(
+        select(func.count()).where(table.c.artifact_id == artifact_id, table.c.action == "write")
+    )
+    return bool(found.scalar_one())
+
+
+async def close_if_clean(connection: AsyncConnection, artifact_id: int) -> None:
+    """End an edit in which nothing differs from the last commit, nor is about to."""
+    artifact = await fresh(connection, artifact_id)
+    if artifact.manifest_staged or artifact.unfinished or await writing(connection, artifact_id):
+        return
+    if not artifact.version:
+        await _dissolve(connection, artifact_id)
+        return
+    staged = tables.staged_file
+    rows = await connection.execute(select(func.count()).where(staged.c.artifact_id == artifact_id))
+    if not rows.scalar_one():
+        await change(connection, artifact_id, UNMARKED)
+
+
+async def _dissolve(connection: AsyncConnection, artifact_id: int) -> None:
+    """An artifact that was only staged is none any more; its files are ordinary objects."""
+    await clear(connection, artifact_id)
+    await change(connection, artifact_id, UNMARKED | {"collection": False, "type": None})

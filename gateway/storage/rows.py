@@ -1,0 +1,104 @@
+"""Rows of the index read into values, and the conditions that many questions share."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, and_, or_
+
+from gateway.artifact.lifecycle import Artifact, Stage
+from gateway.artifact.manifest import Stats
+from gateway.artifact.version import ManifestObject, Pin, Record, StagedFile
+from gateway.storage import tables
+
+LAST = "\U0010ffff"
+"""Sorts after every character that a key can hold."""
+
+
+def artifact_of(row: RowMapping) -> Artifact:
+    """The artifact that a row of the table holds."""
+    stage = None
+    if row["stage_id"] is not None:
+        stage = Stage(
+            id=row["stage_id"],
+            opened_at=row["staged_at"],
+            opened_by=row["staged_by"] or "",
+            fields=row["staged_fields"],
+            etag=row["staged_etag"],
+            version_id=row["staged_version_id"],
+        )
+    return Artifact(
+        id=row["id"],
+        workspace_id=row["workspace_id"],
+        prefix=row["prefix"],
+        number=row["number"],
+        version=row["version"],
+        collection=row["collection"],
+        type=row["type"],
+        fields=row["fields"],
+        created_at=row["created_at"],
+        modified_at=row["modified_at"],
+        stage=stage,
+        unfinished=row["unfinished"],
+        epoch=row["epoch"],
+        stats=Stats(row["download_micros"], row["views"]),
+    )
+
+
+def pin_of(row: RowMapping) -> Pin:
+    """The pin that a row of the table holds."""
+    return Pin(
+        path=row["path"],
+        size=row["size"],
+        etag=row["etag"],
+        version_id=row["version_id"],
+        last_modified=row["last_modified"],
+        content_type=row["content_type"],
+        weight=row["weight"],
+    )
+
+
+def staged_file_of(row: RowMapping) -> StagedFile:
+    """The staged file that a row of the table holds."""
+    return StagedFile(
+        path=row["path"],
+        removed=row["removed"],
+        size=row["size"],
+        etag=row["etag"],
+        version_id=row["version_id"],
+        content_type=row["content_type"],
+        weight=row["weight"],
+    )
+
+
+def live() -> ColumnElement[bool]:
+    """Rows that stand for an artifact now: readable, staged, or on their way out."""
+    artifact = tables.artifact
+    return or_(
+        artifact.c.version > 0, artifact.c.stage_id.is_not(None), artifact.c.unfinished != ""
+    )
+
+
+def below(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
+    """Whether a key column begins with `prefix`, by range, so that an index serves it."""
+    if not prefix:
+        return column >= ""
+    return and_(column >= prefix, column < prefix + LAST)
+
+
+def record_of(artifact: Artifact, row: RowMapping, pins: Iterable[Pin]) -> Record:
+    """The record that a row of the version table holds, with the pins given."""
+    manifest = None
+    if row["manifest"] is not None:
+        headers: Mapping[str, Any] = row["headers"] or {}
+        manifest = ManifestObject(row["manifest"], headers)
+    return Record(
+        workspace_id=artifact.workspace_id,
+        prefix=artifact.prefix,
+        number=row["number"],
+        parent=row["parent"],
+        author=row["author"],
+        time=row["created_at"],
+        message=row["message"],
+        manifest=manifest,
+        pins=tuple(pins),
+    )
