@@ -169,8 +169,9 @@ def _administer(
     """What `work` gives, done on the database of a gateway, which may run meanwhile."""
 
     async def run() -> T:
-        assignment = startup.assignment(config, Overrides(data_dir=data_dir))
-        async with administration(assignment.config()) as access:
+        chosen = startup.assignment(config, Overrides(data_dir=data_dir)).config()
+        startup.make_data_dir(chosen)
+        async with administration(chosen) as access:
             return await work(access)
 
     return _run(run)
@@ -209,7 +210,7 @@ def _log_to_stderr() -> None:
     # A line of the access log is JSON, whole.
     access = logging.getLogger("gateway.access")
     access.propagate = False
-    access.addHandler(logging.StreamHandler(sys.stderr))
+    access.handlers = [logging.StreamHandler(sys.stderr)]
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from gateway.errors import ServiceUnavailable
 from gateway.identity import Workspace
 from gateway.s3.message import Request
 from gateway.services.access import Access
+from gateway.services.arriving import Arriving
 from gateway.services.authoring import Authoring
 from gateway.services.browsing import Browsing
 from gateway.services.calling import Calling
@@ -103,7 +104,7 @@ def build(config: Config, *, embedded: EmbeddedBackend | None = None) -> web.App
         del request
 
     app.cleanup_ctx.append(lifetime)
-    app.router.add_route("*", "/{path:.*}", handle, expect_handler=stay_silent)
+    app.router.add_route("*", r"/{path:[\s\S]*}", handle, expect_handler=stay_silent)
     return app
 
 
@@ -163,7 +164,7 @@ async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Bou
     stack.push_async_callback(validating.close)
     forwarding = Forwarding(bucket, cellar.capabilities, public_url=config.public_url)
     surveying, versioning = Surveying(bucket), Versioning(bucket)
-    composing = Composing(bucket, catalogue, surveying, validating)
+    composing = Composing(bucket, catalogue, surveying, validating, versioning)
     committing = Committing(
         bucket, catalogue, stages, commits, cellar.records, composing, validating
     )
@@ -173,7 +174,9 @@ async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Bou
     )
     examining = Examining(catalogue, stages, surveying, validating)
     stack.push_async_callback(examining.close)
-    drafting = Drafting(bucket, stages, examining, versioning, validating, composing)
+    announcements, viewing = Announcements(cellar.database), Viewing(bucket, catalogue)
+    arriving = Arriving(catalogue, announcements, viewing)
+    drafting = Drafting(bucket, stages, examining, versioning, validating, composing, arriving)
     recovering = Recovering(
         workspaces, catalogue, stages, committing, deleting, discarding, examining, counting
     )
@@ -181,7 +184,7 @@ async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Bou
     page = config.limits.collection_page
     showing = Showing(access, catalogue, surveying, validating, page=page)
     browsing = Browsing(access, catalogue, surveying, showing, counting)
-    finding, announcements = Finding(catalogue, deleting), Announcements(cellar.database)
+    finding = Finding(catalogue, deleting, rules)
     filing = Filing(
         access,
         bucket,
@@ -210,7 +213,9 @@ async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Bou
         showing,
         page=page,
     )
-    releasing = Releasing(bucket, catalogue, stages, versioning, validating, composing, committing)
+    releasing = Releasing(
+        bucket, catalogue, stages, versioning, validating, composing, committing, arriving
+    )
     serving = Serving(
         access,
         workspaces,
@@ -220,14 +225,15 @@ async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Bou
         Listings(
             access,
             catalogue,
-            Viewing(bucket, catalogue),
+            viewing,
             forwarding,
-            bytewise=rules.bytewise_listing,
+            rules=rules,
         ),
-        Staging(stages, announcements, forwarding, examining, versioning, deleting),
+        Staging(stages, forwarding, examining, versioning, deleting),
+        arriving,
         Receiving(forwarding, drafting, releasing, validating),
         deleting,
-        Erasing(catalogue, forwarding),
+        Erasing(catalogue, forwarding, rules),
         Configuring(catalogue, forwarding),
         rules,
     )

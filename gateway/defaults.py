@@ -30,7 +30,7 @@ def document(data_dir: Path) -> str:
 
 def _credentials(path: Path) -> Mapping[str, str]:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _create(path)
         kept: object = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

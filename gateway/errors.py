@@ -325,6 +325,20 @@ class BucketNotVersioned(GatewayError):
     status = 409
 
 
+class BucketAlreadyOwnedByYou(GatewayError):
+    """The workspace is there already, and the caller may use it."""
+
+    code = "BucketAlreadyOwnedByYou"
+    status = 409
+
+
+class BucketAlreadyExists(GatewayError):
+    """The workspace is there already, and it is others'."""
+
+    code = "BucketAlreadyExists"
+    status = 409
+
+
 class InvalidBucketState(GatewayError):
     """The bucket's artifacts forbid this setting."""
 

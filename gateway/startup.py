@@ -14,6 +14,7 @@ from rich.console import Console
 from gateway import defaults, greeting, prefork, sample, settings
 from gateway.app import build
 from gateway.config import Config
+from gateway.document import ConfigError
 from gateway.identity import AccessKey, Right
 from gateway.prefork import Assignment, WorkerFailed
 from gateway.settings import Overrides
@@ -46,6 +47,14 @@ def assignment(file: Path | None, overrides: Overrides) -> Assignment:
     return Assignment(defaults.document(data_dir), replace(overrides, data_dir=data_dir))
 
 
+def make_data_dir(config: Config) -> None:
+    """Makes this host's own folder, nobody else's, unless it is there; ConfigError."""
+    try:
+        config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError([f"data_dir: {error}"]) from None
+
+
 @dataclass(frozen=True, slots=True)
 class Startup:
     """A gateway about to start.
@@ -65,6 +74,7 @@ class Startup:
         refuses to start for.
         """
         config = self.assignment.config()
+        make_data_dir(config)
         listener = server.bind(config.listen.host, config.listen.port)
         port = int(listener.getsockname()[1])
         chosen = replace(self.assignment, overrides=replace(self.assignment.overrides, port=port))

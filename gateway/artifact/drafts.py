@@ -1,9 +1,10 @@
 """The drafts of JSON Schema that collections may use, with patterns by RE2."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import cast
 
 import jsonschema
+from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 from referencing import Specification
 from referencing.jsonschema import EMPTY_REGISTRY, Schema, specification_with
@@ -30,6 +31,7 @@ class Draft:
         own = {**KEYWORDS, **UNEVALUATED} if modern else KEYWORDS
         self._class = extend(library, own)  # type: ignore[no-untyped-call]
         self._class.evolve = _evolve
+        self._class.descend = _placing(self._class.descend)
         self._metaschema = self.validator(library.META_SCHEMA)
         self.specification: Specification[Schema] = specification_with(
             library.ID_OF(library.META_SCHEMA)
@@ -57,6 +59,24 @@ def _evolve(validator: Dynamic, **changes: Dynamic) -> Dynamic:
         "_resolver": validator._resolver,  # noqa: SLF001
     }
     return type(validator)(**{**kept, **changes})
+
+
+def _placing(descend: Dynamic) -> Dynamic:
+    """The library's `descend`, which forgets where it was when a subschema is just `false`."""
+
+    def placed(
+        validator: Dynamic,
+        instance: Dynamic,
+        schema: Dynamic,
+        path: Dynamic = None,
+        **others: Dynamic,
+    ) -> Iterator[ValidationError]:
+        if schema is False and path is not None:
+            return iter([ValidationError("no value is allowed here", path=[path])])
+        errors: Iterator[ValidationError] = descend(validator, instance, schema, path, **others)
+        return errors
+
+    return placed
 
 
 DEFAULT = Draft(jsonschema.Draft7Validator)

@@ -44,7 +44,7 @@ class Artifact:
     """What the index knows of one artifact.
 
     `number` is that of the newest record under the prefix, tombstones included; `version`
-    the one that readers see, 0 for none. `unfinished` is "discarding" or "deleting" while
+    the one that readers see, 0 for none; `buried` that of the newest tombstone. `unfinished` is "discarding" or "deleting" while
     that goes on, else "".
     """
 
@@ -53,6 +53,7 @@ class Artifact:
     prefix: str
     number: int = 0
     version: int = 0
+    buried: int = 0
     collection: bool = False
     type: str | None = None
     fields: Fields | None = None

@@ -17,9 +17,6 @@ from gateway.artifact.value import Fields
 from gateway.artifact.version import ManifestObject, Pin, Record
 
 FORMAT = 1
-RECORDS = "records/"
-ANNOUNCEMENTS = "announcements/"
-WEIGHTS = "weights/"
 WORKSPACES = "workspaces/"
 _RECORD_KEY = re.compile(r"(?:.*/)?records/[^/]+/[0-9a-f]{64}/([0-9]{10})", re.DOTALL)
 
@@ -78,12 +75,12 @@ def record_number(key: str) -> int | None:
 
 def records_folder(workspace_id: str) -> str:
     """Where all records of a workspace are: `records/<workspace id>/`."""
-    return f"{RECORDS}{workspace_id}/"
+    return f"records/{workspace_id}/"
 
 
 def announcement_folder(workspace_id: str, prefix: str) -> str:
     """Where the announcements of one artifact are."""
-    return f"{ANNOUNCEMENTS}{workspace_id}/{_digest(prefix)}/"
+    return f"announcements/{workspace_id}/{_digest(prefix)}/"
 
 
 def announcement_key(workspace_id: str, prefix: str, path: str) -> str:
@@ -93,7 +90,7 @@ def announcement_key(workspace_id: str, prefix: str, path: str) -> str:
 
 def weight_folder(workspace_id: str, prefix: str) -> str:
     """Where the weight changes of one artifact are."""
-    return f"{WEIGHTS}{workspace_id}/{_digest(prefix)}/"
+    return f"weights/{workspace_id}/{_digest(prefix)}/"
 
 
 def weight_key(workspace_id: str, prefix: str, path: str) -> str:

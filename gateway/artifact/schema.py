@@ -203,8 +203,10 @@ def _named(pointer: str) -> str:
 
 
 def _sorted(found: Iterable[Violation]) -> list[Violation]:
-    """By pointer, each once; zeros make 9 sort before 10."""
-    return sorted(
-        set(found),
-        key=lambda one: ([part.zfill(10) for part in one.pointer.split("/")], one.message),
-    )
+    """By pointer, each once."""
+    return sorted(set(found), key=lambda one: (_order(one.pointer), one.message))
+
+
+def _order(pointer: str) -> list[str]:
+    """The parts of a pointer, zeros before numbers: 10 comes after 9."""
+    return [part.zfill(10) if part.isdecimal() else part for part in pointer.split("/")]

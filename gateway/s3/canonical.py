@@ -59,7 +59,12 @@ def normal_query(pairs: Iterable[str]) -> str | None:
 
 def header_value(values: Iterable[str]) -> str:
     """The canonical value of all headers of one name: trimmed, spaces folded, joined by ","."""
-    return ",".join(_SPACES.sub(" ", value.strip(" \t")) for value in values)
+    return ",".join([_folded(value) for value in values])
+
+
+def _folded(value: str) -> str:
+    trimmed = value.strip(" \t")
+    return _SPACES.sub(" ", trimmed) if "  " in trimmed or "\t" in trimmed else trimmed
 
 
 def canonical_request(

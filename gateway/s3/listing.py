@@ -161,20 +161,22 @@ def _kind(root: Element) -> ListingKind:
 
 
 def _entry(item: Element, decode: Callable[[str], str]) -> Entry:
-    owner = item.find("Owner")
+    texts = {child.tag: child.text or "" for child in item}
+    owner = item.find("Owner") if "Owner" in texts else None
+    algorithms = item.iterfind("ChecksumAlgorithm") if "ChecksumAlgorithm" in texts else ()
     return Entry(
-        key=decode(item.findtext("Key", "")),
-        last_modified=item.findtext("LastModified", ""),
-        etag=item.findtext("ETag", ""),
-        size=int(item.findtext("Size", "0")),
-        storage_class=item.findtext("StorageClass", "STANDARD"),
+        key=decode(texts.get("Key", "")),
+        last_modified=texts.get("LastModified", ""),
+        etag=texts.get("ETag", ""),
+        size=int(texts.get("Size", "0")),
+        storage_class=texts.get("StorageClass", "STANDARD"),
         owner=None
         if owner is None
         else Owner(owner.findtext("ID", ""), owner.findtext("DisplayName", "")),
-        checksum_algorithms=tuple(found.text or "" for found in item.iterfind("ChecksumAlgorithm")),
-        checksum_type=item.findtext("ChecksumType"),
-        version_id=item.findtext("VersionId"),
-        is_latest=_is_true(item.findtext("IsLatest")),
+        checksum_algorithms=tuple(found.text or "" for found in algorithms),
+        checksum_type=texts.get("ChecksumType"),
+        version_id=texts.get("VersionId"),
+        is_latest=_is_true(texts.get("IsLatest")),
         delete_marker=item.tag == "DeleteMarker",
     )
 

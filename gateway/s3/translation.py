@@ -6,7 +6,9 @@ from enum import Enum, auto
 from xml.parsers.expat import ExpatError, ParserCreate
 
 from gateway.errors import MalformedXML
-from gateway.s3.xml import MAX_DEPTH, escape, refuse_declaration
+from gateway.s3.xml import escape, refuse_declaration
+
+MAX_DEPTH = 16
 
 MAX_NAME = 1 << 14
 """The longest name, in characters: a key of 1,024 bytes, escaped, and a URL around it."""
@@ -76,7 +78,6 @@ class Translator:
         self._names = names
         self._raw = bytearray()  # what was fed and has not come out
         self._base = 0  # where _raw starts, in the parser's count of bytes
-        self._seen = 0  # what comes before this was understood
         self._path: list[str] = []
         self._kind: _Kind | None = None
         self._text: list[str] = []
@@ -84,12 +85,9 @@ class Translator:
         self._out = bytearray()
         self._started = False
         self._parser = ParserCreate()
-        self._parser.XmlDeclHandler = self._declare
+        self._parser.XmlDeclHandler = _check_encoding
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
-        self._parser.CharacterDataHandler = self._characters
-        self._parser.StartCdataSectionHandler = self._open
-        self._parser.DefaultHandler = self._other
         self._parser.StartDoctypeDeclHandler = refuse_declaration
         self._parser.EntityDeclHandler = refuse_declaration
 
@@ -103,7 +101,7 @@ class Translator:
         if data:
             self._raw += data
             self._parse(data, last=False)
-            self._flush(self._seen if self._from is None else self._from)
+            self._flush(self._parser.CurrentByteIndex if self._from is None else self._from)
         return self._taken()
 
     def close(self) -> bytes:
@@ -131,52 +129,56 @@ class Translator:
             del self._raw[:size]
             self._base = stop
 
-    def _mark(self) -> int:
-        self._seen = self._parser.CurrentByteIndex
-        return self._seen
-
-    def _declare(self, _version: str, encoding: str | None, _standalone: int) -> None:
-        if encoding is not None and encoding.lower() not in ("utf-8", "us-ascii"):
-            raise MalformedXML("The backend's XML is not in UTF-8.")
-
-    def _other(self, _data: str) -> None:
-        self._mark()
-
     def _start(self, name: str, _attributes: Mapping[str, str]) -> None:
-        self._mark()
         local = name.rpartition(":")[2]
-        parent = self._path[-1] if self._path else ""
+        if self._path:
+            kind = _NAMING.get((self._path[-1], local))
+        else:
+            kind = None
+            self._check_root()
         self._path.append(local)
         if len(self._path) > MAX_DEPTH:
             raise MalformedXML("The backend's XML nests too deeply.")
-        self._kind = _NAMING.get((parent, local))
+        if kind is not None or self._kind is not None:
+            self._listen(kind)
+
+    def _check_root(self) -> None:
+        start = self._parser.CurrentByteIndex - self._base
+        if self._raw[start : start + 1] != b"<" or self._raw[start + 1 : start + 2] == b"\0":
+            raise MalformedXML("The backend's XML is not in UTF-8.")
+
+    def _listen(self, kind: _Kind | None) -> None:
+        """Take the text of an element in that names something; none of any other."""
+        self._kind = kind
         self._text.clear()
         self._from = None
+        self._parser.CharacterDataHandler = self._characters if kind else None
+        self._parser.StartCdataSectionHandler = self._open if kind else None
 
     def _open(self) -> None:
-        index = self._mark()
-        if self._kind is not None and self._from is None:
-            self._from = index
+        if self._from is None:
+            self._from = self._parser.CurrentByteIndex
 
     def _characters(self, data: str) -> None:
         self._open()
-        if self._kind is not None:
-            self._text.append(data)
-            if len(self._text) > MAX_NAME:
-                raise MalformedXML("A name in the backend's XML is too long.")
+        self._text.append(data)
+        if len(self._text) > MAX_NAME:
+            raise MalformedXML("A name in the backend's XML is too long.")
 
     def _end(self, _name: str) -> None:
-        index = self._mark()
         self._path.pop()
-        if self._kind is not None and self._from is not None:
+        if self._kind is None:
+            return
+        if self._from is not None:
             text = "".join(self._text)
             translated = self._translated(self._kind, text)
             if translated != text:
                 self._flush(self._from)
-                del self._raw[: index - self._base]
-                self._base = index
+                end = self._parser.CurrentByteIndex
+                del self._raw[: end - self._base]
+                self._base = end
                 self._out += escape(translated).encode()
-        self._kind = self._from = None
+        self._listen(None)
 
     def _translated(self, kind: _Kind, text: str) -> str:
         names = self._names
@@ -201,6 +203,11 @@ def translate(body: bytes, names: Names) -> bytes:
     return translator.feed(body) + translator.close()
 
 
+def _check_encoding(_version: str, encoding: str | None, _standalone: int) -> None:
+    if encoding is not None and encoding.lower() not in ("utf-8", "us-ascii"):
+        raise MalformedXML("The backend's XML is not in UTF-8.")
+
+
 def _stripped(text: str, prefix: str) -> str | None:
     """`text` without `prefix`, in whatever way it is encoded; None where it does not have it.
 
@@ -209,12 +216,13 @@ def _stripped(text: str, prefix: str) -> str | None:
     if text.startswith(prefix):
         return text[len(prefix) :]
     position = 0
-    for byte in prefix.encode():
+    for character in prefix:
+        escaped = "".join(f"%{byte:02X}" for byte in character.encode())
         found = text[position : position + 1]
-        if found == chr(byte) or (found == "+" and byte == ord(" ")):
+        if (found == character and found != "%") or (found == "+" and character == " "):
             position += 1
-        elif text[position : position + 3].upper() == f"%{byte:02X}":
-            position += 3
+        elif text[position : position + len(escaped)].upper() == escaped:
+            position += len(escaped)
         else:
             return None
     return text[position:]

@@ -8,7 +8,7 @@ from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.manifest import is_collection, listing, summary, summary_fields
 from gateway.artifact.value import Fields, JsonValue
 from gateway.artifact.version import ManifestObject
-from gateway.errors import ArtifactExists, EditOpen, InvalidManifest, NotStaged
+from gateway.errors import ArtifactExists, EditOpen, InvalidManifest, NoSuchVersion, NotStaged
 from gateway.identity import Caller, Right, Workspace
 from gateway.services.access import Access
 from gateway.services.browsing import Browsing
@@ -137,11 +137,7 @@ class Authoring:
         self._access.require(caller, workspace, Right.WRITE)
         artifact = await self._finding.staged(workspace, prefix)
         committed = await self._commit(caller, workspace, artifact, message, now)
-        shown = await self._showing.show(
-            caller, workspace, committed.artifact, Wanted(version=committed.record.number)
-        )
-        files = [listing(pin) for pin in committed.record.pins if pin.path != MANIFEST]
-        return {"version": committed.record.number, "manifest": shown, "files": files}
+        return await self._outcome(caller, workspace, committed)
 
     async def discard(
         self, caller: Caller, workspace: Workspace, prefix: str, *, now: datetime
@@ -169,18 +165,53 @@ class Authoring:
             )
         )
 
+    async def rollback(
+        self, caller: Caller, workspace: Workspace, prefix: str, number: int, *, now: datetime
+    ) -> dict[str, JsonValue]:
+        """As `commit`: a new version equal to an old one; NoSuchVersion, EditOpen, NotStaged."""
+        self._access.require(caller, workspace, Right.WRITE)
+        artifact = await self._committed(workspace, prefix)
+        record = await self._catalogue.record(artifact, number)
+        there = await self._catalogue.has_version(artifact, number)
+        if record is None or record.manifest is None or not there:
+            raise NoSuchVersion(f"{prefix!r} has no version {number}", version=number)
+        pins = {pin.path: pin for pin in record.pins}
+        await self._filing.restore(caller, workspace, artifact, pins, now)
+        artifact = await self._finding.artifact(workspace, prefix)
+        committed = await self._committing.commit(
+            workspace,
+            artifact,
+            author=caller.name,
+            now=now,
+            message=f"rollback to version {number}",
+            manifest=record.manifest,
+        )
+        return await self._outcome(caller, workspace, committed)
+
+    async def _committed(self, workspace: Workspace, prefix: str) -> Artifact:
+        """The artifact, with no edit open; NoSuchArtifact, NotStaged, EditOpen."""
+        artifact = await self._finding.artifact(workspace, prefix)
+        if artifact.stage is None:
+            return artifact
+        if not artifact.version:
+            raise NotStaged(f"{prefix!r} was never committed: commit it first", prefix=prefix)
+        raise EditOpen(f"an edit of {prefix!r} is open: commit or discard it first", prefix=prefix)
+
+    async def _outcome(
+        self, caller: Caller, workspace: Workspace, committed: Committed
+    ) -> dict[str, JsonValue]:
+        number = committed.record.number
+        wanted = Wanted(version=number)
+        shown = await self._showing.show(caller, workspace, committed.artifact, wanted)
+        files = [listing(pin) for pin in committed.record.pins if pin.path != MANIFEST]
+        return {"version": number, "manifest": shown, "files": files}
+
     async def index(
         self, caller: Caller, workspace: Workspace, prefix: str, *, now: datetime
     ) -> dict[str, JsonValue]:
-        """`version`, `members` and `truncated`: the members are in the collection's manifest now."""
+        """`version`, `members` and `truncated`: they are in the collection's manifest now."""
         self._access.require(caller, workspace, Right.WRITE)
-        artifact = await self._finding.artifact(workspace, prefix)
-        if artifact.stage is not None:
-            if not artifact.version:
-                raise NotStaged(f"{prefix!r} was never committed: commit it first", prefix=prefix)
-            raise EditOpen(
-                f"an edit of {prefix!r} is open: commit or discard it first", prefix=prefix
-            )
+        artifact = await self._committed(workspace, prefix)
         fields = dict(artifact.fields or {})
         if not is_collection(fields):
             raise InvalidManifest(f"{prefix!r} is no collection", prefix=prefix)

@@ -66,6 +66,22 @@ class Browsing:
         artifact = await self._catalogue.by_id(artifact.id) or artifact
         return await self._showing.show(caller, workspace, artifact, wanted)
 
+    async def versions(
+        self, caller: Caller, workspace: Workspace, prefix: str
+    ) -> list[dict[str, JsonValue]]:
+        """The artifact's commits, newest first."""
+        artifact = await self.find(caller, workspace, prefix, Wanted())
+        return [
+            {
+                "version": record.number,
+                "parent": record.parent or None,
+                "author": record.author,
+                "time": record.time.isoformat(),
+                "message": record.message,
+            }
+            for record in await self._catalogue.versions(artifact)
+        ]
+
     async def names(
         self, caller: Caller, workspace: Workspace, prefix: str, *, stage: bool
     ) -> list[str]:
@@ -123,7 +139,7 @@ class Browsing:
             pins = await self._catalogue.pins(artifact.id) if artifact.version else {}
             return await self._showing.staged_pins(artifact, survey, pins)
         number = wanted.version
-        if number is not None and not await self._catalogue.has_version(artifact.id, number):
+        if number is not None and not await self._catalogue.has_version(artifact, number):
             raise NoSuchVersion(f"{artifact.prefix!r} has no version {number}", version=number)
         return files_of(await self._catalogue.pins(artifact.id, number))
 

@@ -60,6 +60,8 @@ class Calling:
             "list": self._list,
             "list_files": self._list_files,
             "read": self._read,
+            "versions": self._versions,
+            "rollback": self._rollback,
             "index": self._index,
             "reset_stats": self._reset_stats,
             "generate_token": self._generate_token,
@@ -188,6 +190,16 @@ class Calling:
         a = call.arguments
         wanted = Wanted(a.flag("stage"), a.integer("version"), a.flag("silent"))
         return await self._browsing.read(call.caller, call.workspace, a.text("prefix"), wanted)
+
+    async def _versions(self, call: Call) -> JsonValue:
+        prefix = call.arguments.text("prefix")
+        return await self._browsing.versions(call.caller, call.workspace, prefix)
+
+    async def _rollback(self, call: Call) -> JsonValue:
+        prefix, number = call.arguments.text("prefix"), call.arguments.integer("version") or 0
+        return await self._authoring.rollback(
+            call.caller, call.workspace, prefix, number, now=call.now
+        )
 
     async def _index(self, call: Call) -> JsonValue:
         prefix = call.arguments.text("prefix")

@@ -68,7 +68,7 @@ class Committing:
         message: str | None = None,
         manifest: ManifestObject | None = None,
     ) -> Committed:
-        """The outcome of committing the artifact's stage, with `manifest` in the staged one's place.
+        """The outcome of committing the stage, with `manifest` in the staged one's place.
 
         CommitConflict when another commit came first; the stage stays as it was then, and on
         every other refusal.
@@ -188,7 +188,8 @@ class Committing:
         versions = await self._bucket.versions(workspace.bucket, key)
         identities = [version.version_id for version in versions]
         if consumed in identities:
-            for version_id in identities[identities.index(consumed) :]:
+            # The oldest first: what was begun can be found again as long as the committed is there.
+            for version_id in reversed(identities[identities.index(consumed) :]):
                 await self._bucket.delete(workspace.bucket, key, version_id)
             return
         head = await self._bucket.head(workspace.bucket, key)

@@ -1,7 +1,7 @@
 """Make the next version out of a stage: its pins, checked against manifest and schema."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.artifact.layout import MANIFEST, STAGED_MANIFEST, check_path, join
@@ -12,6 +12,7 @@ from gateway.artifact.manifest import (
     collection_schema,
     listed_files,
 )
+from gateway.artifact.value import Fields
 from gateway.artifact.version import ManifestObject, Pin, Record, StagedFile
 from gateway.artifact.weights import parse_weight, resolve
 from gateway.errors import (
@@ -24,6 +25,7 @@ from gateway.errors import (
 from gateway.identity import Workspace
 from gateway.services.surveying import Survey, Surveying, bare
 from gateway.services.validating import Validating
+from gateway.services.versioning import Versioning
 from gateway.storage.bucket import Bucket, ListedObject, ObjectHead
 from gateway.storage.catalogue import Catalogue
 
@@ -49,11 +51,13 @@ class Composing:
         catalogue: Catalogue,
         surveying: Surveying,
         validating: Validating,
+        versioning: Versioning,
     ) -> None:
         self._bucket = bucket
         self._catalogue = catalogue
         self._surveying = surveying
         self._validating = validating
+        self._versioning = versioning
 
     async def compose(
         self,
@@ -122,13 +126,14 @@ class Composing:
         staged = await self._catalogue.staged_files(artifact.id)
         previous = await self._catalogue.pins(artifact.id) if artifact.version else {}
         announced = await self._catalogue.announcements(artifact.id)
-        listed = {item.path: item.weight for item in listed_files(manifest.fields)}
+        listed = _new_weights(manifest.fields, artifact.fields or {})
         known: dict[str, Pin | None] = {
             path: _known(item, path, staged.get(path), previous.get(path))
             for path, item in survey.files.items()
         }
         unsure = [path for path, pin in known.items() if pin is None]
         heads = await self._surveying.heads(workspace, artifact, unsure)
+        versioned = await self._versioning.ensure(workspace)
         pins: dict[str, Pin] = {}
         for path, candidate in known.items():
             head = heads.get(path)
@@ -144,6 +149,9 @@ class Composing:
                 before.weight if before else None,
             )
             pin = pin.weighing(weight)
+            if versioned and pin.version_id is None:
+                # What was there before versioning was turned on is the version "null".
+                pin = replace(pin, version_id="null")
             pins[path] = before if before is not None and _same(pin, before) else pin
         return pins
 
@@ -223,6 +231,16 @@ class Composing:
             return True
         pinned = tuple(pin for pin in last.pins if pin.path != MANIFEST)
         return last.manifest.data != record.manifest.data or pinned != record.pins
+
+
+def _new_weights(fields: Fields, before: Fields) -> dict[str, int | None]:
+    """The weights that a manifest brings: those that the one before did not have already.
+
+    One that only stands there still must not undo what `set_download_weight` did since.
+    """
+    old = {item.path: item.weight for item in listed_files(before)}
+    new = {item.path: item.weight for item in listed_files(fields)}
+    return {path: weight for path, weight in new.items() if old.get(path) != weight}
 
 
 def _as_type(artifact: Artifact, manifest: Manifest) -> Artifact:

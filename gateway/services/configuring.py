@@ -12,7 +12,7 @@ from gateway.services.payloads import read_payload
 from gateway.storage.catalogue import Catalogue
 
 DOCUMENT_BYTES = 1 << 20
-WORKSPACES = ("CreateBucket", "DeleteBucket")
+DELETE_BUCKET = "DeleteBucket"
 
 
 class Configuring:
@@ -25,10 +25,10 @@ class Configuring:
     async def change(self, workspace: Workspace, verified: Verified) -> Reply:
         """The backend's answer; AccessDenied, InvalidBucketState."""
         name = verified.operation.name
-        if name in WORKSPACES:
+        if name == DELETE_BUCKET:
             raise AccessDenied(
                 f"the workspace {workspace.name!r} is set in the gateway's configuration: an "
-                "operator adds and removes it there",
+                "operator removes it there",
                 workspace=workspace.name,
             )
         if workspace.prefix:

@@ -189,7 +189,7 @@ class Counting:
     async def _merge_own(self) -> None:
         if self._journal.end > self._merging.offset(self.worker_id):
             await self._merging.merge(self.worker_id)
-            await self._merging.trim()
+        await self._merging.trim()
         self._away = None
 
     async def _sync_own(self) -> None:

@@ -10,6 +10,7 @@ from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.manifest import Manifest
 from gateway.errors import InvalidManifest
 from gateway.identity import Caller, Workspace
+from gateway.services.arriving import Arriving
 from gateway.services.composing import Composing
 from gateway.services.examining import Examining
 from gateway.services.validating import Validating
@@ -46,6 +47,7 @@ class Drafting:
         versioning: Versioning,
         validating: Validating,
         composing: Composing,
+        arriving: Arriving,
     ) -> None:
         self._bucket = bucket
         self._stages = stages
@@ -53,6 +55,7 @@ class Drafting:
         self._versioning = versioning
         self._validating = validating
         self._composing = composing
+        self._arriving = arriving
 
     async def stage(
         self,
@@ -91,9 +94,10 @@ class Drafting:
         await self._composing.check_nesting(workspace, prefix, manifest)
         await self._versioning.ensure(workspace)
         artifact, intent = await self._stages.begin_new(
-            workspace.id, prefix, STAGED_MANIFEST, author=caller.name, now=now
+            workspace.id, prefix, STAGED_MANIFEST, manifest.fields, author=caller.name, now=now
         )
         try:
+            await self._arriving.adopt(workspace, prefix, manifest)
             outcome = await put()
         except Exception:
             await asyncio.shield(self._examining.attempt(workspace, intent))

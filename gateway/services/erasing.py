@@ -9,7 +9,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from gateway.artifact.layout import Role
 from gateway.errors import GatewayError
 from gateway.identity import Workspace
-from gateway.s3.address import Address, Query
+from gateway.s3.address import Address, KeyRules, Query
 from gateway.s3.deletion import (
     Deleted,
     DeleteEntry,
@@ -38,9 +38,10 @@ DeleteOne = Callable[[Verified], Awaitable[Reply]]
 class Erasing:
     """Answers DeleteObjects."""
 
-    def __init__(self, catalogue: Catalogue, forwarding: Forwarding) -> None:
+    def __init__(self, catalogue: Catalogue, forwarding: Forwarding, rules: KeyRules) -> None:
         self._catalogue = catalogue
         self._forwarding = forwarding
+        self._rules = rules
 
     async def delete_many(
         self, workspace: Workspace, verified: Verified, delete_one: DeleteOne
@@ -71,7 +72,8 @@ class Erasing:
         if not await self._catalogue.has_artifacts(workspace.id):
             return False
         for entry in entries:
-            location = await self._catalogue.locate(workspace.id, entry.key)
+            key = self._rules.fold(entry.key)
+            location = await self._catalogue.locate(workspace.id, key)
             if location.artifact is not None or location.place.role is Role.ARRIVING:
                 return True
         return False

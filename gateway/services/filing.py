@@ -1,15 +1,16 @@
 """Put, get and remove an artifact's files by RPC."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import datetime
 
 from gateway.artifact.layout import MANIFEST, STAGED_MANIFEST, Role, check_path, join
 from gateway.artifact.lifecycle import Artifact, Location
 from gateway.artifact.record import Announcement
 from gateway.artifact.value import JsonValue
-from gateway.artifact.version import StagedFile
+from gateway.artifact.version import Pin, StagedFile
 from gateway.artifact.weights import parse_weight
-from gateway.errors import BucketNotVersioned, InvalidPath, NoSuchKey
+from gateway.errors import BucketNotVersioned, InvalidPath, NoSuchKey, NoSuchVersion
 from gateway.identity import Caller, Right, Workspace
 from gateway.services.access import Access
 from gateway.services.browsing import Browsing
@@ -68,11 +69,12 @@ class Filing:
         weight: JsonValue = None,
         expires_in: int | None = None,
     ) -> str:
-        """A URL to PUT the file to; commit will demand it. NotStaged, InvalidPath, InvalidWeight."""
+        """A URL to PUT the file to; commit demands it. NotStaged, InvalidPath, InvalidWeight."""
         self._access.require(caller, workspace, Right.WRITE)
         artifact = await self._finding.staged(workspace, prefix)
         check_path(file_path, collection=artifact.collection)
         key = join(prefix, file_path)
+        self._finding.check_key(key)
         location = await self._catalogue.locate(workspace.id, key)
         _check_own(location, artifact, file_path)
         micros = None if weight is None else parse_weight(weight)
@@ -124,7 +126,10 @@ class Filing:
         if wanted.stage:
             there = await self._surveying.head(workspace, artifact, path) is not None
         else:
-            there = await self._catalogue.pin(artifact.id, path, wanted.version) is not None
+            number = wanted.version
+            if number is not None and not await self._catalogue.has_version(artifact, number):
+                raise NoSuchVersion(f"{prefix!r} has no version {number}", version=number)
+            there = await self._catalogue.pin(artifact.id, path, number) is not None
         if not there:
             raise NoSuchKey(f"{prefix!r} has no file {path!r}", path=path)
         parameters = [("stage", "true")] if wanted.stage else []
@@ -136,6 +141,48 @@ class Filing:
         return self._linking.link(
             caller, "GET", workspace, key, now=now, parameters=parameters, expires_in=expires_in
         )
+
+    async def restore(
+        self,
+        caller: Caller,
+        workspace: Workspace,
+        artifact: Artifact,
+        pins: Mapping[str, Pin],
+        now: datetime,
+    ) -> None:
+        """Stage the files of an older version: copied to their plain keys, the others removed."""
+        current = await self._catalogue.pins(artifact.id)
+        if not await self._versioning.ensure(workspace):
+            raise BucketNotVersioned(
+                f"the bucket behind {workspace.name!r} keeps no versions to go back to",
+                workspace=workspace.name,
+            )
+        for path, pin in pins.items():
+            if path != MANIFEST and current.get(path) != pin:
+                await self._copy_back(caller, workspace, artifact, pin, now)
+        for path in current:
+            if path != MANIFEST and path not in pins:
+                await self._remove(caller, workspace, artifact, path, now)
+
+    async def _copy_back(
+        self, caller: Caller, workspace: Workspace, artifact: Artifact, pin: Pin, now: datetime
+    ) -> None:
+        artifact, intent = await self._stages.begin(artifact, pin.path, author=caller.name, now=now)
+        key = workspace.backend_key(join(artifact.prefix, pin.path))
+        try:
+            stored = await self._bucket.copy(workspace.bucket, key, pin.version_id, key)
+        except Exception:
+            await asyncio.shield(self._examining.attempt(workspace, intent))
+            raise
+        staged = StagedFile(
+            path=pin.path,
+            size=pin.size,
+            etag=stored.etag,
+            version_id=stored.version_id,
+            content_type=pin.content_type,
+            weight=pin.weight,
+        )
+        await self._stages.settle(intent, staged, author=caller.name, now=now)
 
     async def remove_all(
         self, caller: Caller, workspace: Workspace, artifact: Artifact, now: datetime

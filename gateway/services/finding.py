@@ -4,8 +4,9 @@ import asyncio
 
 from gateway.artifact.layout import check_prefix
 from gateway.artifact.lifecycle import Artifact
-from gateway.errors import NoSuchArtifact, NotStaged
+from gateway.errors import InvalidPath, NoSuchArtifact, NotStaged
 from gateway.identity import Workspace
+from gateway.s3.address import KeyRules
 from gateway.services.deleting import Deleting
 from gateway.storage.catalogue import Catalogue
 
@@ -13,12 +14,22 @@ from gateway.storage.catalogue import Catalogue
 class Finding:
     """Artifacts by prefix, in the state that a method needs."""
 
-    def __init__(self, catalogue: Catalogue, deleting: Deleting) -> None:
+    def __init__(self, catalogue: Catalogue, deleting: Deleting, rules: KeyRules) -> None:
         self._catalogue = catalogue
         self._deleting = deleting
+        self._rules = rules
+
+    def check_key(self, key: str) -> None:
+        """Return when the backend keeps objects under `key` as it is spelled; InvalidPath."""
+        if self._rules.is_private(key) or self._rules.fold(key) != key:
+            raise InvalidPath(
+                f"{key!r} is a key that the backend keeps for itself or folds: choose another",
+                key=key,
+            )
 
     async def existing(self, workspace: Workspace, prefix: str) -> Artifact | None:
         """The artifact, after one that was being deleted there has really gone."""
+        self.check_key(prefix)
         artifact = await self._catalogue.artifact(workspace.id, prefix)
         if artifact is not None and artifact.unfinished == "deleting":
             await asyncio.shield(self._deleting.remove_files(workspace, artifact))

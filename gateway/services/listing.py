@@ -11,6 +11,7 @@ from gateway.artifact.layout import MANIFEST, is_public, join
 from gateway.artifact.lifecycle import Artifact
 from gateway.errors import InvalidArgument
 from gateway.identity import Caller, Right, Workspace
+from gateway.s3.address import KeyRules
 from gateway.s3.exchange import Verified
 from gateway.s3.listing import Listing, ListingKind, parse_listing, render_listing
 from gateway.s3.message import Reply
@@ -26,10 +27,14 @@ DOCUMENT_BYTES = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A ListObjects or ListObjectsV2 request, decoded. `after` is its marker or start-after."""
+    """A ListObjects or ListObjectsV2 request, decoded.
+
+    `after` is its marker or start-after, `asked` its prefix as the client spelled it.
+    """
 
     second: bool
     scope: Range
+    asked: str
     limit: int
     after: str
     url_encoded: bool
@@ -68,20 +73,19 @@ class Listings:
         catalogue: Catalogue,
         viewing: Viewing,
         forwarding: Forwarding,
-        *,
-        bytewise: bool,
+        rules: KeyRules,
     ) -> None:
-        """`bytewise` says that the backend lists in the order of the keys' bytes."""
         self._access = access
         self._catalogue = catalogue
         self._viewing = viewing
         self._forwarding = forwarding
-        self._bytewise = bytewise
+        self._rules = rules
 
     async def list(self, caller: Caller, workspace: Workspace, verified: Verified) -> Reply:
         """The listing as the caller may see it; AccessDenied, InvalidArgument."""
         right = self._access.right_on(caller, workspace)
-        prefix = verified.query.first("prefix") or ""
+        # What the backend folds is folded before anything is decided by it.
+        prefix = self._rules.fold(verified.query.first("prefix") or "")
         if right >= Right.WRITE:
             return await self._for_writers(workspace, verified, prefix)
         committed_only = False
@@ -92,7 +96,7 @@ class Listings:
         marks = None if committed_only else await self._viewing.marks(workspace, prefix)
         if marks is not None and not marks:
             return await self._forwarding.forward(verified, workspace)
-        question = parse_question(workspace, verified)
+        question = parse_question(workspace, verified, prefix)
         page = await self._page(question, marks)
         return _reply(question, page)
 
@@ -115,7 +119,7 @@ class Listings:
             return Page((), truncated=False)
         if marks is None:
             return await self._from_pins(question, None, _after_of(question), ())
-        if self._bytewise:
+        if self._rules.bytewise_listing:
             return await self._merged(question, marks)
         if question.second:
             return await self._chained(question, marks)
@@ -198,17 +202,18 @@ class Listings:
         return Page(items[: question.limit], truncated=len(items) > question.limit)
 
 
-def parse_question(workspace: Workspace, verified: Verified) -> Question:
-    """What a listing asks for; InvalidArgument."""
+def parse_question(workspace: Workspace, verified: Verified, prefix: str) -> Question:
+    """What a listing asks for, `prefix` being the folded one; InvalidArgument."""
     query = verified.query
     second = query.first("list-type") == "2"
     raw = query.first("max-keys") or str(PAGE)
     if not raw.isascii() or not raw.isdigit():
         raise InvalidArgument("max-keys is a whole number from 0", argument="max-keys", value=raw)
-    scope = Range(workspace, query.first("prefix") or "", query.first("delimiter") or "")
+    scope = Range(workspace, prefix, query.first("delimiter") or "")
     return Question(
         second=second,
         scope=scope,
+        asked=query.first("prefix") or "",
         limit=min(int(raw), PAGE),
         after=query.first("start-after" if second else "marker") or "",
         url_encoded=query.first("encoding-type") == "url",
@@ -251,7 +256,7 @@ def _reply(question: Question, page: Page) -> Reply:
     listing = Listing(
         kind=ListingKind.OBJECTS_V2 if question.second else ListingKind.OBJECTS,
         name=question.scope.workspace.name,
-        prefix=question.scope.prefix,
+        prefix=question.asked,
         max_keys=question.limit,
         truncated=page.truncated,
         delimiter=question.scope.delimiter or None,

@@ -106,6 +106,12 @@ METHODS: Mapping[str, Method] = {
             ),
         ),
         Method("read", reads=True, arguments=(PREFIX, STAGE, VERSION, SILENT)),
+        Method("versions", reads=True, arguments=(PREFIX,)),
+        Method(
+            "rollback",
+            reads=False,
+            arguments=(PREFIX, Argument("version", Kind.INTEGER, required=True)),
+        ),
         Method("index", reads=False, arguments=(PREFIX,)),
         Method("reset_stats", reads=False, arguments=(PREFIX,)),
         Method(
@@ -134,7 +140,9 @@ METHODS: Mapping[str, Method] = {
 class Arguments:
     """A call's arguments, checked against its method's row: InvalidArgument names what is off."""
 
-    def __init__(self, method: str, row: tuple[Argument, ...], given: Mapping[str, JsonValue]):
+    def __init__(
+        self, method: str, row: tuple[Argument, ...], given: Mapping[str, JsonValue]
+    ) -> None:
         known = {argument.name: argument for argument in row}
         for name in given:
             if name not in known:

@@ -15,6 +15,7 @@ from gateway.services.access import Access
 from gateway.services.committing import Committing
 from gateway.services.counting import Counting, is_download
 from gateway.services.forwarding import Changes, Forwarding
+from gateway.services.payloads import close_body
 from gateway.storage.catalogue import Catalogue
 from gateway.storage.commits import Commits
 
@@ -97,9 +98,7 @@ class Reading:
                 yield chunk
         finally:
             self._counting.sent(artifact.id, artifact.epoch, pin.path, sent)
-            close = getattr(body, "aclose", None)
-            if close is not None:
-                await asyncio.shield(close())
+            await asyncio.shield(close_body(body))
 
     async def see(
         self,
@@ -160,13 +159,15 @@ class Reading:
     ) -> Sight:
         pin = location.pin
         if number is not None:
-            if not await self._catalogue.has_version(artifact.id, number):
+            if not await self._catalogue.has_version(artifact, number):
                 raise NoSuchVersion(
                     f"{artifact.prefix!r} has no version {number}", prefix=artifact.prefix
                 )
             pin = await self._catalogue.pin(artifact.id, location.place.path, number)
         elif version_id is not None:
-            pin = await self._catalogue.pinned(workspace.id, location.key, version_id)
+            pin = await self._catalogue.pinned(
+                workspace.id, location.key, version_id, since=artifact.buried
+            )
             if pin is None:
                 raise NoSuchVersion(
                     "The specified version does not exist.", key=location.key, versionId=version_id

@@ -12,6 +12,7 @@ from gateway.identity import Caller, Workspace
 from gateway.s3.exchange import Verified
 from gateway.s3.message import Reply
 from gateway.s3.xml import render_copy
+from gateway.services.arriving import Arriving
 from gateway.services.committing import Committed, Committing
 from gateway.services.composing import Composing
 from gateway.services.drafting import object_headers
@@ -39,6 +40,7 @@ class Releasing:
         validating: Validating,
         composing: Composing,
         committing: Committing,
+        arriving: Arriving,
     ) -> None:
         self._bucket = bucket
         self._catalogue = catalogue
@@ -47,6 +49,7 @@ class Releasing:
         self._validating = validating
         self._composing = composing
         self._committing = committing
+        self._arriving = arriving
 
     async def put(
         self,
@@ -146,9 +149,10 @@ class Releasing:
         parsed = await self._validating.parse(manifest.data)
         await self._composing.check_nesting(workspace, prefix, parsed)
         artifact, intent = await self._stages.begin_new(
-            workspace.id, prefix, MANIFEST, author=caller.name, now=now
+            workspace.id, prefix, MANIFEST, parsed.fields, author=caller.name, now=now
         )
         try:
+            await self._arriving.adopt(workspace, prefix, parsed)
             return await self._committing.commit(
                 workspace, artifact, author=caller.name, now=now, manifest=manifest
             )

@@ -13,6 +13,8 @@ from gateway.artifact.layout import Role
 from gateway.artifact.lifecycle import Artifact, Location
 from gateway.errors import (
     AccessDenied,
+    BucketAlreadyExists,
+    BucketAlreadyOwnedByYou,
     InvalidPath,
     NotImplementedByGateway,
 )
@@ -23,6 +25,7 @@ from gateway.s3.message import Reply
 from gateway.s3.operation import Effect
 from gateway.s3.xml import render_buckets
 from gateway.services.access import Access
+from gateway.services.arriving import Arriving
 from gateway.services.configuring import Configuring
 from gateway.services.deleting import Deleting
 from gateway.services.erasing import Erasing
@@ -37,6 +40,7 @@ from gateway.storage.catalogue import Catalogue
 OK = 200
 NO_CONTENT = 204
 DELETING = "deleting"
+CREATE_BUCKET = "CreateBucket"
 
 Act = Callable[[Caller, Workspace, Verified, datetime], Awaitable[Reply]]
 
@@ -53,6 +57,7 @@ class Serving:
         reading: Reading,
         listings: Listings,
         staging: Staging,
+        arriving: Arriving,
         receiving: Receiving,
         deleting: Deleting,
         erasing: Erasing,
@@ -66,6 +71,7 @@ class Serving:
         self._reading = reading
         self._listings = listings
         self._staging = staging
+        self._arriving = arriving
         self._receiving = receiving
         self._deleting = deleting
         self._erasing = erasing
@@ -89,6 +95,8 @@ class Serving:
         """The answer to a verified request; GatewayError for every refusal."""
         if verified.operation.effect is Effect.SERVICE:
             return await self._buckets(caller)
+        if verified.operation.name == CREATE_BUCKET:
+            self._refuse_creation(caller, verified.address.bucket)
         workspace = self._workspaces.named(verified.address.bucket)
         self._authorise(caller, workspace, verified)
         return await self._acts[verified.operation.effect](caller, workspace, verified, now)
@@ -105,6 +113,19 @@ class Serving:
                 "an operator can allow it by backend_settings of the workspace",
                 workspace=workspace.name,
             )
+
+    def _refuse_creation(self, caller: Caller, name: str) -> None:
+        """A client that makes sure of its bucket hears that it has it (S3: CreateBucket)."""
+        if caller.anonymous:
+            raise AccessDenied("making a workspace needs credentials")
+        if not self._workspaces.has(name):
+            raise AccessDenied(
+                f"there is no workspace {name!r}: an operator adds it to the configuration",
+                bucket=name,
+            )
+        if self._access.right_on(caller, self._workspaces.named(name)) >= Right.READ:
+            raise BucketAlreadyOwnedByYou("this workspace is there, and yours", bucket=name)
+        raise BucketAlreadyExists("a workspace of this name is there", bucket=name)
 
     async def _buckets(self, caller: Caller) -> Reply:
         if caller.anonymous:
@@ -159,7 +180,7 @@ class Serving:
             edit = Edit(caller, workspace, location, now)
             return await self._staging.write(edit, location.artifact, verified, source)
         if role is Role.ARRIVING:
-            await self._staging.arrive(workspace, location)
+            await self._arriving.arrive(workspace, location.place.prefix)
         return await self._forwarding.forward(verified, workspace, Changes(source=source))
 
     async def _delete(

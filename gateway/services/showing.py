@@ -56,7 +56,7 @@ class Showing:
         modified = artifact.modified_at
         if number != artifact.version:
             record = await self._catalogue.record(artifact, number)
-            if record is None or record.manifest is None:
+            if number <= artifact.buried or record is None or record.manifest is None:
                 raise NoSuchVersion(
                     f"{artifact.prefix!r} has no version {number}; the newest is "
                     f"{artifact.version}",

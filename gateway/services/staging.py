@@ -17,8 +17,8 @@ from gateway.services.composing import WEIGHT
 from gateway.services.deleting import Deleting
 from gateway.services.examining import Examining
 from gateway.services.forwarding import Changes, Forwarding, Source
+from gateway.services.payloads import close_body
 from gateway.services.versioning import Versioning
-from gateway.storage.announcements import Announcements
 from gateway.storage.marks import Intent
 from gateway.storage.stages import Stages
 
@@ -48,22 +48,16 @@ class Staging:
     def __init__(
         self,
         stages: Stages,
-        announcements: Announcements,
         forwarding: Forwarding,
         examining: Examining,
         versioning: Versioning,
         deleting: Deleting,
     ) -> None:
         self._stages = stages
-        self._announcements = announcements
         self._forwarding = forwarding
         self._examining = examining
         self._versioning = versioning
         self._deleting = deleting
-
-    async def arrive(self, workspace: Workspace, location: Location) -> None:
-        """Mark where a key lies whose member's manifest has not arrived; then it may be put."""
-        await self._announcements.arrive(workspace.id, location.place.prefix)
 
     async def write(
         self, edit: Edit, artifact: Artifact, verified: Verified, source: Source | None
@@ -190,6 +184,7 @@ class Staging:
         finally:
             if not examined:
                 self._examining.later(edit.workspace, intent)
+            await asyncio.shield(close_body(body))
 
     async def _delete_if_empty(self, edit: Edit, artifact: Artifact) -> None:
         if await self._stages.emptied(artifact):

@@ -6,7 +6,7 @@ from hashlib import md5, sha256
 
 from multidict import CIMultiDict
 
-from gateway.errors import EntityTooLarge, InvalidPath
+from gateway.errors import InvalidPath
 from gateway.s3.address import KeyRules
 from gateway.s3.chunked import Trailers, encode_unsigned_trailer, encoded_length
 from gateway.s3.deletion import DeleteEntry, parse_delete, render_delete
@@ -14,6 +14,7 @@ from gateway.s3.exchange import Verified
 from gateway.s3.integrity import checked
 from gateway.s3.message import Body
 from gateway.s3.payload import Form
+from gateway.services.payloads import read_payload
 
 DELETE_BYTES = 8 << 20
 UNSIGNED = "UNSIGNED-PAYLOAD"
@@ -72,22 +73,9 @@ def replaced(verified: Verified, body: bytes) -> Upload:
     )
 
 
-async def read(verified: Verified, limit: int) -> bytes:
-    """The request's whole body, checked; EntityTooLarge beyond `limit` bytes."""
-    if verified.payload.length > limit:
-        raise EntityTooLarge(f"this body has at most {limit} bytes")
-    chunks = None if verified.signature is None else verified.signature.chunks
-    data = bytearray()
-    async for piece in await checked(
-        verified.request.body, verified.payload, chunks, checksums=True
-    ):
-        data += piece
-    return bytes(data)
-
-
 async def deletions(verified: Verified, body: bytes | None, prefix: str, rules: KeyRules) -> Upload:
     """The body of a DeleteObjects in the backend's names; InvalidPath for private keys."""
-    document = await read(verified, DELETE_BYTES) if body is None else body
+    document = await read_payload(verified, DELETE_BYTES) if body is None else body
     request = parse_delete(document)
     entries = tuple(_deletion(entry, prefix, rules) for entry in request.entries)
     if entries != request.entries:

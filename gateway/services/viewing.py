@@ -76,13 +76,13 @@ class Marks:
 
     def touches(self, common_prefix: str) -> bool:
         """Whether a key that `hides` tells of could begin with `common_prefix`."""
-        for mark in self._by_prefix.values():
-            folder = mark.folder
-            if folder.startswith(common_prefix):
-                return True
-            inside = common_prefix.startswith(folder)
-            if inside and (mark.deep or "/" not in common_prefix[len(folder) :]):
-                return True
+        if any(mark.folder.startswith(common_prefix) for mark in self._by_prefix.values()):
+            return True
+        for prefix in ancestors(common_prefix + "-"):
+            mark = self._by_prefix.get(prefix)
+            if mark is not None:
+                own = mark.deep or "/" not in common_prefix[len(mark.folder) :]
+                return own and not mark.plain
         return False
 
     def common_prefixes(self, prefix: str, delimiter: str) -> list[str]:

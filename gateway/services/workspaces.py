@@ -60,6 +60,10 @@ class Workspaces:
             raise NoSuchBucket("The specified bucket does not exist", bucket=name)
         return found[0]
 
+    def has(self, name: str) -> bool:
+        """Whether there is a workspace called `name`."""
+        return name in self._by_name
+
     def with_id(self, workspace_id: str) -> Workspace | None:
         """The workspace whose records lie under this id, None when it is not configured now."""
         return self._by_id.get(workspace_id)

@@ -167,7 +167,10 @@ class _Pool(aiohttp.TCPConnector):
     """
 
     async def connect(
-        self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+        self,
+        req: ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp names it so
     ) -> aiohttp.connector.Connection:
         """A connection to send on."""
         while True:

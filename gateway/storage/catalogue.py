@@ -132,21 +132,34 @@ class Catalogue:
         async with self._database.reading() as connection:
             return await self._pin(connection, artifact_id, path, version)
 
-    async def has_version(self, artifact_id: int, number: int) -> bool:
-        """Whether a version of this number was committed; tombstones are none."""
+    async def has_version(self, artifact: Artifact, number: int) -> bool:
+        """Whether the artifact has a version of this number, since it was last deleted."""
         table = tables.version
+        if number <= artifact.buried:
+            return False
         async with self._database.reading() as connection:
             found = await connection.execute(
                 select(table.c.number).where(
-                    table.c.artifact_id == artifact_id,
-                    table.c.number == number,
-                    table.c.manifest.is_not(None),
+                    table.c.artifact_id == artifact.id, table.c.number == number
                 )
             )
             return found.first() is not None
 
-    async def pinned(self, workspace_id: str, key: str, version_id: str) -> Pin | None:
-        """The pin, of any version of any artifact, that names this backend version."""
+    async def versions(self, artifact: Artifact) -> list[Record]:
+        """The artifact's versions since it was last deleted, newest first, without their pins."""
+        table = tables.version
+        async with self._database.reading() as connection:
+            rows = await connection.execute(
+                select(table)
+                .where(table.c.artifact_id == artifact.id, table.c.number > artifact.buried)
+                .order_by(table.c.number.desc())
+            )
+            return [record_of(artifact, row, ()) for row in rows.mappings()]
+
+    async def pinned(
+        self, workspace_id: str, key: str, version_id: str, *, since: int = 0
+    ) -> Pin | None:
+        """The pin that names this backend version, of any commit of a number above `since`."""
         async with self._database.reading() as connection:
             rows = await connection.execute(
                 select(tables.pin)
@@ -154,6 +167,7 @@ class Catalogue:
                     tables.pin.c.workspace_id == workspace_id,
                     tables.pin.c.key == key,
                     tables.pin.c.version_id == version_id,
+                    tables.pin.c.first > since,
                 )
                 .limit(1)
             )

@@ -14,11 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.artifact.layout import MANIFEST, join
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.value import Fields
-from gateway.artifact.version import Pin, Record
+from gateway.artifact.version import Pin, Record, StagedFile
 from gateway.storage import tables
 from gateway.storage.database import Database
 from gateway.storage.marks import UNMARKED, change, clear, close_if_clean, fresh
-from gateway.storage.rows import pin_of
+from gateway.storage.rows import pin_of, staged_file_of
 
 
 def manifest_pin(record: Record) -> Pin:
@@ -57,6 +57,12 @@ class Commits:
             await self._replace_pins(connection, artifact, record)
             await change(connection, artifact_id, _committed(artifact, record, fields))
             await self._unstage(connection, artifact, record)
+            if fields.get("type") != "collection":
+                arrival = tables.arrival
+                here = arrival.c.workspace_id == artifact.workspace_id
+                await connection.execute(
+                    delete(arrival).where(here, arrival.c.prefix == artifact.prefix)
+                )
             return True
 
         return await self._database.transaction(work)
@@ -91,6 +97,7 @@ class Commits:
             gone: dict[str, object] = {
                 "number": record.number,
                 "version": 0,
+                "buried": record.number,
                 "fields": None,
                 "type": None,
                 "created_at": None,
@@ -198,16 +205,9 @@ class Commits:
         """Forget what the version holds; end the edit where nothing else is staged."""
         pins = {pin.path: pin for pin in record.pins}
         staged = tables.staged_file
-        rows = await connection.execute(
-            select(staged.c.path, staged.c.removed, staged.c.version_id, staged.c.etag).where(
-                staged.c.artifact_id == artifact.id
-            )
-        )
-        done = [
-            row.path
-            for row in rows
-            if _holds(pins, row.path, row.removed, row.version_id, row.etag)
-        ]
+        rows = await connection.execute(select(staged).where(staged.c.artifact_id == artifact.id))
+        files = [staged_file_of(row) for row in rows.mappings()]
+        done = [file.path for file in files if _holds(pins, file)]
         await _delete_paths(connection, staged, artifact.id, done)
         announced = tables.announcement
         await connection.execute(delete(announced).where(announced.c.artifact_id == artifact.id))
@@ -236,16 +236,15 @@ async def _delete_paths(
         )
 
 
-def _holds(
-    pins: dict[str, Pin], path: str, removed: bool, version_id: str | None, etag: str | None
-) -> bool:
-    """Whether a version has what a row says is staged."""
-    if path == MANIFEST:
+def _holds(pins: dict[str, Pin], staged: StagedFile) -> bool:
+    """Whether a version has what is said to be staged."""
+    if staged.path == MANIFEST:
         return True
-    pin = pins.get(path)
-    if removed or pin is None:
-        return removed and pin is None
-    return pin.etag == etag or (version_id is not None and pin.version_id == version_id)
+    pin = pins.get(staged.path)
+    if staged.removed or pin is None:
+        return staged.removed and pin is None
+    same = staged.version_id is not None and pin.version_id == staged.version_id
+    return same or pin.etag == staged.etag
 
 
 def _committed(artifact: Artifact, record: Record, fields: Fields) -> dict[str, object]:

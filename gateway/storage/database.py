@@ -24,8 +24,8 @@ from gateway.storage.engine import (
     create_sqlite,
     parse_url,
     postgresql_engine,
-    sqlite_engine,
-    sqlite_inline_engine,
+    sqlite_readers,
+    sqlite_writer,
     translated,
 )
 from gateway.storage.migrations import upgrade
@@ -48,9 +48,9 @@ class Database:
         url = self._url = parse_url(database_url)
         self.dialect = url.get_backend_name()
         if self.dialect == "sqlite":
-            self._readers = sqlite_inline_engine(url, size=16)
-            self._long_readers = sqlite_engine(url, size=2, writes=False)
-            self._writers = self._migrators = sqlite_engine(url, size=1, writes=True)
+            self._readers = sqlite_readers(url, thread=False, size=16)
+            self._long_readers = sqlite_readers(url, thread=True, size=2)
+            self._writers = self._migrators = sqlite_writer(url)
         else:
             engine = postgresql_engine(url)
             self._readers = engine.execution_options(

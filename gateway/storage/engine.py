@@ -4,17 +4,18 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 
-from sqlalchemy import URL, Connection, event, make_url
+import sqlalchemy
+from sqlalchemy import URL, event, make_url
 from sqlalchemy import exc as failures
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
-from gateway.errors import ServiceUnavailable, SlowDown
-from gateway.storage.inline import InlineConnection
+from gateway.errors import GatewayError, ServiceUnavailable, SlowDown
+from gateway.storage.sqlite import Connection
 
 BUSY_SECONDS = 10.0
 """How long a transaction waits for others before it gives up."""
@@ -70,30 +71,35 @@ def checkpoint(url: URL) -> None:
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
-def sqlite_engine(url: URL, *, size: int, writes: bool) -> AsyncEngine:
-    """An engine over at most `size` connections, each with a thread."""
-    engine = create_async_engine(
-        url,
-        pool_size=size,
-        max_overflow=0,
-        pool_timeout=BUSY_SECONDS,
-        # The driver must not begin transactions by its own lights.
-        connect_args={"isolation_level": None, "timeout": BUSY_SECONDS},
-    )
-
-    def start(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    event.listen(engine.sync_engine, "connect", _write if writes else _read_only)
-    event.listen(engine.sync_engine, "begin", start)
-    return engine
+def sqlite_readers(url: URL, *, thread: bool, size: int) -> AsyncEngine:
+    """An engine over at most `size` connections that only read, on the event loop or not."""
+    return _sqlite(url, "BEGIN", ("query_only=ON",), thread=thread, size=size)
 
 
-def sqlite_inline_engine(url: URL, *, size: int) -> AsyncEngine:
-    """An engine for short reads, over at most `size` connections that need no thread."""
+def sqlite_writer(url: URL) -> AsyncEngine:
+    """An engine over one connection, whose transactions wait for those of other processes."""
+    pragmas = ("foreign_keys=ON", "synchronous=NORMAL")
+    return _sqlite(url, "BEGIN IMMEDIATE", pragmas, thread=True, size=1)
 
-    def connect(*_: object, **__: object) -> InlineConnection:
-        return InlineConnection(str(url.database), timeout=1)
+
+def _sqlite(
+    url: URL, begin: str, pragmas: Sequence[str], *, thread: bool, size: int
+) -> AsyncEngine:
+    def connect(*_: object, **__: object) -> Connection:
+        # A reader waits only for a crash's traces to be cleared away: never long.
+        return Connection(str(url.database), BUSY_SECONDS if thread else 1, thread=thread)
+
+    def set_up(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+        del entry
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    def start(connection: sqlalchemy.Connection) -> None:
+        cursor = connection.connection.cursor()
+        cursor.execute(begin)
+        cursor.close()
 
     engine = create_async_engine(
         url,
@@ -102,30 +108,9 @@ def sqlite_inline_engine(url: URL, *, size: int) -> AsyncEngine:
         pool_timeout=BUSY_SECONDS,
         connect_args={"async_creator_fn": connect},
     )
-
-    def start(connection: Connection) -> None:
-        driver = connection.connection.driver_connection
-        if isinstance(driver, InlineConnection):
-            driver.begin()
-
-    event.listen(engine.sync_engine, "connect", _read_only)
+    event.listen(engine.sync_engine, "connect", set_up)
     event.listen(engine.sync_engine, "begin", start)
     return engine
-
-
-def _write(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
-    del entry
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute("PRAGMA synchronous=NORMAL")
-    cursor.close()
-
-
-def _read_only(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
-    del entry
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA query_only=ON")
-    cursor.close()
 
 
 def postgresql_engine(url: URL) -> AsyncEngine:
@@ -172,17 +157,24 @@ def translated() -> Iterator[None]:
     except failures.TimeoutError as error:
         raise SlowDown("The database has too much to do; try again.") from error
     except failures.DBAPIError as error:
-        origin = error.orig
-        code = getattr(origin, "sqlite_errorcode", None) or getattr(origin, "sqlstate", None)
-        if isinstance(code, int):
-            code &= 0xFF  # SQLite's extended codes hold the plain one in their last byte
-        if code in _RACES:
-            raise SlowDown("Another request changed the same; try again.") from error
-        away = code in _SQLITE_AWAY or (isinstance(code, str) and code.startswith(_POSTGRESQL_AWAY))
-        if not (away or error.connection_invalidated):
-            raise
-        _log.warning("the database does not answer: %s", origin)
-        raise ServiceUnavailable("The database does not answer; try again.") from error
-    except (OSError, sqlite3.DatabaseError) as error:
-        _log.warning("the database does not answer: %s", error)
-        raise ServiceUnavailable("The database does not answer; try again.") from error
+        if meaning := _meaning(error.orig, gone=error.connection_invalidated):
+            raise meaning from error
+        raise
+    except (sqlite3.DatabaseError, OSError) as error:
+        if meaning := _meaning(error, gone=isinstance(error, OSError)):
+            raise meaning from error
+        raise
+
+
+def _meaning(error: BaseException | None, *, gone: bool) -> GatewayError | None:
+    """What a failure of a driver is to a client; None where it is a fault in the gateway."""
+    code = getattr(error, "sqlite_errorcode", None) or getattr(error, "sqlstate", None)
+    if isinstance(code, int):
+        code &= 0xFF  # SQLite's extended codes hold the plain one in their last byte
+    if code in _RACES:
+        return SlowDown("Another request changed the same; try again.")
+    away = code in _SQLITE_AWAY or (isinstance(code, str) and code.startswith(_POSTGRESQL_AWAY))
+    if not (away or gone):
+        return None
+    _log.warning("the database does not answer: %s", error)
+    return ServiceUnavailable("The database does not answer; try again.")

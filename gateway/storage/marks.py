@@ -11,11 +11,12 @@ from uuid import uuid4
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.artifact.layout import ancestors
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.version import StagedFile
 from gateway.storage import tables
 from gateway.storage.database import insert_or_update
-from gateway.storage.rows import artifact_of
+from gateway.storage.rows import artifact_of, live
 
 UNMARKED = {
     "stage_id": None,
@@ -151,5 +152,26 @@ async def close_if_clean(connection: AsyncConnection, artifact_id: int) -> None:
 
 async def _dissolve(connection: AsyncConnection, artifact_id: int) -> None:
     """An artifact that was only staged is none any more; its files are ordinary objects."""
+    artifact = await fresh(connection, artifact_id)
     await clear(connection, artifact_id)
     await change(connection, artifact_id, UNMARKED | {"collection": False, "type": None})
+    waiting = await _first_below_collection(connection, artifact)
+    if waiting is not None:
+        row = {"workspace_id": artifact.workspace_id, "prefix": waiting}
+        await insert_or_update(connection, tables.arrival, [row], ["workspace_id", "prefix"], [])
+
+
+async def _first_below_collection(connection: AsyncConnection, artifact: Artifact) -> str | None:
+    """Where, below a collection, an artifact's files wait for a manifest; None below none."""
+    table = tables.artifact
+    above = [prefix for prefix in ancestors(artifact.prefix) if prefix != artifact.prefix]
+    rows = await connection.execute(
+        select(table.c.prefix, table.c.collection)
+        .where(table.c.workspace_id == artifact.workspace_id, table.c.prefix.in_(above), live())
+        .order_by(func.length(table.c.prefix).desc())
+    )
+    nearest = rows.first()
+    if nearest is None or not nearest.collection:
+        return None
+    cut = len(nearest.prefix) + 1 if nearest.prefix else 0
+    return artifact.prefix[:cut] + artifact.prefix[cut:].split("/", 1)[0]

@@ -1,5 +1,6 @@
 """The system area: commit records, announcements, weights, workspaces, each an object."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from types import MappingProxyType
 
@@ -32,6 +33,7 @@ from gateway.storage.bucket import Bucket
 
 LIMIT = 256 << 20
 TRIES = 3
+PAUSE = 0.1
 JSON: Mapping[str, str] = MappingProxyType({"Content-Type": "application/json"})
 
 
@@ -58,6 +60,7 @@ class Records:
             except ServiceUnavailable:
                 if attempt == TRIES:
                     raise
+                await asyncio.sleep(PAUSE)
             except PreconditionFailed:
                 if attempt == 1 or await self._read(key) != data:
                     raise

@@ -32,6 +32,7 @@ def artifact_of(row: RowMapping) -> Artifact:
         prefix=row["prefix"],
         number=row["number"],
         version=row["version"],
+        buried=row["buried"],
         collection=row["collection"],
         type=row["type"],
         fields=row["fields"],

@@ -63,9 +63,16 @@ class Stages:
         return await self._database.transaction(work)
 
     async def begin_new(
-        self, workspace_id: str, prefix: str, path: str, *, author: str, now: datetime
+        self,
+        workspace_id: str,
+        prefix: str,
+        path: str,
+        fields: Fields,
+        *,
+        author: str,
+        now: datetime,
     ) -> tuple[Artifact, Intent]:
-        """As `begin`, for an artifact that may have no row yet."""
+        """As `begin`, for an artifact that may have no row yet; `fields` say what it will be."""
 
         async def work(connection: AsyncConnection) -> tuple[Artifact, Intent]:
             row = {"workspace_id": workspace_id, "prefix": prefix}
@@ -79,6 +86,10 @@ class Stages:
                 )
             )
             artifact_id = int(found.scalar_one())
+            if (await fresh(connection, artifact_id)).state is State.NOTHING:
+                kind = fields.get("type")
+                values = {"type": kind, "collection": kind == "collection"}
+                await change(connection, artifact_id, values)
             await mark(connection, artifact_id, author, now)
             intent = await self._intend(connection, artifact_id, "write", path, 0, now)
             return await fresh(connection, artifact_id), intent

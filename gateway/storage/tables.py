@@ -60,6 +60,7 @@ class Instant(TypeDecorator[datetime]):
 
 # Both databases sort this as bytes of UTF-8, as S3 sorts keys.
 Key = Text().with_variant(Text(collation="C"), "postgresql")
+Document = JSON(none_as_null=True)
 Identifier = BigInteger().with_variant(Integer(), "sqlite")
 
 workspace = Table(
@@ -86,16 +87,18 @@ artifact = Table(
     # see, 0 when there is none.
     Column("number", Integer, nullable=False, default=0),
     Column("version", Integer, nullable=False, default=0),
+    # The number of the newest tombstone: what was committed before it is nobody's to read.
+    Column("buried", Integer, nullable=False, default=0),
     Column("collection", Boolean, nullable=False, default=False),
     Column("type", Text),
-    Column("fields", JSON),
+    Column("fields", Document),
     Column("created_at", Instant),
     Column("modified_at", Instant),
     # The mark: an edit is open. It is written before the first byte of the first change.
     Column("stage_id", String(32)),
     Column("staged_at", Instant),
     Column("staged_by", Text),
-    Column("staged_fields", JSON),
+    Column("staged_fields", Document),
     Column("staged_etag", Text),
     Column("staged_version_id", Text),
     # "" | "discarding" | "deleting": work that whoever finds it goes on with.
@@ -118,7 +121,7 @@ version = Table(
     Column("created_at", Instant, nullable=False),
     # None: a tombstone.
     Column("manifest", LargeBinary),
-    Column("headers", JSON),
+    Column("headers", Document),
 )
 
 pin = Table(

@@ -23,12 +23,14 @@ class Arrival:
 
     `waiting` says that the client still waits for `100 Continue`: it is sent when the body is
     first read, and never otherwise. X-Forwarded-Host and -Proto of peers that are no trusted
-    proxies are taken off: where they are left they can be believed.
+    proxies are taken off: where they are left they can be believed. `stalled` says that the
+    body stopped coming.
     """
 
     def __init__(self, request: web.BaseRequest, trusted: Sequence[Network] = ()) -> None:
         self._request = request
         self.received = 0
+        self.stalled = False
         expected = request.headers.get(hdrs.EXPECT, "").lower() == "100-continue"
         self.waiting = expected and request.version >= HttpVersion11
         peer = request.remote or ""
@@ -62,12 +64,8 @@ class Arrival:
 
     async def _pieces(self) -> AsyncIterator[bytes]:
         content = self._request.content
-        if self.waiting:
-            self.waiting = False
-            await self._request.writer.write(CONTINUE)
-            # It is no part of the answer, whose size is logged.
-            self._request.writer.output_size = 0
         try:
+            await self._go_on()
             while True:
                 async with asyncio.timeout(IDLE_SECONDS):
                     piece = await content.readany()
@@ -76,6 +74,7 @@ class Arrival:
                 self.received += len(piece)
                 yield piece
         except TimeoutError:
+            self.stalled = True
             raise RequestTimeout(f"nothing came for {IDLE_SECONDS} seconds") from None
         except (
             ClientError,
@@ -84,6 +83,14 @@ class Arrival:
             web.RequestPayloadError,
         ) as error:
             raise IncompleteBody("the body ended before its declared length") from error
+
+    async def _go_on(self) -> None:
+        if not self.waiting:
+            return
+        self.waiting = False
+        await self._request.writer.write(CONTINUE)
+        # It is no part of the answer, whose size is logged.
+        self._request.writer.output_size = 0
 
 
 def _origin_form(target: str) -> str:

@@ -149,15 +149,15 @@ class Authentication:
         host = request.headers.get("Host", "") if signature is None else signature.host
         address = parse_path(path, virtual_host(host, self._domain))
         address = self._folded(address)
-        query = query.without(SIGNING_PARAMETERS)
         self._check_prefix(query)
+        # The signing parameters are still there: some operations are not for the unsigned.
         operation = identify(request.method, address, query, request.headers)
         payload_hash = None if signature is None else signature.claim.payload_hash
         return Verified(
             request=request,
             operation=operation,
             address=address,
-            query=query,
+            query=query.without(SIGNING_PARAMETERS),
             payload=parse_payload(request.headers, payload_hash, request.length),
             signature=signature,
             source=self._source(operation, request),

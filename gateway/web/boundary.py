@@ -93,8 +93,8 @@ class Boundary:
         whole = Reply(reply.status, headers, reply.body)
         sent = await send(request, whole, last=arrival.unread)
         # A client that still waits for 100 may send its body or not: nobody could tell where
-        # the next request begins.
-        if arrival.waiting and request.protocol is not None:
+        # the next request begins. For one that has stopped, nobody waits longer.
+        if (arrival.waiting or arrival.stalled) and request.protocol is not None:
             request.protocol.force_close()
         return sent
 

@@ -3,8 +3,10 @@
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 LONGEST_LINE = 65_536  # bytes: presigned URLs and metadata pass aiohttp's own 8,190
 STOP_SECONDS = 10.0
@@ -50,6 +52,8 @@ async def serve(
     `ready` runs once requests are answered. What is not answered STOP_SECONDS after the stop
     is cut off.
     """
+    under_way = UnderWay()
+    app.middlewares.append(under_way.counting())
     runner = web.AppRunner(
         app,
         access_log=None,  # the boundary writes its own
@@ -58,12 +62,47 @@ async def serve(
         keepalive_timeout=KEEPALIVE_SECONDS,
         max_field_size=LONGEST_LINE,
         max_line_size=LONGEST_LINE,
-        shutdown_timeout=STOP_SECONDS,
+        shutdown_timeout=0.1,  # by then the time is over; aiohttp takes 0 for no limit
     )
     try:
         await runner.setup()
-        await web.SockSite(runner, listener, backlog=BACKLOG).start()
+        site = web.SockSite(runner, listener, backlog=BACKLOG)
+        await site.start()
         await ready()
         await stopping.wait()
+        await site.stop()
+        # The runner's own way of stopping would drop what is still to come of bodies.
+        await under_way.ended(STOP_SECONDS)
     finally:
         await runner.cleanup()
+
+
+class UnderWay:
+    """The requests that are being answered."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._none = asyncio.Event()
+        self._none.set()
+
+    def counting(self) -> Middleware:
+        """A middleware that counts those of its application."""
+
+        @web.middleware
+        async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
+            self._number += 1
+            self._none.clear()
+            try:
+                return await handler(request)
+            finally:
+                self._number -= 1
+                if not self._number:
+                    self._none.set()
+
+        return count
+
+    async def ended(self, seconds: float) -> None:
+        """Nothing, once all are answered, or after so many seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._none.wait()

@@ -310,6 +310,7 @@ class Gateway:
             chosen = KEYS[key]
             account = f"{chosen.access_key_id}:{chosen.secret_access_key}"
             command += ["--aws-sigv4", f"aws:amz:{REGION}:s3", "--user", account]
+            command += ["-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD"]
         return self._run([*command, *arguments], key or "write", code)
 
     def _run(self, command: list[str | Path], key: str, code: int) -> Outcome:

@@ -53,7 +53,7 @@ def manifest(**fields: Document) -> bytes:
 
 
 def stage(
-    gateway: Gateway, prefix: str, files: Mapping[str, bytes], **fields: Document
+    gateway: Gateway, prefix: str, files: Mapping[str, bytes], /, **fields: Document
 ) -> S3Client:
     """Put files and a `_manifest.yaml`, over S3; the writer's client."""
     client = gateway.s3()

@@ -209,13 +209,17 @@ def test_no_spelling_shows_what_is_staged(gateway: Gateway, public_prefix: str) 
 
 def test_no_spelling_lists_what_is_staged(gateway: Gateway, public_prefix: str) -> None:
     publish(gateway, public_prefix, {"data.csv": b"committed"})
-    put(gateway.s3(), public_prefix, {"data.csv": b"staged bytes", "new.csv": b"staged"})
-    for spelling in spellings(f"{public_prefix}/"):
-        quoted = quote(spelling, safe="%")
-        target = f"/{WORKSPACE}?list-type=2&prefix={quoted}"
-        for answer in (gateway.request("GET", target), gateway.signed("GET", target, "read")):
-            assert b"new.csv" not in answer.body, (spelling, answer)
-            assert b"<Size>12</Size>" not in answer.body, (spelling, answer)
+    put(gateway.s3(), public_prefix, {"data.csv": bytes(31_415), "new.csv": b"staged"})
+    for above in (f"{public_prefix}/", public_prefix, f"{public_prefix}/new", "public/"):
+        for spelling in [above, *spellings(above)]:
+            prefix = quote(spelling, safe="%")
+            for query in (f"list-type=2&prefix={prefix}", f"prefix={prefix}&max-keys=999"):
+                target = f"/{WORKSPACE}?{query}"
+                plain = gateway.request("GET", target)
+                for answer in (plain, gateway.signed("GET", target, "read")):
+                    listed = answer.body.partition(b"</Prefix>")[2]  # behind the prefix itself
+                    assert b"new.csv" not in listed, (spelling, answer.body)
+                    assert b"<Size>31415</Size>" not in listed, (spelling, answer.body)
 
 
 def test_no_spelling_leads_out_of_public(gateway: Gateway, prefix: str) -> None:
@@ -386,9 +390,14 @@ def test_keys_that_moto_keeps_apart_stay_apart(plain: Gateway) -> None:
 
 def test_an_artifact_lives_on_moto_too(plain: Gateway) -> None:
     prefix = plain.new_prefix(public=True)
-    publish(plain, prefix, {"data.csv": b"one", "a//b": b"two"}, name="one")
+    stage(plain, prefix, {"data.csv": b"one", "a//b": b"two"}, name="one")
+    with refused("InvalidPath", 400) as refusal:
+        plain.rpc("commit", prefix=prefix)
+    assert "a//b" in refusal.message
+    plain.s3().delete_object(Bucket=WORKSPACE, Key=f"{prefix}/a//b")
+    assert plain.rpc("commit", prefix=prefix)["version"] == 1
     put(plain.s3(), prefix, {"data.csv": b"staged", "a/b": b"another"})
-    committed = {"data.csv": b"one", "a//b": b"two", "manifest.yaml": manifest(name="one")}
+    committed = {"data.csv": b"one", "manifest.yaml": manifest(name="one")}
     assert contents(plain.s3("read"), prefix) == committed
     assert content(plain.s3("anonymous"), f"{prefix}/a/b") is None
     assert plain.rpc("commit", prefix=prefix)["version"] == 2

@@ -279,11 +279,11 @@ def test_collection_lists_its_members_as_they_are_now(gateway: Gateway, public_p
         gateway.anonymous("GET", f"/{above.bucket}/artifact/{public_prefix}").json(),
     ):
         members = {each["_prefix"]: each for each in read["collection"]}
-        assert set(members) == {f"{public_prefix}/{name}" for name in ("a", "b", "inner")}
+        assert set(members) == {f"{public_prefix}/{name}" for name in ("a", "b", "inner", "inner/deep")}
         assert members[f"{public_prefix}/a"]["name"] == "One"
         assert members[f"{public_prefix}/a"]["type"] == "dataset"
         assert members[f"{public_prefix}/a"]["_stats"]["download_count"] == 0
-        assert read["_child_count"] == 3
+        assert read["_child_count"] == 4
     assert [each["_prefix"] for each in inner.read()["collection"]] == [
         f"{public_prefix}/inner/deep"
     ]
@@ -293,7 +293,11 @@ def test_collection_lists_its_members_as_they_are_now(gateway: Gateway, public_p
     Artifact(gateway, f"{public_prefix}/a").rpc("commit")
 
     names = {each["_prefix"]: each["name"] for each in above.read()["collection"]}
-    assert names == {f"{public_prefix}/a": "Two", f"{public_prefix}/inner": "Gallery"}
+    assert names == {
+        f"{public_prefix}/a": "Two",
+        f"{public_prefix}/inner": "Gallery",
+        f"{public_prefix}/inner/deep": "One",
+    }
 
 
 def test_summaries_have_the_fields_that_the_collection_names(

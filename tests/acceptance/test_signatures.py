@@ -393,8 +393,11 @@ def test_the_other_doors_refuse_with_json(tapped: Gateway, signer: Signer) -> No
     answer = tapped.request("POST", target, {**body, "Authorization": "Bearer x.y.z"}, b"{}")
     assert answer.status == 403
     assert "message" in json.loads(answer.body)["error"]
-    answer = tapped.request("POST", target, body, b"{}")
-    assert answer.status in {401, 403}
+    private = f"/_rpc/{WORKSPACE}/read"
+    answer = tapped.request("POST", private, body, b'{"prefix": "private"}')
+    assert answer.status in {401, 403, 404}
+    answer = tapped.request("POST", f"/_rpc/{WORKSPACE}/create", body, b'{"prefix": "public/x"}')
+    assert answer.status in {400, 401, 403}
     answer = tapped.request("POST", target, signer.headers("POST", target, body, UNSIGNED), b"{}")
     assert answer.status in {400, 403}, "the RPC door needs the body's real hash"
     answer = tapped.request("GET", f"/{WORKSPACE}/artifact/x", {"Authorization": "Bearer x.y.z"})

@@ -202,6 +202,15 @@ def test_a_sync_of_a_folder_with_its_manifest_publishes_what_has_arrived(
     assert contents(gateway.s3("read"), prefix) == {**TWO, "manifest.yaml": manifest(name="one")}
 
 
+def comes_back(gateway: Gateway, prefix: str, committed: Mapping[str, bytes]) -> None:
+    """When all that a client listed of an edit is gone, the committed manifest is in sight again.
+
+    It was hidden behind `_manifest.yaml`, so the client did not ask for its removal.
+    """
+    assert contents(gateway.s3(), prefix) == {"manifest.yaml": committed["manifest.yaml"]}
+    assert contents(gateway.s3("read"), prefix) == committed
+
+
 @STARTS
 def test_rm_recursive_deletes_the_artifact_and_readers_see_the_commit_or_nothing(
     gateway: Gateway, public_prefix: str, start: Start
@@ -214,6 +223,9 @@ def test_rm_recursive_deletes_the_artifact_and_readers_see_the_commit_or_nothing
     assert watch.listings <= {sizes(committed), frozenset()}
     assert watch.bodies <= {*committed.items(), *((path, None) for path in committed or ONE)}
 
+    if start is make_edited:
+        comes_back(gateway, prefix, committed)
+        gateway.aws("s3", "rm", "--recursive", f"s3://{WORKSPACE}/{prefix}/")
     for key in ("read", "write"):
         assert keys_below(gateway.s3(key), prefix) == {}
     assert version_of(gateway, prefix) == 0
@@ -245,6 +257,9 @@ def test_mv_recursive_moves_what_the_writer_sees(
     assert watch.listings <= {sizes(committed), frozenset()}
     assert watch.bodies <= {*committed.items(), *((path, None) for path in committed or ONE)}
 
+    if start is make_edited:
+        comes_back(gateway, prefix, committed)
+        gateway.aws("s3", "rm", "--recursive", f"s3://{WORKSPACE}/{prefix}/")
     for key in ("read", "write"):
         assert keys_below(gateway.s3(key), prefix) == {}
     assert version_of(gateway, prefix) == 0

@@ -1,5 +1,6 @@
 """What readers see while an edit is open: the commit, by every operation; then the new one."""
 
+import contextlib
 import io
 import threading
 import zipfile
@@ -7,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from botocore.exceptions import ClientError
@@ -459,11 +461,11 @@ def _generation(number: int) -> dict[str, bytes]:
 class Witness:
     """Looks at an artifact during its commit; each request has to show one version."""
 
-    def __init__(self, gateway: Gateway, prefix: str) -> None:
+    def __init__(self, gateway: Gateway, prefix: str, parties: int) -> None:
         self.gateway, self.prefix = gateway, prefix
         self.door = f"/{WORKSPACE}/artifact/{prefix}"
         self.seen: set[int] = set()
-        self.ready = threading.Barrier(5, timeout=30)
+        self.ready = threading.Barrier(parties, timeout=30)
         self.over = threading.Event()
 
     def one(self, sizes: set[int]) -> None:
@@ -504,7 +506,11 @@ class Witness:
 
     def until_over(self, look: Callable[[], None]) -> int:
         """How often `look` looked: before the commit, during it, and once after it."""
-        look()
+        try:
+            look()
+        except BaseException:
+            self.ready.abort()
+            raise
         self.ready.wait()
         rounds = 2
         while not self.over.is_set():
@@ -514,14 +520,22 @@ class Witness:
         return rounds
 
 
+Look = Callable[[Witness], None]
+
+
+@pytest.mark.parametrize(
+    "looks",
+    [(Witness.listings, Witness.manifests, Witness.first_version), (Witness.archives,)],
+    ids=["lists and reads", "reads zips"],
+)
 def test_a_commit_of_200_files_is_seen_whole_or_not_at_all(
-    gateway: Gateway, public_prefix: str
+    gateway: Gateway, public_prefix: str, looks: tuple[Look, ...]
 ) -> None:
-    prefix = public_prefix
+    prefix, client = public_prefix, gateway.s3()
+    witness = Witness(gateway, prefix, len(looks) + 1)
     with ThreadPoolExecutor(12) as pool:
 
         def upload(number: int) -> None:
-            client = gateway.s3()
             put(client, prefix, {"_manifest.yaml": manifest(name=f"version {number}")})
             files = _generation(number).items()
             for each in [pool.submit(put, client, prefix, dict([file])) for file in files]:
@@ -530,10 +544,9 @@ def test_a_commit_of_200_files_is_seen_whole_or_not_at_all(
         upload(1)
         assert gateway.rpc("commit", prefix=prefix)["version"] == 1
         upload(2)
-        witness = Witness(gateway, prefix)
-        looks = [witness.listings, witness.manifests, witness.archives, witness.first_version]
-        watching = [pool.submit(witness.until_over, look) for look in looks]
-        witness.ready.wait()
+        watching = [pool.submit(witness.until_over, partial(look, witness)) for look in looks]
+        with contextlib.suppress(threading.BrokenBarrierError):  # told below, by its result
+            witness.ready.wait()
         try:
             assert gateway.rpc("commit", prefix=prefix)["version"] == 2
         finally:

@@ -194,7 +194,8 @@ def test_prefixes(prefix: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "prefix", ["/", "/a", "a/", "a//b", "..", "a/../b", "a\\b", "a\nb", "a/manifest.yaml", "a" * 1010]
+    "prefix",
+    ["/", "/a", "a/", "a//b", "..", "a/../b", "a\\b", "a\nb", "a/manifest.yaml", "a" * 1010],
 )
 def test_prefixes_that_no_artifact_can_have_are_refused(prefix: str) -> None:
     with pytest.raises(InvalidPath):

@@ -44,7 +44,9 @@ scalars = st.one_of(
     st.integers(-(10**40), 10**40),
     st.floats(allow_nan=False, allow_infinity=False),
     text,
-    st.sampled_from(["yes", "1", "0o7", "1e5", "2024-01-01", "12:30:45", "~", "=", "<<", "*a", "&a"]),
+    st.sampled_from(
+        ["yes", "1", "0o7", "1e5", "2024-01-01", "12:30:45", "~", "=", "<<", "*a", "&a"]
+    ),
 )
 values: st.SearchStrategy[JsonValue] = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(text, inner, max_size=4)
@@ -83,8 +85,18 @@ def nested(depth: int) -> JsonValue:
 
 @pytest.mark.parametrize(
     "value",
-    [float("nan"), float("inf"), b"bytes", {1, 2}, {1: 2}, "\ud800", {"\ud800": 1}, 10**400, TIME]
-    + [nested(5000)],
+    [
+        float("nan"),
+        float("inf"),
+        b"bytes",
+        {1, 2},
+        {1: 2},
+        "\ud800",
+        {"\ud800": 1},
+        10**400,
+        TIME,
+        nested(5000),
+    ],
     ids=lambda value: ascii(value)[:20] if not isinstance(value, list) else "nested",
 )
 def test_rendering_refuses_what_json_lacks(value: JsonValue) -> None:
@@ -150,7 +162,8 @@ def test_summary_fields_have_a_default() -> None:
 def test_summary_fields_are_checked_where_they_are_committed() -> None:
     check_collection({})
     check_collection({"summary_fields": ["a.b"]})
-    for wrong in ("name", {"a": 1}, ["a", 5], 5):
+    mistakes: list[JsonValue] = ["name", {"a": 1}, ["a", 5], 5]
+    for wrong in mistakes:
         with pytest.raises(InvalidManifest, match="summary_fields"):
             check_collection({"summary_fields": wrong})
 
@@ -187,8 +200,9 @@ def test_lookup_follows_mappings_only() -> None:
 
 
 def test_files_list_the_pins_where_the_author_lists_none() -> None:
-    for fields in ({}, {"files": None}, {"files": []}):
-        assert with_files({"type": "x", **fields}, [PIN]) == {"type": "x", "files": [PINNED]}
+    assert with_files({"type": "x"}, [PIN]) == {"type": "x", "files": [PINNED]}
+    assert with_files({"files": None}, [PIN]) == with_files({"files": []}, [PIN])
+    assert with_files({"files": []}, [PIN]) == {"files": [PINNED]}
     assert with_files({"files": ["own.csv"]}, [PIN]) == {"files": ["own.csv"]}
 
 

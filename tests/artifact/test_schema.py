@@ -77,7 +77,9 @@ def test_pointers_escape_tilde_and_slash() -> None:
 
 def test_markup_and_sql_are_only_text() -> None:
     name = "<b>'; DROP TABLE artifact; --"
-    assert violations({"required": [name]}, {}) == [Violation("", f'"{name}" is a required property')]
+    assert violations({"required": [name]}, {}) == [
+        Violation("", f'"{name}" is a required property')
+    ]
 
 
 def test_the_nearest_miss_is_told_where_several_schemas_were_tried() -> None:
@@ -147,10 +149,13 @@ def test_a_schema_is_a_mapping(schema: JsonValue) -> None:
 
 
 def test_boolean_schemas_are_schemas() -> None:
-    assert check_schema(True) == check_schema(False) == []
-    assert violations(True, {"a": 1}) == []
-    assert where(False, {"a": 1}) == [""]
-    assert where({"properties": {"a": False}}, {"a": 1}) == ["/a"]
+    everything, nothing = True, False
+    assert check_schema(everything) == check_schema(nothing) == []
+    assert violations(everything, {"a": 1}) == []
+    assert where(nothing, {"a": 1}) == [""]
+    within: JsonValue = {"properties": {"a": False}, "items": False}
+    assert violations(within, {"a": 1}) == [Violation("/a", "no value is allowed here")]
+    assert where(within, [1, 2]) == ["/0", "/1"]
 
 
 @pytest.mark.parametrize(
@@ -264,7 +269,9 @@ def test_a_schema_that_goes_round_in_circles_ends(schema: JsonValue) -> None:
 def test_patterns_do_not_backtrack(pattern: str, text: str) -> None:
     assert where({"pattern": pattern}, text) == [""]
     assert where({"patternProperties": {pattern: False}}, {text: 1}) == []
-    assert where({"patternProperties": {pattern: {}}, "additionalProperties": False}, {text: 1}) == [""]
+    assert where(
+        {"patternProperties": {pattern: {}}, "additionalProperties": False}, {text: 1}
+    ) == [""]
     assert where({"propertyNames": {"pattern": pattern}}, {text: 1}) == [""]
     unevaluated: JsonValue = {
         "$schema": MODERN,
@@ -333,7 +340,10 @@ def test_additional_properties() -> None:
         ({"if": {"properties": {"a": {}}}}, "b"),
         ({"if": {"required": ["a"]}, "then": {"properties": {"a": {}}}}, "b"),
         ({"if": {"required": ["z"]}, "else": {"properties": {"a": {}}}}, "b"),
-        ({"dependentSchemas": {"a": {"properties": {"a": {}}}, "z": {"properties": {"b": {}}}}}, "b"),
+        (
+            {"dependentSchemas": {"a": {"properties": {"a": {}}}, "z": {"properties": {"b": {}}}}},
+            "b",
+        ),
         ({"allOf": [{"properties": {"a": {}}, "additionalProperties": {}}]}, None),
         ({"allOf": [{"unevaluatedProperties": True}]}, None),
         ({"not": {"properties": {"c": False}, "required": ["c"]}, "properties": {"a": {}}}, "b"),
@@ -394,7 +404,8 @@ def test_numbers_far_apart_do_no_harm() -> None:
     ],
 )
 def test_odd_schemas_raise_nothing(schema: JsonValue) -> None:
-    for document in ({}, {"a": 1, "$schema": "x", "$ref": 5, "c": {}}, [], "x", None):
+    documents: list[JsonValue] = [{}, {"a": 1, "$schema": "x", "$ref": 5, "c": {}}, [], "x", None]
+    for document in documents:
         assert isinstance(violations(schema, document), list)
 
 

@@ -12,12 +12,10 @@ from gateway.errors import InvalidWeight
     ("value", "micros"),
     [
         (0, 0),
-        (-0.0, 0),
         (1, 1_000_000),
         (0.5, 500_000),
         (0.1, 100_000),
         (0.000001, 1),
-        (1e-6, 1),
         (1_000_000, 10**12),
         (1e6, 10**12),
         ("0.5", 500_000),
@@ -64,7 +62,7 @@ def test_weights_are_exact_millionths(value: object, micros: int) -> None:
         "1_000",
         "1,5",
         "0x1",
-        "١",
+        "\u0661",
         "1.0000001",
         "1000000.1",
         "9" * 100_000,
@@ -83,6 +81,10 @@ def test_whatever_else_is_refused_briefly(value: object) -> None:
 def test_millionths_survive_numbers_and_text(micros: int) -> None:
     assert parse_weight(to_number(micros)) == micros
     assert parse_weight(f"{micros // 10**6}.{micros % 10**6:06d}") == micros
+
+
+def test_a_negative_zero_is_a_zero() -> None:
+    assert parse_weight(-0.0) == 0
 
 
 def test_whole_weights_are_whole_numbers() -> None:

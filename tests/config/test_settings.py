@@ -87,13 +87,13 @@ def test_variables_are_replaced_inside_texts_and_stand_for_numbers_and_flags() -
     text = """
         secret: ${HALF}${HALF}
         listen: {port: "${PORT}"}
-        stats: {exclude_robots: "${ROBOTS}"}
+        workspaces: {my-workspace: {bucket: data, versioning: "${VERSIONS}"}}
         keys: [{access_key_id: alice, secret_access_key: "$${NOT}-${HALF}"}]
     """
-    config = parse(text, {"HALF": "h" * 16, "PORT": "9100", "ROBOTS": "true"})
+    config = parse(text, {"HALF": "h" * 16, "PORT": "9100", "VERSIONS": "false"})
     assert config.secret == b"h" * 32
     assert config.listen.port == 9100
-    assert config.stats.exclude_robots is True
+    assert config.workspaces[0].versioning is False
     assert config.keys[0].secret_access_key == "${NOT}-" + "h" * 16
 
 
@@ -166,6 +166,7 @@ def test_all_problems_are_said_at_once_each_with_its_key() -> None:
         "keys[1].secret_access_key",
         "keys[1].grants",
         "keys[2]",
+        "cors.allow_origins",
         "cors.allow_origins[0]",
         "cors.allow_origins[1]",
         "limits.manifest_bytes",
@@ -272,6 +273,21 @@ def test_workspaces_have_the_names_that_buckets_have(name: str, *, good: bool) -
     else:
         (line,) = problems(text)
         assert "is no bucket name" in line
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "stats: {double_click_seconds: 30}",
+        "stats: {exclude_robots: true}",
+        "stats: {count_not_modified: true}",
+        "cors: {allow_origins: ['https://example.org']}",
+        "workspace_defaults: {public: none}",
+    ],
+)
+def test_what_is_not_there_yet_is_refused_and_not_ignored(text: str) -> None:
+    (line,) = problems(f"{MINIMAL}{text}\n")
+    assert "not in this version yet" in line
 
 
 def test_a_file_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 """Requests as botocore makes and signs them, turned into the gateway's."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import urlsplit
 
 import botocore.session
+import pytest
 from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
 from botocore.client import BaseClient
@@ -13,6 +14,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from gateway.errors import GatewayError
 from gateway.s3.address import Query
 from gateway.s3.claim import Claim, parse_claim
 from gateway.s3.message import Request
@@ -23,10 +25,26 @@ SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 ENDPOINT = "http://gateway.test:9000"
 
 
+@contextmanager
+def refusals(*statuses: int) -> Iterator[None]:
+    """What is inside may refuse with one of these statuses; any other exception is a failure."""
+    try:
+        yield
+    except GatewayError as error:
+        if error.status not in statuses:
+            raise
+
+
 async def body_of(blocks: Iterable[bytes]) -> AsyncIterator[bytes]:
     """A body that comes in these blocks."""
     for block in blocks:
         yield block
+
+
+async def collect(body: AsyncIterator[bytes], out: list[bytes]) -> None:
+    """Reads a body to its end, or to its failure: what came is in `out` then."""
+    async for block in body:
+        out.append(block)  # noqa: PERF401 - a comprehension loses what came before a failure
 
 
 def arrived(
@@ -82,7 +100,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-class Sent(Exception):  # noqa: N818 - it is no error: it carries the request out of botocore
+class Sent(Exception):
     """What botocore would have sent."""
 
     def __init__(self, request: AWSPreparedRequest) -> None:
@@ -107,12 +125,11 @@ def client(**config: object) -> BaseClient:
     return made
 
 
-def sent(made: BaseClient, operation: str, **arguments: Any) -> Request:
+def sent(made: BaseClient, operation: str, **arguments: object) -> Request:
     """The request that a call of botocore sends, as the gateway gets it."""
-    try:
+    with pytest.raises(Sent) as caught:
         getattr(made, operation)(**arguments)
-    except Sent as caught:
-        request = caught.request
+    request = caught.value.request
     body = request.body or b""
     data = body if isinstance(body, bytes) else body.read()
     fields = [

@@ -19,13 +19,40 @@ from gateway.s3.address import (
     virtual_host,
 )
 from gateway.s3.canonical import normal_path, normal_query
+from tests.s3.oracle import refusals
 
-TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=40)
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
 WIRE = st.binary(max_size=60).map(lambda data: "/" + data.decode("utf-8", "surrogateescape"))
 SPELLED = st.lists(
     st.sampled_from(
-        ["a", "B", "~", "/", "//", "..", ".", "+", "%20", "%2F", "%2f", "%7E", "%7e", "%41", "%25"]
-        + ["%C3%A4", "%c3%a4", "%00", "%zz", "%", " ", "ä", "\\", "?", "&", "="]
+        [
+            "a",
+            "B",
+            "~",
+            "/",
+            "//",
+            "..",
+            ".",
+            "+",
+            "%20",
+            "%2F",
+            "%2f",
+            "%7E",
+            "%7e",
+            "%41",
+            "%25",
+            "%C3%A4",
+            "%c3%a4",
+            "%00",
+            "%zz",
+            "%",
+            " ",
+            "ä",
+            "\\",
+            "?",
+            "&",
+            "=",
+        ]
     ),
     max_size=12,
 ).map(lambda parts: "/" + "".join(parts))
@@ -207,10 +234,8 @@ def test_query_comes_back_from_its_encoding(pairs: list[tuple[str, str]]) -> Non
 
 @given(st.text(max_size=60))
 def test_query_of_any_text_is_read_or_refused(raw: str) -> None:
-    try:
+    with refusals(400):
         Query.parse(raw)
-    except InvalidURI:
-        pass
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from gateway.errors import (
 )
 from gateway.s3.address import Query
 from gateway.s3.claim import parse_claim
+from tests.s3.oracle import refusals
 
 SIGNATURE = "ab" * 32
 SCOPE = "20240229/us-east-1/s3/aws4_request"
@@ -180,15 +181,11 @@ def test_two_authorization_headers_are_refused() -> None:
 @given(st.text(max_size=200), st.text(max_size=40))
 def test_any_header_is_read_or_refused(authorization: str, date: str) -> None:
     for text in (authorization, f"AWS4-HMAC-SHA256 {authorization}"):
-        try:
+        with refusals(400, 403):
             parse_claim(headers({"Authorization": text, "x-amz-date": None, "Date": date}), Query())
-        except GatewayError as error:
-            assert error.status in (400, 403)
 
 
 @given(st.dictionaries(st.sampled_from(sorted(QUERY)), st.text(max_size=40)))
 def test_any_query_is_read_or_refused(changes: dict[str, str]) -> None:
-    try:
+    with refusals(400, 403):
         parse_claim(CIMultiDict(), query(changes))
-    except GatewayError as error:
-        assert error.status in (400, 403)

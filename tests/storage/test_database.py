@@ -185,6 +185,32 @@ async def test_a_cancelled_writer_leaves_the_database_usable(database: Database)
     assert await merged_of(database, "a") == 3
 
 
+async def test_a_transaction_that_was_cancelled_in_a_statement_lets_go_of_its_lock(
+    database: Database,
+) -> None:
+    await _write(database, row("a"))
+
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(update(worker).values(merged=7))
+        if database.dialect == "postgresql":
+            await connection.execute(text("SELECT pg_sleep(20)"))
+        else:
+            slow = "UPDATE worker SET merged = ? WHERE id = 'a'"
+            await connection.exec_driver_sql(slow, [(n,) for n in range(200_000)])
+
+    task = asyncio.create_task(database.transaction(work))
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError) as kept:
+        await task
+    # Whoever keeps the error keeps the cursor in its traceback, and what that holds.
+    async with asyncio.timeout(5):
+        async with database.writing() as connection:
+            await connection.execute(update(worker).values(merged=worker.c.merged + 1))
+    assert await merged_of(database, "a") == 1
+    assert kept.traceback
+
+
 async def test_a_broken_constraint_is_no_failure_of_the_database(database: Database) -> None:
     await _write(database, row("a"))
     with pytest.raises(IntegrityError):

@@ -9,8 +9,7 @@ import socket
 import ssl
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from botocore.config import Config
 
 from gateway.storage import launcher, seaweed
 from gateway.storage.embedded import EmbeddedBackend, EmbeddedFailed, EmbeddedServer
+from tests.waiting import wait_until
 
 BUCKET, KEY, CONTENT = "private-bucket", "private/key.txt", b"the embedded backend's content" * 400
 HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
@@ -77,15 +77,6 @@ def fetch(backend: EmbeddedBackend) -> bytes:
 def store(backend: EmbeddedBackend) -> None:
     s3(backend).create_bucket(Bucket=BUCKET)
     s3(backend).put_object(Bucket=BUCKET, Key=KEY, Body=CONTENT)
-
-
-def wait_until(happened: Callable[[], bool], seconds: float = 10) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if happened():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 @pytest.fixture(scope="module")

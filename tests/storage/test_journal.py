@@ -34,13 +34,17 @@ def lines(directory: Path, offset: int = 0) -> list[bytes]:
     return found
 
 
+def failing(one: Journal) -> bool:
+    return one.failure is not None
+
+
 class Disk:
     """A disk that refuses writes, or takes a part of each, for as long as it is told to."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.takes: int | None = None
         self._write: Callable[[int, bytes], int] = os.write
-        monkeypatch.setattr(journal.os, "write", self.write)
+        monkeypatch.setattr(os, "write", self.write)
 
     def write(self, file: int, data: bytes) -> int:
         if self.takes == 0:
@@ -142,13 +146,13 @@ def test_what_a_full_disk_refuses_is_written_when_it_takes_it(
     disk.takes = 0
     one.append(b"two\n")
     one.append(b"three\n")
-    assert one.failure is not None
+    assert failing(one)
     assert lines(tmp_path) == [b"one"]
     with pytest.raises(OSError, match="no space"):
         one.flush()
     disk.takes = None
     one.flush()
-    assert one.failure is None
+    assert not failing(one)
     assert lines(tmp_path) == [b"one", b"two", b"three"]
     assert one.end == 14
     assert one.lost == 0
@@ -162,11 +166,11 @@ def test_a_record_of_which_the_disk_took_a_part_is_completed(
     one = Journal(tmp_path)
     disk.takes = 2
     one.append(b"first\n")
-    assert one.failure is not None
+    assert failing(one)
     assert read(tmp_path, 0) is None
     disk.takes = None
     one.append(b"second\n")
-    assert one.failure is None
+    assert not failing(one)
     assert lines(tmp_path) == [b"first", b"second"]
     assert one.end == 13
     one.close()

@@ -12,7 +12,13 @@ from gateway.storage.capabilities import BackendUnfit, Capabilities, demand
 from gateway.storage.probe import MEMORY, probe
 from tests.conftest import BackendInUse
 
-FIT = Capabilities(KeyRules(), True, True, True, True)
+FIT = Capabilities(
+    KeyRules(),
+    checks_payload_hash=True,
+    conditional_put=True,
+    versioning=True,
+    delete_by_version=True,
+)
 
 
 async def keys_in(bucket: Bucket, area: str) -> list[str]:

