@@ -60,7 +60,9 @@ def serve(
     config: ConfigFile = None,
     data_dir: DataDir = None,
     host: Annotated[str | None, typer.Option(help="Goes before listen.host.")] = None,
-    port: Annotated[int | None, typer.Option(help="Goes before listen.port.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="Goes before listen.port.")
+    ] = None,
     public_url: Annotated[str | None, typer.Option(help="Goes before public_url.")] = None,
     *,
     sample: Annotated[bool, typer.Option("--sample", help="Load the sample gallery.")] = False,

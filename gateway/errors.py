@@ -7,7 +7,7 @@ elsewhere. An error of the backend is not one of these: it passes as it came.
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, TypeAlias
 
-Detail: TypeAlias = "str | int | float | bool | None | Sequence[Detail] | Mapping[str, Detail]"
+Detail: TypeAlias = "str | int | float | bool | Sequence[Detail] | Mapping[str, Detail] | None"
 
 
 class GatewayError(Exception):

@@ -44,8 +44,8 @@ class Artifact:
     """What the index knows of one artifact.
 
     `number` is that of the newest record under the prefix, tombstones included; `version`
-    the one that readers see, 0 for none; `buried` that of the newest tombstone. `unfinished` is "discarding" or "deleting" while
-    that goes on, else "".
+    the one that readers see, 0 for none; `buried` that of the newest tombstone. `unfinished`
+    is "discarding" or "deleting" while that goes on, else "".
     """
 
     id: int

@@ -51,13 +51,17 @@ class _Thread:
 
 
 class Cursor:
-    """A cursor with aiosqlite's methods."""
+    """A cursor with aiosqlite's methods; awaiting it returns it."""
 
     def __init__(self, cursor: sqlite3.Cursor, runner: _Runner) -> None:
         self._cursor = cursor
         self._runner = runner
         self._rows: list[Row] = []
         self.arraysize = 1
+
+    def __await__(self) -> Generator[None, None, Self]:
+        yield from ()
+        return self
 
     async def __aenter__(self) -> Self:
         return self

@@ -177,6 +177,9 @@ class Authentication:
         key = self._rules.fold(address.key)
         if self._rules.is_private(key):
             raise InvalidPath(f"{address.key!r} is a key that the backend keeps for itself")
+        if address.key and not key:
+            # Taken as no key, a request for an object would be one for its bucket.
+            raise InvalidPath(f"{address.key!r} is no key: the backend folds all of it away")
         return Address(address.bucket, key)
 
     def _check_prefix(self, query: Query) -> None:

@@ -5,7 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.acceptance.edited import edited
 from tests.acceptance.harness import Backend, Gateway
+from tests.acceptance.silence import signer, silence, tap, tapped
+
+__all__ = ["backend", "edited", "gateway", "signer", "silence", "tap", "tapped"]
 
 
 @pytest.fixture(scope="session")

@@ -171,36 +171,39 @@ def test_what_is_written_during_a_commit_is_in_it_or_staged(
     gateway: Gateway, public_prefix: str, write: Callable[[Artifact, int], Answer]
 ) -> None:
     artifact = bring(gateway, public_prefix, "committed")
-    both = {"in it": 0, "staged": 0}
+    wanted: dict[str, bytes] = {**COMMITTED}
+    met = {"in it": 0, "staged": 0}
 
     for number in range(WRITES):
-        artifact.put(DATA, b"before %d" % number)
-        artifact.put(EXTRA, b"extra %d" % number)
-        before = artifact.seen_by("write")
+        before = {**wanted, DATA: b"before %d" % number, EXTRA: b"extra %d" % number}
+        artifact.put(DATA, before[DATA])
+        artifact.put(EXTRA, before[EXTRA])
         wanted = expected_writer(before, write, number)
-        delay = secrets.randbelow(60) / 1000
+        head_start = (secrets.randbelow(160) - 120) / 1000
 
-        def later(delay: float = delay, number: int = number) -> Answer:
-            time.sleep(delay)
-            return write(artifact, number)
+        answers = at_once(
+            partial(after, head_start, partial(commit, artifact)),
+            partial(after, -head_start, partial(write, artifact, number)),
+        )
 
-        answers = at_once(partial(commit, artifact), later)
-
-        assert answers[0] == OK
-        assert answers[1][0] in (200, 204), answers
+        told = f"round {number}, {answers}, the write begins {-head_start} s after the commit"
+        assert answers[0] == OK, told
+        assert answers[1][0] in (200, 204), told
         readers = artifact.seen_by("read")
-        assert readers in (before, wanted), f"round {number}, delay {delay:.3f}"
-        # The write may have come before the commit looked, and yet after its manifest was
-        # read: then it is staged.
-        assert newest(artifact.seen_by("write")) == wanted, f"round {number}, delay {delay:.3f}"
-        told = commit(artifact)
-        assert told == (NOT_STAGED if readers == wanted else OK)
-        both["in it" if readers == wanted else "staged"] += 1
-        assert artifact.seen_by("read") == wanted
-        assert artifact.seen_by("write") == wanted
-        assert artifact.held() == wanted
+        assert readers in (before, wanted), told
+        assert newest(artifact.seen_by("write")) == wanted, told
+        assert commit(artifact) == (NOT_STAGED if readers == wanted else OK), told
+        met["in it" if readers == wanted else "staged"] += 1
+        assert artifact.seen_by("read") == wanted, told
+        assert artifact.held() == wanted, told
 
-    assert both["staged"] > 0, "no write ever met a commit"
+    assert met["staged"] > 0, "no write ever met a commit"
+
+
+def after(seconds: float, call: Callable[[], Answer]) -> Answer:
+    """The answer to a call that waits before it begins; not where `seconds` is negative."""
+    time.sleep(max(seconds, 0))
+    return call()
 
 
 def newest(files: dict[str, bytes]) -> dict[str, bytes]:
