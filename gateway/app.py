@@ -197,7 +197,7 @@ async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Bou
         examining,
         finding,
         browsing,
-        Linking(access, _base_url(config)),
+        Linking(access, config.base_url),
     )
     authoring = Authoring(
         access,
@@ -304,11 +304,6 @@ def _workspaces(config: Config) -> list[Workspace]:
         )
         for settings in config.workspaces
     ]
-
-
-def _base_url(config: Config) -> str:
-    host = f"[{config.listen.host}]" if ":" in config.listen.host else config.listen.host
-    return config.public_url or f"http://{host}:{config.listen.port}"
 
 
 def _now() -> datetime:
