@@ -23,7 +23,7 @@ from gateway.s3.address import KeyRules
 from gateway.s3.exchange import Verified
 from gateway.s3.message import Reply
 from gateway.s3.operation import Effect
-from gateway.s3.xml import render_buckets
+from gateway.s3.xml import names_output_location, render_buckets
 from gateway.services.access import Access
 from gateway.services.arriving import Arriving
 from gateway.services.configuring import Configuring
@@ -31,6 +31,7 @@ from gateway.services.deleting import Deleting
 from gateway.services.erasing import Erasing
 from gateway.services.forwarding import Changes, Forwarding, Source
 from gateway.services.listing import Listings
+from gateway.services.payloads import read_payload
 from gateway.services.reading import Reading
 from gateway.services.receiving import Receiving
 from gateway.services.staging import Edit, Staging, refuse_upload_of_manifest
@@ -41,6 +42,9 @@ OK = 200
 NO_CONTENT = 204
 DELETING = "deleting"
 CREATE_BUCKET = "CreateBucket"
+POST_OBJECT = "PostObject"
+RESTORE_OBJECT = "RestoreObject"
+RESTORE_BYTES = 1 << 20
 
 Act = Callable[[Caller, Workspace, Verified, datetime], Awaitable[Reply]]
 
@@ -81,7 +85,7 @@ class Serving:
             Effect.LIST: self._list,
             Effect.READ_OBJECT: self._read,
             Effect.WRITE_OBJECT: self._write,
-            Effect.ALTER_OBJECT: self._pass,
+            Effect.ALTER_OBJECT: self._alter,
             Effect.RENAME_OBJECT: self._rename,
             Effect.DELETE_OBJECT: self._delete,
             Effect.DELETE_MANY: self._delete_many,
@@ -146,6 +150,16 @@ class Serving:
         del caller, now
         return await self._forwarding.forward(verified, workspace)
 
+    async def _alter(
+        self, caller: Caller, workspace: Workspace, verified: Verified, now: datetime
+    ) -> Reply:
+        if verified.operation.name != RESTORE_OBJECT:
+            return await self._pass(caller, workspace, verified, now)
+        document = await read_payload(verified, RESTORE_BYTES)
+        if names_output_location(document):
+            raise AccessDenied("a restore that writes elsewhere is not for this door")
+        return await self._forwarding.forward(verified, workspace, Changes(body=document))
+
     async def _list(
         self, caller: Caller, workspace: Workspace, verified: Verified, now: datetime
     ) -> Reply:
@@ -164,6 +178,9 @@ class Serving:
     async def _write(
         self, caller: Caller, workspace: Workspace, verified: Verified, now: datetime
     ) -> Reply:
+        if verified.operation.name == POST_OBJECT:
+            # Its key is in the form: passed on, it would be written by nobody's rules.
+            raise NotImplementedByGateway("uploads by HTML form are not implemented: use PUT")
         location = await self._locate(workspace, verified.address.key, now)
         role = location.place.role
         if verified.operation.name == "CompleteMultipartUpload" and role in (

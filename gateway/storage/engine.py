@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from gateway.errors import GatewayError, ServiceUnavailable, SlowDown
-from gateway.storage.sqlite import Connection
+from gateway.storage.sqlite import Connection, is_busy
 
 BUSY_SECONDS = 10.0
 """How long a transaction waits for others before it gives up."""
@@ -60,7 +60,7 @@ def create_sqlite(url: URL) -> None:
                 return
         except sqlite3.OperationalError as error:
             # Two that switch at once: SQLite's own waiting leaves this case out.
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            if not is_busy(error) or time.monotonic() > deadline:
                 raise
         time.sleep(0.02)
 

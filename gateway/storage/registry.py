@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.identity import Workspace
 from gateway.storage import tables
@@ -50,9 +51,11 @@ class Registry:
             "created_at": created_at,
         }
 
-        async with self._database.writing() as connection:
+        async def work(connection: AsyncConnection) -> None:
             await connection.execute(
                 delete(table).where(table.c.name == workspace.name, table.c.id != workspace.id)
             )
             rest = [name for name in row if name != "id"]
             await insert_or_update(connection, table, [row], ["id"], rest)
+
+        await self._database.transaction(work)

@@ -8,7 +8,9 @@ SQLAlchemy's dialect for it uses.
 """
 
 import asyncio
+import random
 import sqlite3
+import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -17,6 +19,12 @@ from typing import Protocol, Self, TypeVar
 Value = str | bytes | int | float | None
 Row = tuple[Value, ...]
 T = TypeVar("T")
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether another connection has the lock that a statement needs."""
+    # SQLite's extended codes hold the plain one in their last byte.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 class _Runner(Protocol):
@@ -36,18 +44,35 @@ class _Here:
 
 
 class _Thread:
-    """Runs SQLite in a thread of its own, in the order of the calls."""
+    """Runs SQLite in a thread of its own, in the order of the calls.
 
-    def __init__(self) -> None:
+    SQLite's own waiting for a lock asks ever more rarely, up to ten times a second: whoever
+    has just come goes first, and one that waits long may never get the lock from several that
+    are busy. This one asks at a steady pace.
+    """
+
+    def __init__(self, timeout: float) -> None:
         self._executor = ThreadPoolExecutor(1, "sqlite")
+        self._timeout = timeout
 
     async def run(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, self._insist, work)
 
     def end(self, last: Callable[[], None]) -> None:
         # After what it is at: a transaction that nobody waits for any more must not stay open.
         self._executor.submit(last)
         self._executor.shutdown(wait=False)
+
+    def _insist(self, work: Callable[[], T]) -> T:
+        deadline = time.monotonic() + self._timeout
+        while True:
+            try:
+                return work()
+            except sqlite3.OperationalError as error:
+                if not is_busy(error) or time.monotonic() > deadline:
+                    raise
+            time.sleep(random.uniform(0.001, 0.004))  # noqa: S311 (spreads those who wait)
 
 
 class Cursor:
@@ -113,10 +138,10 @@ class Connection:
     """
 
     def __init__(self, path: str, timeout: float, *, thread: bool) -> None:
-        self._runner: _Runner = _Thread() if thread else _Here()
+        self._runner: _Runner = _Thread(timeout) if thread else _Here()
         self._connection = sqlite3.connect(
             path,
-            timeout=timeout,
+            timeout=0 if thread else timeout,
             # Neither the driver nor a rule of threads may begin transactions or refuse calls:
             # SQLAlchemy begins them, and calls come one after another.
             isolation_level=None,

@@ -279,7 +279,9 @@ def test_collection_lists_its_members_as_they_are_now(gateway: Gateway, public_p
         gateway.anonymous("GET", f"/{above.bucket}/artifact/{public_prefix}").json(),
     ):
         members = {each["_prefix"]: each for each in read["collection"]}
-        assert set(members) == {f"{public_prefix}/{name}" for name in ("a", "b", "inner", "inner/deep")}
+        assert set(members) == {
+            f"{public_prefix}/{name}" for name in ("a", "b", "inner", "inner/deep")
+        }
         assert members[f"{public_prefix}/a"]["name"] == "One"
         assert members[f"{public_prefix}/a"]["type"] == "dataset"
         assert members[f"{public_prefix}/a"]["_stats"]["download_count"] == 0

@@ -141,6 +141,18 @@ def test_repeat_of_a_commit_is_refused_after_an_edit(gateway: Gateway, public_pr
     check(artifact, UNCHANGED["edited"])
 
 
+def test_rename_object_never_falls_through_to_a_put(gateway: Gateway, public_prefix: str) -> None:
+    artifact = bring(gateway, public_prefix, "editing")
+    target = f"/{artifact.bucket}/{artifact.key(MANIFEST)}?renameObject"
+    source = {"x-amz-rename-source": f"/{artifact.bucket}/{artifact.key(STAGED)}"}
+
+    status = gateway.signed("PUT", target, headers=source).status
+
+    assert status in (200, 501)  # 501 where the table of operations has no such row
+    done = committed({MANIFEST: TWO, DATA: b"two"}, 2)
+    check(artifact, done if status == 200 else UNCHANGED["editing"])
+
+
 @pytest.mark.parametrize("state", STATES)
 def test_copy_of_anything_else_onto_the_manifest_is_a_put_of_its_bytes(
     gateway: Gateway, public_prefix: str, state: State

@@ -297,6 +297,25 @@ async def test_a_writer_waits_for_another_process_without_holding_the_loop(tmp_p
         assert await merged_of(database, "a") == 0
 
 
+async def test_a_writer_that_waits_gets_its_turn_among_busy_ones(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'test.db'}"
+    async with Database(url) as first, Database(url) as second, Database(url) as third:
+        await _write(first, row("a"))
+        stopped = asyncio.Event()
+
+        async def be_busy(database: Database) -> None:
+            while not stopped.is_set():
+                async with database.writing() as connection:
+                    await connection.execute(update(worker).values(merged=worker.c.merged + 1))
+
+        busy = [asyncio.create_task(be_busy(database)) for database in (first, second)]
+        async with asyncio.timeout(10):
+            for n in range(20):
+                await _write(third, row(f"{n}"))
+        stopped.set()
+        await asyncio.gather(*busy)
+
+
 @pytest.mark.parametrize(
     "url",
     [
