@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import IntEnum
+from math import inf
 from types import MappingProxyType
 
 EVERY_WORKSPACE = "*"
@@ -69,11 +71,20 @@ class AccessKey:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, after verification. `access_key_id` is None for anonymous callers."""
+    """Who asks, after verification. `access_key_id` is None for anonymous callers.
+
+    `until` is when the credentials end by themselves (UTC): what they make ends no later. It
+    is None for those that don't.
+    """
 
     access_key_id: str | None
     name: str
     grants: Grants
+    until: datetime | None = None
+
+    def seconds_left(self, now: datetime) -> float:
+        """How long the credentials still last, in seconds; infinite when nothing ends them."""
+        return inf if self.until is None else (self.until - now).total_seconds()
 
     @property
     def anonymous(self) -> bool:

@@ -127,7 +127,7 @@ class Access:
         if issuer is None:
             raise AccessDenied("The access key that issued this token has been revoked.")
         grants = claims.grants.within(issuer.grants)
-        return Caller(issuer.access_key_id, issuer.name, grants)
+        return Caller(issuer.access_key_id, issuer.name, grants, claims.until)
 
     def right_on(self, caller: Caller, workspace: Workspace) -> Right:
         """What `caller` may do in `workspace` by grant; what is public is not counted."""
@@ -160,6 +160,7 @@ class Access:
         """A bearer token with `grants`, for `expires_in` seconds.
 
         None means what the caller administers, and an hour (or the limit, when that is less).
+        One that is made with a token ends no later than that.
         AccessDenied for a grant on what the caller does not administer; InvalidArgument for
         one that can't be read, or for a time out of bounds.
         """
@@ -170,8 +171,9 @@ class Access:
                 f"expires_in is a number of seconds from 1 to {self._token_seconds}.",
                 ArgumentName="expires_in",
             )
-        token = Token(caller.access_key_id or "", issued)
-        return self._tokens.write(token, timedelta(seconds=seconds), now)
+        lasting = min(float(seconds), caller.seconds_left(now))
+        until = now + timedelta(seconds=lasting)
+        return self._tokens.write(Token(caller.access_key_id or "", issued, until), now)
 
     async def create_key(
         self, caller: Caller, name: str, grants: Mapping[str, str], now: datetime

@@ -43,6 +43,7 @@ class Linking:
             raise InvalidArgument(
                 f"expires_in is a number of seconds from 1 to {MOST_SECONDS}", value=seconds
             )
+        seconds = max(1, int(min(float(seconds), caller.seconds_left(now))))
         host = self._public_url.split("://", 1)[1]
         path = encode_path(Address(workspace.name, key))
         issuer = self._access.signing_key(caller)

@@ -1,7 +1,7 @@
 """Bearer tokens: JSON Web Tokens (RFC 7519), signed with HS256."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import jwt
 from jwt.types import Options
@@ -21,10 +21,11 @@ _OPTIONS: Options = {
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a token says: the access key id of its issuer, and grants."""
+    """What a token says: the access key id of its issuer, grants, and when it ends (UTC)."""
 
     issuer: str
     grants: Grants
+    until: datetime
 
 
 class Tokens:
@@ -33,30 +34,32 @@ class Tokens:
     def __init__(self, secret: bytes) -> None:
         self._key = derive(secret, "tokens")
 
-    def write(self, token: Token, lifetime: timedelta, now: datetime) -> str:
+    def write(self, token: Token, now: datetime) -> str:
         """The token as it goes into an `Authorization` header."""
         claims = {
             "sub": token.issuer,
             "grants": token.grants.as_text(),
             "iat": int(now.timestamp()),
-            "exp": int((now + lifetime).timestamp()),
+            "exp": int(token.until.timestamp()),
         }
         return jwt.encode(claims, self._key, algorithm=_ALGORITHM)
 
     def read(self, text: str, now: datetime) -> Token:
         """What a token says; AccessDenied where it is not of this gateway, or has expired."""
-        token, expires = self._verified(text)
-        if now.timestamp() >= expires:
-            ended = datetime.fromtimestamp(expires, UTC)
-            raise AccessDenied(f"This token expired at {ended:%Y-%m-%dT%H:%M:%SZ}; get a new one.")
+        token = self._verified(text)
+        if now >= token.until:
+            raise AccessDenied(
+                f"This token expired at {token.until:%Y-%m-%dT%H:%M:%SZ}; get a new one."
+            )
         return token
 
-    def _verified(self, text: str) -> tuple[Token, int]:
+    def _verified(self, text: str) -> Token:
         try:
             claims = jwt.decode(text, self._key, algorithms=[_ALGORITHM], options=_OPTIONS)
             match claims:
                 case {"sub": str(issuer), "grants": dict(grants), "exp": int(expires)}:
-                    return Token(issuer, parse_grants(grants)), expires
-        except (jwt.InvalidTokenError, ValueError):
+                    until = datetime.fromtimestamp(expires, UTC)
+                    return Token(issuer, parse_grants(grants), until)
+        except (jwt.InvalidTokenError, ValueError, OverflowError, OSError):
             pass
         raise AccessDenied("This is no token of this gateway.")

@@ -84,7 +84,7 @@ class Catalogue:
     async def descendants(self, workspace_id: str, prefix: str) -> list[Artifact]:
         """Every live artifact below `prefix`, sorted by prefix."""
         table = tables.artifact
-        async with self._database.reading() as connection:
+        async with self._database.reading(long=True) as connection:
             rows = await connection.execute(
                 select(table)
                 .where(
@@ -119,7 +119,7 @@ class Catalogue:
 
         The manifest's own pin is among them, under its file name.
         """
-        async with self._database.reading() as connection:
+        async with self._database.reading(long=True) as connection:
             rows = await connection.execute(
                 select(tables.pin)
                 .where(tables.pin.c.artifact_id == artifact_id, _holds(version))
@@ -148,7 +148,7 @@ class Catalogue:
     async def versions(self, artifact: Artifact) -> list[Record]:
         """The artifact's versions since it was last deleted, newest first, without their pins."""
         table = tables.version
-        async with self._database.reading() as connection:
+        async with self._database.reading(long=True) as connection:
             rows = await connection.execute(
                 select(table)
                 .where(table.c.artifact_id == artifact.id, table.c.number > artifact.buried)
@@ -215,7 +215,7 @@ class Catalogue:
 
     async def staged_files(self, artifact_id: int) -> dict[str, StagedFile]:
         """The staged files and removals by path, as far as the index knows them."""
-        async with self._database.reading() as connection:
+        async with self._database.reading(long=True) as connection:
             rows = await connection.execute(
                 select(tables.staged_file)
                 .where(tables.staged_file.c.artifact_id == artifact_id)

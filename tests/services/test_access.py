@@ -203,13 +203,21 @@ async def test_a_key_of_the_configuration_can_not_be_revoked(access: Access) -> 
 async def test_a_token_holds_what_it_was_given(access: Access) -> None:
     token = await access.generate_token(caller(ALICE), {"one": "read"}, 60, NOW)
     who = await access.caller_of_token(token, NOW + timedelta(seconds=59))
-    assert who == Caller("ALICE", "alice", parse_grants({"one": "read"}))
+    until = NOW.replace(microsecond=0) + timedelta(seconds=60)
+    assert who == Caller("ALICE", "alice", parse_grants({"one": "read"}), until)
     assert claims_of(token) == {
         "sub": "ALICE",
         "grants": {"one": "read"},
         "iat": int(NOW.timestamp()),
         "exp": int(NOW.timestamp()) + 60,
     }
+
+
+async def test_what_a_token_issues_ends_with_it(access: Access) -> None:
+    token = await access.generate_token(caller(ALICE), None, 60, NOW)
+    holder = await access.caller_of_token(token, NOW)
+    renewed = await access.generate_token(holder, None, HOUR.seconds, NOW)
+    assert claims_of(renewed)["exp"] == claims_of(token)["exp"]
 
 
 async def test_a_token_without_grants_holds_what_its_issuer_administers(access: Access) -> None:
@@ -302,7 +310,7 @@ async def test_what_the_gateway_did_not_sign_is_no_token(access: Access, token: 
 
 async def test_the_forged_token_would_be_one_under_the_right_key(access: Access) -> None:
     who = await access.caller_of_token(forged(GOOD, derive(SECRET, "tokens")), NOW)
-    assert who == caller(ROOT)
+    assert (who.access_key_id, who.grants) == (ROOT.access_key_id, ROOT.grants)
 
 
 async def test_a_token_of_another_gateway_is_none_of_this_one(keys: Keys, access: Access) -> None:
