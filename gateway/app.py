@@ -13,6 +13,7 @@ from gateway.errors import ServiceUnavailable
 from gateway.identity import Workspace
 from gateway.s3.message import Request
 from gateway.services.access import Access
+from gateway.services.archiving import Archiving
 from gateway.services.arriving import Arriving
 from gateway.services.authoring import Authoring
 from gateway.services.browsing import Browsing
@@ -238,7 +239,8 @@ async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Bou
         rules,
     )
     calling = Calling(access, workspaces, authoring, filing, browsing, counting)
-    opening = Opening(catalogue, browsing, reading, forwarding)
+    archiving = Archiving(bucket, catalogue, browsing, counting)
+    opening = Opening(catalogue, browsing, reading, forwarding, archiving)
     await recovering.recover(_now())
     await _keep(recovering, stack)
     hosts = Hosts(config.public_url, config.listen.domain)

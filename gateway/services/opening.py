@@ -15,6 +15,7 @@ from gateway.s3.exchange import Verified
 from gateway.s3.message import Reply, Request
 from gateway.s3.operation import identify
 from gateway.s3.payload import parse_payload
+from gateway.services.archiving import Archiving
 from gateway.services.browsing import Browsing
 from gateway.services.forwarding import Changes, Forwarding
 from gateway.services.reading import Reading
@@ -42,11 +43,13 @@ class Opening:
         browsing: Browsing,
         reading: Reading,
         forwarding: Forwarding,
+        archiving: Archiving,
     ) -> None:
         self._catalogue = catalogue
         self._browsing = browsing
         self._reading = reading
         self._forwarding = forwarding
+        self._archiving = archiving
 
     async def open(
         self,
@@ -62,10 +65,7 @@ class Opening:
 
         NoSuchArtifact, NoSuchVersion, NoSuchKey; AccessDenied where a right is missing.
         """
-        try:
-            prefix = check_path(path.text) if path.text else ""
-        except InvalidPath as error:
-            raise NoSuchArtifact(error.message, prefix=path.text) from None
+        prefix = _checked(path)
         artifact = await self._catalogue.artifact(workspace.id, prefix)
         if path.folder:
             return await self._folder(caller, workspace, prefix, wanted)
@@ -73,6 +73,15 @@ class Opening:
             manifest = await self._browsing.read(caller, workspace, prefix, wanted)
             return json_reply(manifest)
         return await self._file(caller, workspace, prefix, wanted, request, download=download)
+
+    async def archive(
+        self, caller: Caller, workspace: Workspace, path: Path, wanted: Wanted, request: Request
+    ) -> Reply:
+        """The files of the artifact, or below a path in one, as a zip; refuses as `open` does."""
+        name = _checked(path)
+        reply = await self._archiving.archive(caller, workspace, name, wanted, request)
+        reply.headers["Content-Disposition"] = attachment(f"{name or workspace.name}.zip")
+        return reply
 
     async def _folder(
         self, caller: Caller, workspace: Workspace, path: str, wanted: Wanted
@@ -114,6 +123,13 @@ class Opening:
         if wanted.silent or wanted.stage or request.method != "GET":
             return reply
         return await self._reading.counted(reply, sight)
+
+
+def _checked(path: Path) -> str:
+    try:
+        return check_path(path.text) if path.text else ""
+    except InvalidPath as error:
+        raise NoSuchArtifact(error.message, prefix=path.text) from None
 
 
 def json_reply(value: JsonValue, status: int = OK) -> Reply:

@@ -79,7 +79,8 @@ class Catalogue:
     async def above(self, workspace_id: str, prefix: str) -> list[Artifact]:
         """The artifacts above `prefix`, nearest first, without the one at it."""
         async with self._database.reading() as connection:
-            return await self._above(connection, workspace_id, prefix)
+            found = await self._above(connection, workspace_id, prefix)
+        return [artifact for artifact in found if artifact.prefix != prefix]
 
     async def descendants(self, workspace_id: str, prefix: str) -> list[Artifact]:
         """Every live artifact below `prefix`, sorted by prefix."""

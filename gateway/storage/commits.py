@@ -17,7 +17,7 @@ from gateway.artifact.value import Fields
 from gateway.artifact.version import Pin, Record, StagedFile
 from gateway.storage import tables
 from gateway.storage.database import Database
-from gateway.storage.marks import UNMARKED, change, clear, close_if_clean, fresh
+from gateway.storage.marks import NO_MANIFEST, UNMARKED, change, clear, close_if_clean, fresh
 from gateway.storage.rows import pin_of, staged_file_of
 
 
@@ -53,9 +53,10 @@ class Commits:
             artifact = await fresh(connection, artifact_id)
             if artifact.number >= record.number:
                 return False
+            # First what two that publish at once both change: the second then runs again.
+            await change(connection, artifact_id, _committed(artifact, record, fields))
             await self._insert_version(connection, artifact_id, record)
             await self._replace_pins(connection, artifact, record)
-            await change(connection, artifact_id, _committed(artifact, record, fields))
             await self._unstage(connection, artifact, record)
             if fields.get("type") != "collection":
                 arrival = tables.arrival
@@ -84,16 +85,6 @@ class Commits:
             artifact = await fresh(connection, artifact_id)
             if artifact.number >= record.number:
                 return False
-            await self._insert_version(connection, artifact_id, record)
-            await connection.execute(
-                update(tables.pin)
-                .where(tables.pin.c.artifact_id == artifact_id, tables.pin.c.until.is_(None))
-                .values(until=record.number)
-            )
-            await connection.execute(
-                delete(tables.daily).where(tables.daily.c.artifact_id == artifact_id)
-            )
-            await clear(connection, artifact_id)
             gone: dict[str, object] = {
                 "number": record.number,
                 "version": 0,
@@ -107,7 +98,18 @@ class Commits:
                 "download_micros": 0,
                 "views": 0,
             }
+            # First what two that bury at once both change: the second then runs again.
             await change(connection, artifact_id, gone | UNMARKED)
+            await self._insert_version(connection, artifact_id, record)
+            await connection.execute(
+                update(tables.pin)
+                .where(tables.pin.c.artifact_id == artifact_id, tables.pin.c.until.is_(None))
+                .values(until=record.number)
+            )
+            await connection.execute(
+                delete(tables.daily).where(tables.daily.c.artifact_id == artifact_id)
+            )
+            await clear(connection, artifact_id)
             return True
 
         return await self._database.transaction(work)
@@ -204,20 +206,24 @@ class Commits:
     ) -> None:
         """Forget what the version holds; end the edit where nothing else is staged."""
         pins = {pin.path: pin for pin in record.pins}
-        staged = tables.staged_file
+        staged, announced = tables.staged_file, tables.announcement
         rows = await connection.execute(select(staged).where(staged.c.artifact_id == artifact.id))
         files = [staged_file_of(row) for row in rows.mappings()]
-        done = [file.path for file in files if _holds(pins, file)]
+        gone = await connection.execute(
+            delete(announced)
+            .where(announced.c.artifact_id == artifact.id)
+            .returning(announced.c.path, announced.c.weight)
+        )
+        weights = {path for path, weight in gone if weight is not None}
+        done = [file.path for file in files if _holds(pins, file, weighed=file.path in weights)]
         await _delete_paths(connection, staged, artifact.id, done)
-        announced = tables.announcement
-        await connection.execute(delete(announced).where(announced.c.artifact_id == artifact.id))
         now = await fresh(connection, artifact.id)
         if now.stage is None:
             return
         values: dict[str, object] = {"stage_id": uuid4().hex}
         consumed = record.staged_manifest
-        if now.stage.has_manifest and consumed in (now.stage.version_id, now.stage.etag):
-            values |= {"staged_fields": None, "staged_etag": None, "staged_version_id": None}
+        if consumed is not None and consumed in (now.stage.version_id, now.stage.etag):
+            values |= NO_MANIFEST
         await change(connection, artifact.id, values)
         await close_if_clean(connection, artifact.id)
 
@@ -236,15 +242,20 @@ async def _delete_paths(
         )
 
 
-def _holds(pins: dict[str, Pin], staged: StagedFile) -> bool:
-    """Whether a version has what is said to be staged."""
+def _holds(pins: dict[str, Pin], staged: StagedFile, *, weighed: bool) -> bool:
+    """Whether a version has what is said to be staged; `weighed`: announced, with its weight."""
     if staged.path == MANIFEST:
         return True
     pin = pins.get(staged.path)
     if staged.removed or pin is None:
         return staged.removed and pin is None
-    same = staged.version_id is not None and pin.version_id == staged.version_id
-    return same or pin.etag == staged.etag
+    if staged.version_id is not None and pin.version_id == staged.version_id:
+        return True
+    return (
+        pin.etag == staged.etag
+        and staged.content_type in (None, pin.content_type)
+        and (weighed or staged.weight in (None, pin.weight))
+    )
 
 
 def _committed(artifact: Artifact, record: Record, fields: Fields) -> dict[str, object]:

@@ -18,14 +18,8 @@ from gateway.storage import tables
 from gateway.storage.database import insert_or_update
 from gateway.storage.rows import artifact_of, live
 
-UNMARKED = {
-    "stage_id": None,
-    "staged_at": None,
-    "staged_by": None,
-    "staged_fields": None,
-    "staged_etag": None,
-    "staged_version_id": None,
-}
+NO_MANIFEST = {"staged_fields": None, "staged_etag": None, "staged_version_id": None}
+UNMARKED = {"stage_id": None, "staged_at": None, "staged_by": None, **NO_MANIFEST}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +133,9 @@ async def writing(connection: AsyncConnection, artifact_id: int) -> bool:
 async def close_if_clean(connection: AsyncConnection, artifact_id: int) -> None:
     """End an edit in which nothing differs from the last commit, nor is about to."""
     artifact = await fresh(connection, artifact_id)
-    if artifact.manifest_staged or artifact.unfinished or await writing(connection, artifact_id):
+    if artifact.stage is None or artifact.manifest_staged or artifact.unfinished:
+        return
+    if await writing(connection, artifact_id):
         return
     if not artifact.version:
         await _dissolve(connection, artifact_id)

@@ -11,7 +11,7 @@ from gateway.artifact.version import ManifestObject, Pin, Record, StagedFile
 from gateway.storage import tables
 
 LAST = "\U0010ffff"
-"""Sorts after every character that a key can hold."""
+"""The last of all characters."""
 
 
 def artifact_of(row: RowMapping) -> Artifact:
@@ -81,9 +81,20 @@ def live() -> ColumnElement[bool]:
 
 def below(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
     """Whether a key column begins with `prefix`, by range, so that an index serves it."""
-    if not prefix:
-        return column >= ""
-    return and_(column >= prefix, column < prefix + LAST)
+    end = _end(prefix)
+    return and_(column >= prefix, column < end) if end else column >= prefix
+
+
+def _end(prefix: str) -> str:
+    """The first string after all that begin with `prefix`; "" where there is none.
+
+    The order of characters is the order of their bytes in UTF-8, which has no surrogates.
+    """
+    stem = prefix.rstrip(LAST)
+    if not stem:
+        return ""
+    following = ord(stem[-1]) + 1
+    return stem[:-1] + chr(0xE000 if following == 0xD800 else following)  # noqa: PLR2004
 
 
 def record_of(artifact: Artifact, row: RowMapping, pins: Iterable[Pin]) -> Record:

@@ -19,6 +19,7 @@ from gateway.artifact.version import StagedFile
 from gateway.storage import tables
 from gateway.storage.database import Database, insert_or_update
 from gateway.storage.marks import (
+    NO_MANIFEST,
     UNMARKED,
     Intent,
     change,
@@ -164,6 +165,8 @@ class Stages:
                 return
             await mark(connection, intent.artifact_id, author, now)
             await stage(connection, intent.artifact_id, staged)
+            # It is none any more if its staged manifest went while this was being written.
+            await close_if_clean(connection, intent.artifact_id)
 
         await self._database.transaction(work)
 
@@ -178,9 +181,7 @@ class Stages:
         async def work(connection: AsyncConnection) -> Artifact:
             await forget(connection, intent)
             artifact = await fresh(connection, intent.artifact_id)
-            values: dict[str, object] = dict.fromkeys(
-                ("staged_fields", "staged_etag", "staged_version_id")
-            )
+            values: dict[str, object] = {**NO_MANIFEST}
             if manifest is not None:
                 await mark(connection, artifact.id, author, now)
                 values = {
@@ -242,7 +243,7 @@ class Stages:
         async def work(connection: AsyncConnection) -> None:
             await forget(connection, intent)
             await clear(connection, intent.artifact_id)
-            values: dict[str, object] = {"unfinished": ""}
+            values: dict[str, object] = {"unfinished": "", **NO_MANIFEST}
             if not await writing(connection, intent.artifact_id):
                 values |= UNMARKED
             await change(connection, intent.artifact_id, values)
@@ -261,6 +262,8 @@ class Stages:
             )
             await clear(connection, artifact_id)
             await change(connection, artifact_id, {"unfinished": ""})
+            # A write that began before the delete may have set the mark again.
+            await close_if_clean(connection, artifact_id)
 
         await self._database.transaction(work)
 

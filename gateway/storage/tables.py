@@ -58,8 +58,34 @@ class Instant(TypeDecorator[datetime]):
         return datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros)
 
 
+class Words(TypeDecorator[str]):
+    """Text that somebody wrote, as near to it as both databases can keep it."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """The text without NUL, which PostgreSQL refuses, and halves of surrogate pairs."""
+        del dialect
+        if value is None:
+            return None
+        return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+class KeyText(TypeDecorator[str]):
+    """A key, or a part of one."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """The key; for NUL, which can be asked for but is in none, what stands next to it."""
+        del dialect
+        return None if value is None else value.replace("\0", "\x01")
+
+
 # Both databases sort this as bytes of UTF-8, as S3 sorts keys.
-Key = Text().with_variant(Text(collation="C"), "postgresql")
+Key = KeyText().with_variant(KeyText(collation="C"), "postgresql")
 Document = JSON(none_as_null=True)
 Identifier = BigInteger().with_variant(Integer(), "sqlite")
 
@@ -90,17 +116,17 @@ artifact = Table(
     # The number of the newest tombstone: what was committed before it is nobody's to read.
     Column("buried", Integer, nullable=False, default=0),
     Column("collection", Boolean, nullable=False, default=False),
-    Column("type", Text),
+    Column("type", Words),
     Column("fields", Document),
     Column("created_at", Instant),
     Column("modified_at", Instant),
     # The mark: an edit is open. It is written before the first byte of the first change.
     Column("stage_id", String(32)),
     Column("staged_at", Instant),
-    Column("staged_by", Text),
+    Column("staged_by", Words),
     Column("staged_fields", Document),
     Column("staged_etag", Text),
-    Column("staged_version_id", Text),
+    Column("staged_version_id", Words),
     # "" | "discarding" | "deleting": work that whoever finds it goes on with.
     Column("unfinished", String(16), nullable=False, default=""),
     # Raised by reset_stats and by delete; increments of an older epoch are dropped.
@@ -116,8 +142,8 @@ version = Table(
     Column("artifact_id", ForeignKey("artifact.id"), primary_key=True),
     Column("number", Integer, primary_key=True),
     Column("parent", Integer, nullable=False),
-    Column("author", Text, nullable=False),
-    Column("message", Text),
+    Column("author", Words, nullable=False),
+    Column("message", Words),
     Column("created_at", Instant, nullable=False),
     # None: a tombstone.
     Column("manifest", LargeBinary),
@@ -135,9 +161,9 @@ pin = Table(
     Column("path", Key, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("etag", Text, nullable=False),
-    Column("version_id", Text),
+    Column("version_id", Words),
     Column("last_modified", Instant, nullable=False),
-    Column("content_type", Text, nullable=False),
+    Column("content_type", Words, nullable=False),
     Column("weight", BigInteger, nullable=False),
     # Pinned by the versions from `first` to before `until`; None: by the current one.
     Column("first", Integer, nullable=False),
@@ -156,8 +182,8 @@ staged_file = Table(
     Column("removed", Boolean, nullable=False),
     Column("size", BigInteger),
     Column("etag", Text),
-    Column("version_id", Text),
-    Column("content_type", Text),
+    Column("version_id", Words),
+    Column("content_type", Words),
     Column("weight", BigInteger),
 )
 
@@ -217,8 +243,8 @@ access_key = Table(
     metadata,
     Column("access_key_id", String(128), primary_key=True),
     Column("secret_encrypted", LargeBinary, nullable=False),
-    Column("name", Text, nullable=False),
+    Column("name", Words, nullable=False),
     Column("grants", JSON, nullable=False),
     Column("created_at", Instant, nullable=False),
-    Column("created_by", Text, nullable=False),
+    Column("created_by", Words, nullable=False),
 )

@@ -36,7 +36,7 @@ class ArtifactDoor:
         return not signed and request.method in READING
 
     async def answer(self, exchange: Exchange) -> Reply:
-        """The manifest, the file or the listing of files."""
+        """The manifest, the file, the listing of files or a zip of them."""
         request = exchange.request
         if request.method not in READING:
             raise MethodNotAllowed("this path takes GET and HEAD")
@@ -52,9 +52,12 @@ class ArtifactDoor:
         )
         rest = address.key.removeprefix(SEGMENT).removeprefix("/")
         path = Path(rest.rstrip("/"), folder=rest.endswith("/"))
-        reply = await self._opening.open(
-            caller, workspace, path, wanted, request, download=_flag(query, "download")
-        )
+        if _archived(query):
+            reply = await self._opening.archive(caller, workspace, path, wanted, request)
+        else:
+            reply = await self._opening.open(
+                caller, workspace, path, wanted, request, download=_flag(query, "download")
+            )
         reply.headers["Vary"] = "Authorization, Accept"
         if caller.anonymous and not wanted.stage:
             reply.headers["Access-Control-Allow-Origin"] = "*"
@@ -70,6 +73,14 @@ def _flag(query: Query, name: str) -> bool:
     if value.lower() in ("true", "1", ""):
         return True
     raise InvalidArgument(f"{name} is true or false", argument=name, value=value)
+
+
+def _archived(query: Query) -> bool:
+    """Whether a zip is asked for."""
+    value = query.first("format")
+    if value not in (None, "zip"):
+        raise InvalidArgument("format is zip, or left out", argument="format", value=value)
+    return value is not None
 
 
 def _number(query: Query, name: str) -> int | None:
