@@ -25,6 +25,7 @@ from gateway.services.counting import Counting
 from gateway.services.deleting import Deleting
 from gateway.services.discarding import Discarding
 from gateway.services.drafting import Drafting
+from gateway.services.enduring import Enduring
 from gateway.services.erasing import Erasing
 from gateway.services.examining import Examining
 from gateway.services.filing import Filing
@@ -175,9 +176,13 @@ async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Bou
     )
     examining = Examining(catalogue, stages, surveying, validating)
     stack.push_async_callback(examining.close)
+    enduring = Enduring()
+    stack.push_async_callback(enduring.close)
     announcements, viewing = Announcements(cellar.database), Viewing(bucket, catalogue)
     arriving = Arriving(catalogue, announcements, viewing)
-    drafting = Drafting(bucket, stages, examining, versioning, validating, composing, arriving)
+    drafting = Drafting(
+        bucket, stages, examining, versioning, validating, composing, arriving, enduring
+    )
     recovering = Recovering(
         workspaces, catalogue, stages, committing, deleting, discarding, examining, counting
     )
@@ -215,7 +220,7 @@ async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Bou
         page=page,
     )
     releasing = Releasing(
-        bucket, catalogue, stages, versioning, validating, composing, committing, arriving
+        bucket, catalogue, stages, versioning, validating, composing, committing, arriving, enduring
     )
     serving = Serving(
         access,
@@ -238,7 +243,7 @@ async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Bou
         Configuring(catalogue, forwarding),
         rules,
     )
-    calling = Calling(access, workspaces, authoring, filing, browsing, counting)
+    calling = Calling(access, workspaces, authoring, filing, browsing, counting, enduring)
     archiving = Archiving(bucket, catalogue, browsing, counting)
     opening = Opening(catalogue, browsing, reading, forwarding, archiving)
     await recovering.recover(_now())

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 
+import psutil
 import pytest
 import pytest_asyncio
 from moto.server import ThreadedMotoServer
@@ -34,6 +35,11 @@ async def seaweed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bac
             access_key_id=running.access_key_id,
             secret_access_key=running.secret_access_key,
         )
+        # Nobody wants its data any more, and asked to end it takes seconds.
+        assert server.pid is not None
+        process = psutil.Process(server.pid)
+        for each in [*process.children(recursive=True), process]:
+            each.kill()
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """Write the registry by its own methods: create, edit, commit, discard, delete, files, index."""
 
-import asyncio
 from datetime import datetime
 
 from gateway.artifact.layout import MANIFEST, check_prefix
@@ -8,7 +7,14 @@ from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.manifest import is_collection, listing, summary, summary_fields
 from gateway.artifact.value import Fields, JsonValue
 from gateway.artifact.version import ManifestObject
-from gateway.errors import ArtifactExists, EditOpen, InvalidManifest, NoSuchVersion, NotStaged
+from gateway.errors import (
+    ArtifactExists,
+    EditOpen,
+    GatewayError,
+    InvalidManifest,
+    NoSuchVersion,
+    NotStaged,
+)
 from gateway.identity import Caller, Right, Workspace
 from gateway.services.access import Access
 from gateway.services.browsing import Browsing
@@ -22,6 +28,7 @@ from gateway.services.showing import Showing, Wanted
 from gateway.services.validating import Validating
 from gateway.storage.catalogue import Catalogue
 
+SERVER_ERROR = 500
 YAML = {"content-type": "application/yaml"}
 
 
@@ -81,6 +88,7 @@ class Authoring:
                 "overwrite=true",
                 prefix=prefix,
             )
+        fresh = artifact is None
         data = (await self._validating.render(manifest)).data
         artifact = await self._drafting.stage(
             caller, workspace, prefix, data, now=now, headers=YAML
@@ -90,13 +98,21 @@ class Authoring:
         if not stage:
             try:
                 await self._commit(caller, workspace, artifact, None, now)
-            except BaseException:
-                if not overwrite and not artifact.version:
-                    await asyncio.shield(self._discarding.discard(workspace, artifact, now=now))
+            except GatewayError as error:
+                # A refusal came before the record; after anything else it may stand.
+                if fresh and error.status < SERVER_ERROR:
+                    await self._withdraw(workspace, artifact, now)
                 raise
         wanted = Wanted(stage=stage)
         current = await self._browsing.find(caller, workspace, prefix, wanted)
         return await self._showing.show(caller, workspace, current, wanted)
+
+    async def _withdraw(self, workspace: Workspace, artifact: Artifact, now: datetime) -> None:
+        """Take back the manifest that this call staged, unless another's is in its place."""
+        current = await self._catalogue.by_id(artifact.id)
+        mine = artifact.stage.etag if artifact.stage else None
+        if current is not None and current.stage is not None and current.stage.etag == mine:
+            await self._discarding.withdraw(workspace, current, now=now)
 
     async def edit(
         self,
@@ -145,7 +161,7 @@ class Authoring:
         """The stage is gone; NotStaged."""
         self._access.require(caller, workspace, Right.WRITE)
         artifact = await self._finding.staged(workspace, prefix)
-        await asyncio.shield(self._discarding.discard(workspace, artifact, now=now))
+        await self._discarding.discard(workspace, artifact, now=now)
 
     async def delete(
         self,
@@ -159,10 +175,8 @@ class Authoring:
         """The artifact is gone; CollectionNotEmpty."""
         self._access.require(caller, workspace, Right.WRITE)
         artifact = await self._finding.artifact(workspace, prefix)
-        await asyncio.shield(
-            self._deleting.delete(
-                workspace, artifact, author=caller.name, now=now, recursive=recursive
-            )
+        await self._deleting.delete(
+            workspace, artifact, author=caller.name, now=now, recursive=recursive
         )
 
     async def rollback(

@@ -1,8 +1,9 @@
 """Carry out a call of a method, for whatever door it came through."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from gateway.artifact.value import JsonValue
 from gateway.errors import InvalidArgument, NoSuchMethod
@@ -11,6 +12,7 @@ from gateway.services.access import Access
 from gateway.services.authoring import Authoring
 from gateway.services.browsing import Browsing
 from gateway.services.counting import Counting
+from gateway.services.enduring import Enduring
 from gateway.services.filing import Filing
 from gateway.services.method import METHODS, Arguments, options_of
 from gateway.services.showing import Wanted
@@ -27,7 +29,7 @@ class Call:
     now: datetime
 
 
-Handler = Callable[[Call], Awaitable[JsonValue]]
+Handler = Callable[[Call], Coroutine[Any, Any, JsonValue]]
 
 
 class Calling:
@@ -41,6 +43,7 @@ class Calling:
         filing: Filing,
         browsing: Browsing,
         counting: Counting,
+        enduring: Enduring,
     ) -> None:
         self._access = access
         self._workspaces = workspaces
@@ -48,6 +51,7 @@ class Calling:
         self._filing = filing
         self._browsing = browsing
         self._counting = counting
+        self._enduring = enduring
         self._handlers: dict[str, Handler] = {
             "create": self._create,
             "edit": self._edit,
@@ -90,7 +94,8 @@ class Calling:
             # The floor for everything that changes; each method asks for its own right too.
             self._access.require(caller, workspace, Right.WRITE)
         arguments = Arguments(method.name, method.arguments, given)
-        return await self._handlers[method.name](Call(caller, workspace, arguments, now))
+        work = self._handlers[method.name](Call(caller, workspace, arguments, now))
+        return await (work if method.reads else self._enduring.finish(work))
 
     async def _create(self, call: Call) -> JsonValue:
         a = call.arguments

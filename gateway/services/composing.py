@@ -126,7 +126,8 @@ class Composing:
         staged = await self._catalogue.staged_files(artifact.id)
         previous = await self._catalogue.pins(artifact.id) if artifact.version else {}
         announced = await self._catalogue.announcements(artifact.id)
-        listed = _new_weights(manifest.fields, artifact.fields or {})
+        before = await self._catalogue.by_id(artifact.id)
+        listed = _new_weights(manifest.fields, before.fields if before and before.fields else {})
         known: dict[str, Pin | None] = {
             path: _known(item, path, staged.get(path), previous.get(path))
             for path, item in survey.files.items()
@@ -140,19 +141,19 @@ class Composing:
             pin = candidate or (None if head is None else _of_head(path, head))
             if pin is None:
                 continue  # deleted since it was listed
-            before = previous.get(path)
+            last = previous.get(path)
             file = staged.get(path)
             weight = resolve(
                 announced.get(path),
                 _metadata_weight(head) if head is not None else (file.weight if file else None),
                 listed.get(path),
-                before.weight if before else None,
+                last.weight if last else None,
             )
             pin = pin.weighing(weight)
             if versioned and pin.version_id is None:
                 # What was there before versioning was turned on is the version "null".
                 pin = replace(pin, version_id="null")
-            pins[path] = before if before is not None and _same(pin, before) else pin
+            pins[path] = last if last is not None and _same(pin, last) else pin
         return pins
 
     async def _check_files(

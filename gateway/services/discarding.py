@@ -1,9 +1,10 @@
 """Take a stage away: the pinned versions are the newest again."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from gateway.artifact.layout import MANIFEST, STAGED_MANIFEST, join
-from gateway.artifact.lifecycle import Artifact
+from gateway.artifact.lifecycle import Artifact, Stage
 from gateway.artifact.version import Pin, StagedFile
 from gateway.identity import Workspace
 from gateway.services.surveying import Survey, Surveying, bare
@@ -26,21 +27,66 @@ class Discarding:
         await self.carry_out(workspace, artifact, intent)
 
     async def carry_out(self, workspace: Workspace, artifact: Artifact, intent: Intent) -> None:
-        """Finish a discard that `intent` speaks for; safe to repeat."""
+        """Finish a discard that `intent` speaks for; safe to repeat.
+
+        What somebody writes meanwhile is left alone: it is staged in an edit of its own.
+        """
+        artifact = await self._catalogue.by_id(artifact.id) or artifact
+        stage = artifact.stage
+        if stage is None:
+            await self._stages.finish(intent)
+            return
+        staged = await self._catalogue.staged_files(artifact.id)
         survey = await self._surveying.survey(workspace, artifact)
         pins = await self._catalogue.pins(artifact.id) if artifact.version else {}
-        staged = await self._catalogue.staged_files(artifact.id)
         for path in sorted(_changed(survey, pins, staged)):
-            keep = await self._catalogue.pinned_ids(workspace.id, join(artifact.prefix, path))
-            pin = pins.get(path)
-            if pin is not None and pin.version_id is None:
-                continue  # no older version to go back to: nothing could be staged over it
-            await self._surveying.restore(workspace, artifact, path, pin, keep)
-        await self._surveying.restore(workspace, artifact, STAGED_MANIFEST, None, set())
-        await self._stages.end_discard(intent)
+            await self._take_back(workspace, artifact, path, pins.get(path), staged.get(path))
+        await self._take_manifest_back(workspace, artifact, stage)
+        await self._stages.end_discard(intent, stage, tuple(staged.values()))
+
+    async def withdraw(self, workspace: Workspace, artifact: Artifact, *, now: datetime) -> None:
+        """Take a staged manifest away and nothing else: what was there before stays there."""
+        artifact, intent = await self._stages.begin(
+            artifact, STAGED_MANIFEST, author="gateway", now=now
+        )
+        await self._surveying.remove_versions(workspace, artifact, STAGED_MANIFEST)
+        await self._stages.settle_manifest(intent, None, author="gateway", now=now)
+
+    async def _take_back(
+        self,
+        workspace: Workspace,
+        artifact: Artifact,
+        path: str,
+        pin: Pin | None,
+        staged: StagedFile | None,
+    ) -> None:
+        if pin is not None and pin.version_id is None:
+            return  # no older version to go back to: nothing could be staged over it
+        key = join(artifact.prefix, path)
+        versions = await self._surveying.versions(workspace, artifact, path)
+        # Asked after the listing: a version in it whose write nobody has settled is not ours.
+        if not await self._stages.untouched(artifact, path, staged):
+            return
+        if pin is None and staged is None:
+            # It was there before the edit: only hidden, so that nothing is lost for good.
+            await self._surveying.remove(workspace, artifact, path)
+            return
+        keep = await self._catalogue.pinned_ids(workspace.id, key)
+        await self._surveying.remove_above(workspace, artifact, path, versions, pin, keep)
+
+    async def _take_manifest_back(
+        self, workspace: Workspace, artifact: Artifact, stage: Stage
+    ) -> None:
+        versions = await self._surveying.versions(workspace, artifact, STAGED_MANIFEST)
+        identities = [version.version_id for version in versions]
+        if stage.version_id in identities:
+            # A newer one was staged meanwhile, and stays.
+            versions = versions[identities.index(stage.version_id) :]
+        for version in reversed(versions):
+            await self._surveying.remove(workspace, artifact, STAGED_MANIFEST, version.version_id)
 
 
-def _changed(survey: Survey, pins: dict[str, Pin], staged: dict[str, StagedFile]) -> set[str]:
+def _changed(survey: Survey, pins: Mapping[str, Pin], staged: Mapping[str, StagedFile]) -> set[str]:
     """Paths at which the bucket does not hold what was committed."""
     changed = set(staged)
     for path, item in survey.files.items():

@@ -1,6 +1,5 @@
 """Stage manifests: `_manifest.yaml`, through the S3 door or RPC, kept byte for byte."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,10 +7,11 @@ from datetime import datetime
 from gateway.artifact.layout import STAGED_MANIFEST, join
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.manifest import Manifest
-from gateway.errors import InvalidManifest
+from gateway.errors import InvalidManifest, OperationAborted
 from gateway.identity import Caller, Workspace
 from gateway.services.arriving import Arriving
 from gateway.services.composing import Composing
+from gateway.services.enduring import Enduring
 from gateway.services.examining import Examining
 from gateway.services.validating import Validating
 from gateway.services.versioning import Versioning
@@ -48,6 +48,7 @@ class Drafting:
         validating: Validating,
         composing: Composing,
         arriving: Arriving,
+        enduring: Enduring,
     ) -> None:
         self._bucket = bucket
         self._stages = stages
@@ -56,6 +57,7 @@ class Drafting:
         self._validating = validating
         self._composing = composing
         self._arriving = arriving
+        self._enduring = enduring
 
     async def stage(
         self,
@@ -93,6 +95,19 @@ class Drafting:
         manifest = await self._validating.parse(data)
         await self._composing.check_nesting(workspace, prefix, manifest)
         await self._versioning.ensure(workspace)
+        work = self._stage(caller, workspace, prefix, manifest, put, now=now)
+        return await self._enduring.finish(work)
+
+    async def _stage(
+        self,
+        caller: Caller,
+        workspace: Workspace,
+        prefix: str,
+        manifest: Manifest,
+        put: Callable[[], Awaitable[Put]],
+        *,
+        now: datetime,
+    ) -> Artifact:
         artifact, intent = await self._stages.begin_new(
             workspace.id, prefix, STAGED_MANIFEST, manifest.fields, author=caller.name, now=now
         )
@@ -100,18 +115,22 @@ class Drafting:
             await self._arriving.adopt(workspace, prefix, manifest)
             outcome = await put()
         except Exception:
-            await asyncio.shield(self._examining.attempt(workspace, intent))
+            await self._examining.attempt(workspace, intent)
             raise
-        except BaseException:
-            self._examining.later(workspace, intent)
-            raise
-        if outcome.stored is None:
-            await asyncio.shield(self._stages.drop(intent))
+        stored = outcome.stored
+        if stored is None:
+            await self._stages.drop(intent)
             return artifact
-        staged = StagedManifest(manifest.fields, outcome.stored.etag, outcome.stored.version_id)
-        return await asyncio.shield(
-            self._stages.settle_manifest(intent, staged, author=caller.name, now=now)
-        )
+        staged = StagedManifest(manifest.fields, stored.etag, stored.version_id)
+        settled = await self._stages.settle_manifest(intent, staged, author=caller.name, now=now)
+        if settled.buried > intent.number:
+            key = workspace.backend_key(join(prefix, STAGED_MANIFEST))
+            await self._bucket.delete(workspace.bucket, key, stored.version_id)
+            raise OperationAborted(
+                f"{prefix!r} was deleted meanwhile: its new manifest was taken back; put it again",
+                prefix=prefix,
+            )
+        return settled
 
     async def parse(self, data: bytes) -> Manifest:
         """The manifest in `data`; InvalidManifest."""
@@ -129,4 +148,12 @@ def object_headers(headers: Mapping[str, str]) -> dict[str, str]:
     encodings = [part.strip() for part in lowered.get("content-encoding", "").split(",")]
     if any(part not in ("", "aws-chunked") for part in encodings):
         raise InvalidManifest("a manifest is plain YAML or JSON: put it without Content-Encoding")
-    return {name: value for name, value in lowered.items() if name in KEPT or name.startswith(META)}
+    kept = {name: value for name, value in lowered.items() if name in KEPT or name.startswith(META)}
+    for name, value in kept.items():
+        if not value.isprintable():
+            raise InvalidManifest(
+                f"the header {name} of a manifest holds what can't be stored: use printable "
+                "UTF-8 text",
+                header=name,
+            )
+    return kept

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from gateway.artifact.value import JsonValue
+from gateway.artifact.value import JsonValue, is_text
 from gateway.errors import InvalidArgument
+
+LARGEST = 2**31 - 1
 
 
 class Kind(Enum):
@@ -161,6 +163,11 @@ class Arguments:
                     f"{self._method} needs the argument {row.name!r}", argument=row.name
                 )
             return row.default
+        if not _is_text(value):
+            raise InvalidArgument(
+                f"{row.name!r} of {self._method} holds what is no text: a NUL or half a surrogate",
+                argument=row.name,
+            )
         if not _fits(row.kind, value):
             kind = "object" if row.kind is Kind.OPTIONS else row.kind.value
             raise InvalidArgument(
@@ -207,13 +214,20 @@ def options_of(method: str) -> tuple[Argument, ...]:
     return next(a.options for a in METHODS[method].arguments if a.kind is Kind.OPTIONS)
 
 
+def _is_text(value: JsonValue) -> bool:
+    """Whether a string, if it is one, is text that every part of the system can hold."""
+    if not isinstance(value, str):
+        return True  # manifests have a reader of their own
+    return "\x00" not in value and is_text(value)
+
+
 def _fits(kind: Kind, value: JsonValue) -> bool:
     if kind is Kind.TEXT:
         return isinstance(value, str)
     if kind is Kind.FLAG:
         return isinstance(value, bool)
     if kind is Kind.INTEGER:
-        return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+        return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST
     if kind is Kind.NUMBER:
         # Weights may come as decimals in text; their own parser says what is wrong with one.
         return isinstance(value, int | float | str) and not isinstance(value, bool)

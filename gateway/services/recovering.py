@@ -4,7 +4,6 @@ import asyncio
 import logging
 from datetime import UTC, datetime
 
-from gateway.errors import GatewayError
 from gateway.identity import Workspace
 from gateway.services.committing import Committing
 from gateway.services.counting import Counting
@@ -12,7 +11,6 @@ from gateway.services.deleting import Deleting
 from gateway.services.discarding import Discarding
 from gateway.services.examining import Examining
 from gateway.services.workspaces import Workspaces
-from gateway.storage.bucket import BackendError
 from gateway.storage.catalogue import Catalogue
 from gateway.storage.marks import Intent
 from gateway.storage.stages import Stages
@@ -49,7 +47,7 @@ class Recovering:
     async def recover(self, now: datetime) -> int:
         """How many interrupted pieces of work were finished."""
         dead = await self._counting.dead_workers(now)
-        found = await self._stages.abandoned(dead) if dead else []
+        found = await self._stages.abandoned(dead)
         # What a commit or delete settles, a look at single keys would take for an edit.
         intents = sorted([*self._left, *found], key=lambda intent: intent.action == "write")
         self._left = []
@@ -63,8 +61,8 @@ class Recovering:
             await asyncio.sleep(LOOK_SECONDS)
             try:
                 await self.recover(datetime.now(UTC))
-            except (GatewayError, BackendError) as error:
-                logger.warning("looking for interrupted work failed: %s", error)
+            except Exception:
+                logger.exception("looking for interrupted work failed")
 
     async def _attempt(self, intent: Intent, now: datetime) -> None:
         artifact = await self._catalogue.by_id(intent.artifact_id)
@@ -73,8 +71,9 @@ class Recovering:
             return
         try:
             await self._finish(workspace, intent, now)
-        except (GatewayError, BackendError) as error:
-            logger.warning("finishing a %s of %r failed: %s", intent.action, artifact.prefix, error)
+        except Exception:
+            # One that can't be finished must never keep the others, or the start, from going on.
+            logger.exception("finishing a %s of %r failed", intent.action, artifact.prefix)
             self._left.append(intent)
 
     async def _finish(self, workspace: Workspace, intent: Intent, now: datetime) -> None:

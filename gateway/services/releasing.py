@@ -16,6 +16,7 @@ from gateway.services.arriving import Arriving
 from gateway.services.committing import Committed, Committing
 from gateway.services.composing import Composing
 from gateway.services.drafting import object_headers
+from gateway.services.enduring import Enduring
 from gateway.services.forwarding import Source
 from gateway.services.surveying import bare
 from gateway.services.validating import Validating
@@ -31,7 +32,7 @@ REPLACE = "REPLACE"
 class Releasing:
     """Commits by PUT and by COPY of `manifest.yaml`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 (what a commit touches)
         self,
         bucket: Bucket,
         catalogue: Catalogue,
@@ -41,6 +42,7 @@ class Releasing:
         composing: Composing,
         committing: Committing,
         arriving: Arriving,
+        enduring: Enduring,
     ) -> None:
         self._bucket = bucket
         self._catalogue = catalogue
@@ -50,6 +52,7 @@ class Releasing:
         self._composing = composing
         self._committing = committing
         self._arriving = arriving
+        self._enduring = enduring
 
     async def put(
         self,
@@ -139,6 +142,18 @@ class Releasing:
         now: datetime,
     ) -> Committed:
         """Commit; where no artifact was before, it is one only if the commit succeeds."""
+        return await self._enduring.finish(
+            self._carry_out(caller, workspace, location, manifest, now)
+        )
+
+    async def _carry_out(
+        self,
+        caller: Caller,
+        workspace: Workspace,
+        location: Location,
+        manifest: ManifestObject,
+        now: datetime,
+    ) -> Committed:
         await self._versioning.ensure(workspace)
         artifact = location.artifact
         if artifact is not None:

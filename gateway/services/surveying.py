@@ -1,14 +1,14 @@
 """Look at what an artifact's prefix really holds: the bucket is the truth."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.artifact.layout import MANIFEST, STAGED_MANIFEST, join
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.version import Pin
 from gateway.identity import Workspace
-from gateway.storage.bucket import Bucket, ListedObject, ObjectHead
+from gateway.storage.bucket import Bucket, ListedObject, ObjectHead, ObjectVersion
 
 HEADS_AT_ONCE = 16
 
@@ -83,16 +83,37 @@ class Surveying:
         answers = await asyncio.gather(*(one(path) for path in paths))
         return {path: head for path, head in answers if head is not None}
 
-    async def restore(
-        self, workspace: Workspace, artifact: Artifact, path: str, pin: Pin | None, keep: set[str]
-    ) -> None:
-        """Take away what lies above a path's pinned version, by version ids.
+    async def versions(
+        self, workspace: Workspace, artifact: Artifact, path: str
+    ) -> list[ObjectVersion]:
+        """All versions of one path, removals among them, newest first."""
+        return await self._bucket.versions(workspace.bucket, _key(workspace, artifact, path))
 
-        With no pin, what lies above the newest removal or above any version in `keep`. On a
-        bucket without versioning only what no pin holds is deleted.
+    async def remove(
+        self, workspace: Workspace, artifact: Artifact, path: str, version_id: str | None = None
+    ) -> None:
+        """Remove one version of a path for good, or (None) hide it behind a removal."""
+        key = _key(workspace, artifact, path)
+        await self._bucket.delete(workspace.bucket, key, version_id)
+
+    async def remove_versions(self, workspace: Workspace, artifact: Artifact, path: str) -> None:
+        """Remove every version of a path for good, the oldest first."""
+        for version in reversed(await self.versions(workspace, artifact, path)):
+            await self.remove(workspace, artifact, path, version.version_id)
+
+    async def remove_above(  # one key, what is there, and where to stop
+        self,
+        workspace: Workspace,
+        artifact: Artifact,
+        path: str,
+        versions: Sequence[ObjectVersion],
+        pin: Pin | None,
+        keep: Collection[str],
+    ) -> None:
+        """Of the `versions` of a path, remove those above its pinned one.
+
+        With no pin, those above the newest removal or above any version in `keep`.
         """
-        key = workspace.backend_key(join(artifact.prefix, path))
-        versions = await self._bucket.versions(workspace.bucket, key)
         if pin is not None and pin.version_id not in {version.version_id for version in versions}:
             return  # there is nothing to go back to, so nothing is taken away
         for version in versions:
@@ -100,4 +121,8 @@ class Surveying:
                 return
             if version.version_id in keep or (pin is None and version.marker):
                 return
-            await self._bucket.delete(workspace.bucket, key, version.version_id)
+            await self.remove(workspace, artifact, path, version.version_id)
+
+
+def _key(workspace: Workspace, artifact: Artifact, path: str) -> str:
+    return workspace.backend_key(join(artifact.prefix, path))

@@ -1,8 +1,9 @@
 """The index, read: which artifact a key belongs to, what is pinned, what lies below."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import Column, ColumnElement, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.layout import ancestors, place
@@ -10,7 +11,15 @@ from gateway.artifact.lifecycle import Artifact, Location
 from gateway.artifact.version import Pin, Record, StagedFile
 from gateway.storage import tables
 from gateway.storage.database import Database
-from gateway.storage.rows import artifact_of, below, live, pin_of, record_of, staged_file_of
+from gateway.storage.rows import (
+    WITHOUT_FIELDS,
+    artifact_of,
+    below,
+    live,
+    pin_of,
+    record_of,
+    staged_file_of,
+)
 
 
 class Catalogue:
@@ -20,9 +29,12 @@ class Catalogue:
         self._database = database
 
     async def locate(self, workspace_id: str, key: str) -> Location:
-        """What `key` is: place, artifact, and the pin of its current version if it has one."""
+        """What `key` is: place, artifact, and the pin of its current version if it has one.
+
+        The artifacts come without what their manifests say.
+        """
         async with self._database.reading() as connection:
-            above = await self._above(connection, workspace_id, key)
+            above = await self._above(connection, workspace_id, key, WITHOUT_FIELDS)
             where = place(key, [artifact.node for artifact in above])
             artifact = next((a for a in above if a.prefix == where.prefix), None)
             pin = None
@@ -31,11 +43,15 @@ class Catalogue:
             return Location(key, where, artifact, pin, tuple(above))
 
     async def _above(
-        self, connection: AsyncConnection, workspace_id: str, key: str
+        self,
+        connection: AsyncConnection,
+        workspace_id: str,
+        key: str,
+        columns: Sequence[Column[Any]] = tuple(tables.artifact.c),
     ) -> list[Artifact]:
         table = tables.artifact
         rows = await connection.execute(
-            select(table).where(
+            select(*columns).where(
                 table.c.workspace_id == workspace_id, table.c.prefix.in_(ancestors(key)), live()
             )
         )

@@ -13,21 +13,23 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.layout import ancestors
 from gateway.artifact.lifecycle import Artifact
-from gateway.artifact.version import StagedFile
+from gateway.artifact.version import Pin, StagedFile
 from gateway.storage import tables
 from gateway.storage.database import insert_or_update
-from gateway.storage.rows import artifact_of, live
+from gateway.storage.rows import WITHOUT_FIELDS, artifact_of, live, pin_of, staged_file_of
 
+WRITE, COMMIT, DELETE, DISCARD = "write", "commit", "delete", "discard"
 NO_MANIFEST = {"staged_fields": None, "staged_etag": None, "staged_version_id": None}
 UNMARKED = {"stage_id": None, "staged_at": None, "staged_by": None, **NO_MANIFEST}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Intent:
     """What a worker is about to do to the bucket.
 
     `action` is "write" (of the key at `path`), "commit", "delete" (of version `number`) or
-    "discard".
+    "discard". A write's `number` is that of the artifact's newest record as it began. Who
+    holds the object is at it: one that nobody holds is abandoned.
     """
 
     id: str
@@ -48,9 +50,9 @@ async def mark(connection: AsyncConnection, artifact_id: int, author: str, now: 
 
 
 async def fresh(connection: AsyncConnection, artifact_id: int) -> Artifact:
-    """The artifact as this transaction sees it."""
+    """The artifact as this transaction sees it, without what its manifests say."""
     rows = await connection.execute(
-        select(tables.artifact).where(tables.artifact.c.id == artifact_id)
+        select(*WITHOUT_FIELDS).where(tables.artifact.c.id == artifact_id)
     )
     return artifact_of(rows.mappings().one())
 
@@ -79,16 +81,39 @@ async def is_pinned(connection: AsyncConnection, artifact_id: int, staged: Stage
         )
     )
     row = rows.mappings().first()
-    if staged.removed or row is None:
-        return staged.removed and row is None
-    if row["version_id"] is not None and row["version_id"] == staged.version_id:
+    return _equal(staged, None if row is None else pin_of(row))
+
+
+def _equal(staged: StagedFile, pin: Pin | None) -> bool:
+    if staged.removed or pin is None:
+        return staged.removed and pin is None
+    if pin.version_id is not None and pin.version_id == staged.version_id:
         return True
-    same = (row["etag"], row["size"], row["content_type"]) == (
+    same = (pin.etag, pin.size, pin.content_type) == (
         staged.etag,
         staged.size,
         staged.content_type,
     )
-    return same and staged.weight in (None, row["weight"])
+    return same and staged.weight in (None, pin.weight)
+
+
+async def unstage_pinned(connection: AsyncConnection, artifact_id: int) -> None:
+    """Forget of what is staged whatever the current version has exactly so."""
+    table, pin = tables.staged_file, tables.pin
+    found = await connection.execute(select(table).where(table.c.artifact_id == artifact_id))
+    files = [staged_file_of(row) for row in found.mappings()]
+    if not files:
+        return
+    paths = select(table.c.path).where(table.c.artifact_id == artifact_id)
+    rows = await connection.execute(
+        select(pin).where(
+            pin.c.artifact_id == artifact_id, pin.c.until.is_(None), pin.c.path.in_(paths)
+        )
+    )
+    pins = {row["path"]: pin_of(row) for row in rows.mappings()}
+    for file in files:
+        if _equal(file, pins.get(file.path)):
+            await unstage(connection, artifact_id, file.path)
 
 
 async def stage(connection: AsyncConnection, artifact_id: int, staged: StagedFile) -> None:
@@ -121,11 +146,11 @@ async def clear(connection: AsyncConnection, artifact_id: int) -> None:
         await connection.execute(delete(table).where(table.c.artifact_id == artifact_id))
 
 
-async def writing(connection: AsyncConnection, artifact_id: int) -> bool:
-    """Whether a write in the artifact is under way."""
+async def under_way(connection: AsyncConnection, artifact_id: int, action: str) -> bool:
+    """Whether somebody intends to do this to the artifact."""
     table = tables.intent
     found = await connection.execute(
-        select(func.count()).where(table.c.artifact_id == artifact_id, table.c.action == "write")
+        select(func.count()).where(table.c.artifact_id == artifact_id, table.c.action == action)
     )
     return bool(found.scalar_one())
 
@@ -135,7 +160,7 @@ async def close_if_clean(connection: AsyncConnection, artifact_id: int) -> None:
     artifact = await fresh(connection, artifact_id)
     if artifact.stage is None or artifact.manifest_staged or artifact.unfinished:
         return
-    if await writing(connection, artifact_id):
+    if await under_way(connection, artifact_id, WRITE):
         return
     if not artifact.version:
         await _dissolve(connection, artifact_id)

@@ -14,6 +14,12 @@ LAST = "\U0010ffff"
 """The last of all characters."""
 
 
+# Manifests may be large; most questions are not about what they say.
+WITHOUT_FIELDS = tuple(
+    column for column in tables.artifact.c if column.name not in ("fields", "staged_fields")
+)
+
+
 def artifact_of(row: RowMapping) -> Artifact:
     """The artifact that a row of the table holds."""
     stage = None
@@ -22,7 +28,7 @@ def artifact_of(row: RowMapping) -> Artifact:
             id=row["stage_id"],
             opened_at=row["staged_at"],
             opened_by=row["staged_by"] or "",
-            fields=row["staged_fields"],
+            fields=row.get("staged_fields"),
             etag=row["staged_etag"],
             version_id=row["staged_version_id"],
         )
@@ -35,7 +41,7 @@ def artifact_of(row: RowMapping) -> Artifact:
         buried=row["buried"],
         collection=row["collection"],
         type=row["type"],
-        fields=row["fields"],
+        fields=row.get("fields"),
         created_at=row["created_at"],
         modified_at=row["modified_at"],
         stage=stage,

@@ -5,22 +5,28 @@ intent that names the key and the worker. When the worker dies, another finds th
 asks the bucket what became of the key.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import uuid4
+from weakref import WeakValueDictionary
 
-from sqlalchemy import and_, delete, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.artifact.lifecycle import Artifact, State
+from gateway.artifact.layout import MANIFEST
+from gateway.artifact.lifecycle import Artifact, Stage, State
 from gateway.artifact.value import Fields
 from gateway.artifact.version import StagedFile
+from gateway.errors import OperationAborted
 from gateway.storage import tables
 from gateway.storage.database import Database, insert_or_update
 from gateway.storage.marks import (
+    COMMIT,
+    DELETE,
+    DISCARD,
     NO_MANIFEST,
-    UNMARKED,
+    WRITE,
     Intent,
     change,
     clear,
@@ -30,9 +36,13 @@ from gateway.storage.marks import (
     is_pinned,
     mark,
     stage,
+    under_way,
     unstage,
-    writing,
+    unstage_pinned,
 )
+from gateway.storage.rows import staged_file_of
+
+DELETING = "deleting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +60,22 @@ class Stages:
     def __init__(self, database: Database, worker_id: str) -> None:
         self._database = database
         self._worker_id = worker_id
+        self._held: WeakValueDictionary[str, Intent] = WeakValueDictionary()
 
     async def begin(
         self, artifact: Artifact, path: str, *, author: str, now: datetime
     ) -> tuple[Artifact, Intent]:
-        """The artifact with its mark set, and the intent to write `path` in it."""
+        """The artifact with its mark set, and the intent to write `path` in it.
+
+        OperationAborted where it was deleted meanwhile, or is being deleted.
+        """
 
         async def work(connection: AsyncConnection) -> tuple[Artifact, Intent]:
+            found = await fresh(connection, artifact.id)
+            if found.unfinished == DELETING or found.state is State.NOTHING:
+                raise _gone(found)
             await mark(connection, artifact.id, author, now)
-            intent = await self._intend(connection, artifact.id, "write", path, 0, now)
+            intent = await self._intend(connection, artifact.id, WRITE, path, found.number, now)
             return await fresh(connection, artifact.id), intent
 
         return await self._database.transaction(work)
@@ -87,12 +104,15 @@ class Stages:
                 )
             )
             artifact_id = int(found.scalar_one())
-            if (await fresh(connection, artifact_id)).state is State.NOTHING:
+            artifact = await fresh(connection, artifact_id)
+            if artifact.unfinished == DELETING:
+                raise _gone(artifact)
+            if artifact.state is State.NOTHING:
                 kind = fields.get("type")
                 values = {"type": kind, "collection": kind == "collection"}
                 await change(connection, artifact_id, values)
             await mark(connection, artifact_id, author, now)
-            intent = await self._intend(connection, artifact_id, "write", path, 0, now)
+            intent = await self._intend(connection, artifact_id, WRITE, path, artifact.number, now)
             return await fresh(connection, artifact_id), intent
 
         return await self._database.transaction(work)
@@ -117,17 +137,9 @@ class Stages:
         now: datetime,
     ) -> Intent:
         intent = Intent(uuid4().hex, artifact_id, action, path, number)
-        await connection.execute(
-            tables.intent.insert().values(
-                id=intent.id,
-                worker_id=self._worker_id,
-                artifact_id=artifact_id,
-                action=action,
-                path=path,
-                number=number,
-                created_at=now,
-            )
-        )
+        self._held[intent.id] = intent
+        row = asdict(intent) | {"worker_id": self._worker_id, "created_at": now}
+        await connection.execute(tables.intent.insert().values(row))
         return intent
 
     async def drop(self, intent: Intent) -> None:
@@ -140,32 +152,42 @@ class Stages:
         await self._database.transaction(work)
 
     async def finish(self, intent: Intent) -> None:
-        """Forget an intent that was carried out."""
+        """Forget an intent that was carried out, or that another was faster with."""
 
         async def work(connection: AsyncConnection) -> None:
             await forget(connection, intent)
+            if intent.action == COMMIT:
+                # What was settled meanwhile could not tell which version it had to equal.
+                await unstage_pinned(connection, intent.artifact_id)
+                await close_if_clean(connection, intent.artifact_id)
 
         await self._database.transaction(work)
 
     async def settle(
         self, intent: Intent, staged: StagedFile | None, *, author: str, now: datetime
     ) -> None:
-        """Record what became of a written key: staged so, or (None) equal to its pin or gone.
+        """Record what became of a written key: staged so, or (None) nothing is there.
 
-        What a commit has pinned meanwhile is no longer staged.
+        What a commit has pinned meanwhile is no longer staged. While a commit is under way
+        nobody knows yet what will be pinned: all that is written then is staged.
         """
 
         async def work(connection: AsyncConnection) -> None:
             await forget(connection, intent)
-            if (await fresh(connection, intent.artifact_id)).state is State.NOTHING:
-                return
-            if staged is None or await is_pinned(connection, intent.artifact_id, staged):
+            artifact = await fresh(connection, intent.artifact_id)
+            if artifact.state is State.NOTHING or artifact.buried > intent.number:
+                return  # what was put into it is an ordinary object now, or gone with it
+            written = staged
+            if written is None and intent.path != MANIFEST:
+                written = StagedFile(intent.path, removed=True)
+            committing = await under_way(connection, intent.artifact_id, COMMIT)
+            if written is None or (
+                not committing and await is_pinned(connection, intent.artifact_id, written)
+            ):
                 await unstage(connection, intent.artifact_id, intent.path)
-                await close_if_clean(connection, intent.artifact_id)
-                return
-            await mark(connection, intent.artifact_id, author, now)
-            await stage(connection, intent.artifact_id, staged)
-            # It is none any more if its staged manifest went while this was being written.
+            else:
+                await mark(connection, intent.artifact_id, author, now)
+                await stage(connection, intent.artifact_id, written)
             await close_if_clean(connection, intent.artifact_id)
 
         await self._database.transaction(work)
@@ -175,12 +197,15 @@ class Stages:
     ) -> Artifact:
         """Record the staged manifest that the bucket now holds, or that it holds none.
 
-        An artifact that was never committed is none without its staged manifest.
+        An artifact that was never committed is none without its staged manifest. Nothing is
+        recorded in one that was deleted since the write began: its `buried` tells.
         """
 
         async def work(connection: AsyncConnection) -> Artifact:
             await forget(connection, intent)
             artifact = await fresh(connection, intent.artifact_id)
+            if artifact.buried > intent.number:
+                return artifact
             values: dict[str, object] = {**NO_MANIFEST}
             if manifest is not None:
                 await mark(connection, artifact.id, author, now)
@@ -233,22 +258,60 @@ class Stages:
         async def work(connection: AsyncConnection) -> Intent:
             values = {"unfinished": "discarding", "stage_id": uuid4().hex}
             await change(connection, artifact.id, values)
-            return await self._intend(connection, artifact.id, "discard", "", 0, now)
+            return await self._intend(connection, artifact.id, DISCARD, "", 0, now)
 
         return await self._database.transaction(work)
 
-    async def end_discard(self, intent: Intent) -> None:
-        """Take the mark away: the bucket shows the last commit again, or nothing."""
+    async def untouched(self, artifact: Artifact, path: str, staged: StagedFile | None) -> bool:
+        """Whether nobody has written `path`, or is about to, since it was staged as `staged`."""
+        table, files = tables.intent, tables.staged_file
+        async with self._database.reading() as connection:
+            busy = await connection.execute(
+                select(table.c.id).where(
+                    table.c.artifact_id == artifact.id,
+                    table.c.action == WRITE,
+                    table.c.path == path,
+                )
+            )
+            if busy.first() is not None:
+                return False
+            rows = await connection.execute(
+                select(files).where(files.c.artifact_id == artifact.id, files.c.path == path)
+            )
+            row = rows.mappings().first()
+        return (None if row is None else staged_file_of(row)) == staged
+
+    async def end_discard(
+        self, intent: Intent, discarded: Stage, files: Sequence[StagedFile]
+    ) -> None:
+        """End a discard of what was staged as it began; what was put since stays, and the mark."""
 
         async def work(connection: AsyncConnection) -> None:
             await forget(connection, intent)
-            await clear(connection, intent.artifact_id)
-            values: dict[str, object] = {"unfinished": "", **NO_MANIFEST}
-            if not await writing(connection, intent.artifact_id):
-                values |= UNMARKED
-            await change(connection, intent.artifact_id, values)
+            artifact = await fresh(connection, intent.artifact_id)
+            values: dict[str, object] = {"unfinished": ""}
+            stage = artifact.stage
+            if stage is not None and (stage.etag, stage.version_id) == (
+                discarded.etag,
+                discarded.version_id,
+            ):
+                values |= NO_MANIFEST
+            await change(connection, artifact.id, values)
+            await self._forget_files(connection, artifact, files)
+            await close_if_clean(connection, artifact.id)
 
         await self._database.transaction(work)
+
+    async def _forget_files(
+        self, connection: AsyncConnection, artifact: Artifact, files: Sequence[StagedFile]
+    ) -> None:
+        announced, table = tables.announcement, tables.staged_file
+        await connection.execute(delete(announced).where(announced.c.artifact_id == artifact.id))
+        rows = await connection.execute(select(table).where(table.c.artifact_id == artifact.id))
+        gone = set(files)
+        for file in [staged_file_of(row) for row in rows.mappings()]:
+            if file in gone:
+                await unstage(connection, artifact.id, file.path)
 
     async def end_delete(self, artifact_id: int) -> None:
         """The files of a deleted artifact are gone."""
@@ -257,7 +320,7 @@ class Stages:
             await connection.execute(
                 delete(tables.intent).where(
                     tables.intent.c.artifact_id == artifact_id,
-                    tables.intent.c.action == "delete",
+                    tables.intent.c.action == DELETE,
                 )
             )
             await clear(connection, artifact_id)
@@ -268,15 +331,20 @@ class Stages:
         await self._database.transaction(work)
 
     async def abandoned(self, workers: Collection[str]) -> list[Intent]:
-        """The intents of workers that are dead, oldest first, now this worker's."""
+        """The intents of workers that are dead, oldest first, now this worker's.
+
+        And its own that nobody is at any more: whoever was, was cancelled.
+        """
 
         async def work(connection: AsyncConnection) -> list[Intent]:
             table = tables.intent
-            theirs = and_(table.c.worker_id.in_(workers), table.c.worker_id != self._worker_id)
+            mine = table.c.worker_id == self._worker_id
+            theirs = or_(table.c.worker_id.in_(workers), mine)
             rows = await connection.execute(select(table).where(theirs).order_by("created_at"))
             found = [
                 Intent(row["id"], row["artifact_id"], row["action"], row["path"], row["number"])
                 for row in rows.mappings()
+                if row["id"] not in self._held
             ]
             await connection.execute(
                 update(table)
@@ -285,4 +353,12 @@ class Stages:
             )
             return found
 
-        return await self._database.transaction(work)
+        found = await self._database.transaction(work)
+        self._held.update({intent.id: intent for intent in found})
+        return found
+
+
+def _gone(artifact: Artifact) -> OperationAborted:
+    return OperationAborted(
+        f"{artifact.prefix!r} is being deleted: try again in a moment", prefix=artifact.prefix
+    )

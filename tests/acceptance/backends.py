@@ -117,3 +117,10 @@ class Backend:
                 self.process.kill()
                 self.process.wait()
         self.process = None
+
+    def kill(self) -> None:
+        """End the backend at once: where its data is not wanted any more."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+        self.process = None

@@ -19,7 +19,7 @@ def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
     try:
         yield running.start()
     finally:
-        running.stop()
+        running.kill()
         shutil.rmtree(running.folder / "data", ignore_errors=True)  # pytest keeps folders: 1 GB
 
 

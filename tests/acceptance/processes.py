@@ -4,13 +4,14 @@ import ctypes
 import http.client
 import json
 import os
+import random
 import secrets
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -22,13 +23,13 @@ PROGRAMS = Path(sys.executable).parent
 PDEATHSIG = 1
 
 
-def free_port(above: int = 11_000, below: int = 22_000) -> int:
+def free_port() -> int:
     """A loopback port that is free, and so is the one 10,000 above it (SeaweedFS's gRPC).
 
-    Both lie below the ports that the kernel gives to outgoing connections.
+    Both lie below the ports that the kernel gives to outgoing connections. No port comes twice,
+    to any of pytest's workers: each has ports of its own.
     """
-    while True:
-        port = above + secrets.randbelow(below - above)
+    for port in _ports:
         try:
             for candidate in (port, port + 10_000):
                 with socket.socket() as probe:
@@ -36,6 +37,19 @@ def free_port(above: int = 11_000, below: int = 22_000) -> int:
         except OSError:
             continue
         return port
+    message = "every port has been given away"
+    raise AssertionError(message)
+
+
+def _own_ports() -> Iterator[int]:
+    """The ports of this worker among pytest's, in no order: other runs may go on beside it."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    own = range(11_000 + worker, 21_000, workers)
+    return iter(random.sample(own, len(own)))
+
+
+_ports = _own_ports()
 
 
 @cache

@@ -202,7 +202,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         yield running.start()
     finally:
         running.stop()
-        backend.stop()
+        backend.kill()
 
 
 def test_keys_that_moto_keeps_apart_stay_apart(plain: Gateway) -> None:

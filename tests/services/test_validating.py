@@ -61,11 +61,8 @@ async def hasty() -> AsyncIterator[Validating]:
 
 
 def children() -> list[psutil.Process]:
-    return [
-        child
-        for child in psutil.Process().children(recursive=True)
-        if "gateway.artifact" in child.cmdline()
-    ]
+    """This process's own: gateways that other tests keep running have theirs."""
+    return [child for child in psutil.Process().children() if "gateway.artifact" in child.cmdline()]
 
 
 def pins(count: int) -> Iterable[Pin]:

@@ -186,11 +186,13 @@ async def test_a_commit_ends_an_edit_that_it_holds_whole(index: Index) -> None:
 
 
 async def test_what_was_put_since_stays_staged_under_another_stage(index: Index) -> None:
-    staged = await index.new("a", DATASET, put("kept"), put("again"), put("gone"), put("back"))
+    staged = await index.new("a", DATASET, put("kept"), put("again"), put("gone"))
+    intent = await index.stages.intend(staged, "commit", number=1, now=NOW)
     for since in (put("again", "v2"), removal("gone"), put("new")):
         await index.write(staged, since)
-    pins = [pin(path) for path in ("again", "back", "gone", "kept")]
+    pins = [pin(path) for path in ("again", "gone", "kept")]
     artifact = await index.commit(staged, *pins)
+    await index.stages.finish(intent)
     assert artifact.state is State.EDITING
     assert artifact.stage is not None
     assert staged.stage is not None
@@ -199,7 +201,7 @@ async def test_what_was_put_since_stays_staged_under_another_stage(index: Index)
     assert not artifact.manifest_staged
     left = {"again": put("again", "v2"), "gone": removal("gone"), "new": put("new")}
     assert await index.files(artifact) == left
-    artifact = await index.commit(artifact, pins[1], pins[3], pin("again", "v2"), pin("new"))
+    artifact = await index.commit(artifact, pin("again", "v2"), pin("kept"), pin("new"))
     assert artifact.state is State.COMMITTED
 
 

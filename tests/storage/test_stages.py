@@ -170,11 +170,10 @@ async def test_what_was_put_is_staged_and_the_last_of_a_path_counts(index: Index
         StagedFile("x", version_id="v1"),
         replace(put("x"), version_id="v2"),
         replace(put("x"), version_id="v2", weight=5),
-        None,
     ],
-    ids=["the-pinned-version", "equal-bytes", "equal-weight", "as-examined"],
+    ids=["the-pinned-version", "equal-bytes", "equal-weight"],
 )
-async def test_what_equals_its_pin_is_not_staged(index: Index, staged: StagedFile | None) -> None:
+async def test_what_equals_its_pin_is_not_staged(index: Index, staged: StagedFile) -> None:
     artifact = await index.committed("a", pin("x", weight=5))
     await index.write(artifact, put("x", "v9"))
     intent = await index.begin(artifact, "x")
@@ -198,6 +197,13 @@ async def test_what_differs_from_its_pin_is_staged(
     assert await index.files(artifact) == {"x": staged}
 
 
+async def test_what_is_gone_is_staged_where_it_is_pinned(index: Index) -> None:
+    artifact = await index.committed("a", pin("x"))
+    for path in ("x", "y", MANIFEST):
+        await index.settle(await index.begin(artifact, path), None)
+    assert await index.files(artifact) == {"x": removal("x")}
+
+
 async def test_what_a_commit_pinned_meanwhile_is_not_staged(index: Index) -> None:
     artifact = await index.new("a")
     intent = await index.begin(artifact, "x")
@@ -216,6 +222,36 @@ async def test_what_was_put_after_a_commit_opens_the_edit_again(index: Index) ->
     await index.settle(intent, put("x", "v2"))
     assert await index.files(artifact) == {"x": put("x", "v2")}
     assert (await index.again(artifact)).state is State.EDITING
+
+
+@pytest.mark.parametrize("committed", [False, True])
+async def test_what_is_undone_while_a_commit_is_under_way_stays_staged(
+    index: Index, *, committed: bool
+) -> None:
+    if committed:
+        await index.committed("a", pin("x"))
+    artifact = await index.new("a", DATASET, put("x", "v2"), put("y"))
+    intent = await index.stages.intend(artifact, "commit", number=artifact.number + 1, now=NOW)
+    back = put("x") if committed else None
+    await index.settle(await index.begin(artifact, "x"), back)
+    await index.settle(await index.begin(artifact, "y"), None)
+    artifact = await index.commit(artifact, pin("x", "v2"), pin("y"))
+    await index.stages.finish(intent)
+    assert (await index.again(artifact)).state is State.EDITING
+    assert await index.files(artifact) == {"x": back or removal("x"), "y": removal("y")}
+
+
+async def test_a_commit_that_failed_leaves_no_edit_without_a_difference(index: Index) -> None:
+    artifact = await index.committed("a", pin("x"))
+    await index.write(artifact, put("x", "v2"))
+    await index.write(artifact, put("y"))
+    intent = await index.stages.intend(artifact, "commit", number=2, now=NOW)
+    await index.settle(await index.begin(artifact, "x"), replace(put("x"), version_id="v3"))
+    await index.settle(await index.begin(artifact, "y"), None)
+    assert (await index.again(artifact)).state is State.EDITING
+    await index.stages.finish(intent)
+    assert await index.again(artifact) == artifact
+    assert await index.files(artifact) == {}
 
 
 async def test_without_its_staged_manifest_a_new_artifact_is_none(index: Index) -> None:
