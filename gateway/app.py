@@ -186,7 +186,7 @@ async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Bou
     recovering = Recovering(
         workspaces, catalogue, stages, committing, deleting, discarding, examining, counting
     )
-    reading = Reading(access, catalogue, commits, committing, forwarding, counting)
+    reading = Reading(access, catalogue, commits, committing, forwarding, counting, viewing)
     page = config.limits.collection_page
     showing = Showing(access, catalogue, surveying, validating, page=page)
     browsing = Browsing(access, catalogue, surveying, showing, counting)
@@ -240,7 +240,7 @@ async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Bou
         Receiving(forwarding, drafting, releasing, validating),
         deleting,
         Erasing(catalogue, forwarding, rules),
-        Configuring(catalogue, forwarding),
+        Configuring(catalogue, cellar.records, versioning, forwarding),
         rules,
     )
     calling = Calling(access, workspaces, authoring, filing, browsing, counting, enduring)

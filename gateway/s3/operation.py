@@ -81,6 +81,11 @@ class Operation:
         """Whether it takes a versionId."""
         return "versionId" in self.parameters
 
+    @property
+    def reads_bytes(self) -> bool:
+        """Whether a good answer's body is the object itself, or a part of it."""
+        return self.effect is Effect.READ_OBJECT and self.method == "GET" and not self.subresources
+
     def onward(self, headers: MultiMapping[str]) -> CIMultiDict[str]:
         """Those of a request's headers that go on to the backend, in one pass.
 

@@ -7,12 +7,12 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from gateway.s3.exchange import Verified
 from gateway.s3.message import Body, Reply
+from gateway.s3.operation import Effect
 from gateway.s3.translation import Names, Translator, translate
 from gateway.storage.bucket import Upstream
 
 WHOLE_BYTES = 1 << 16
 BODILESS = frozenset((HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED))
-OBJECT_READS = frozenset(("GetObject", "HeadObject"))
 
 # Of the connection, or of the server that said it; the request has an id of the gateway's.
 DROPPED = frozenset(
@@ -35,10 +35,12 @@ VENDORS = ("access-control-", "seaweed-", "x-seaweedfs-", "x-minio-")
 async def answer(upstream: Upstream, verified: Verified, names: Names) -> Reply:
     """The reply: small documents whole, all else streamed; broken off where the backend does.
 
-    Object bytes are never changed, and can't act as a page of the gateway's own.
+    What reads an object may answer with its author's bytes, whatever the operation is called:
+    they are never changed, and can't act as a page of the gateway's own.
     """
     headers = _headers(upstream.headers)
-    is_object = verified.operation.name in OBJECT_READS and upstream.status < HTTPStatus.BAD_REQUEST
+    reads = verified.operation.effect is Effect.READ_OBJECT
+    is_object = reads and upstream.status < HTTPStatus.BAD_REQUEST
     if is_object:
         headers["X-Content-Type-Options"] = "nosniff"
         headers["Content-Security-Policy"] = "sandbox"

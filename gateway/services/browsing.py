@@ -37,11 +37,11 @@ class Browsing:
         self, caller: Caller, workspace: Workspace, prefix: str, wanted: Wanted
     ) -> Artifact:
         """The artifact, if the caller may see the state wanted; NoSuchArtifact, AccessDenied."""
-        check_prefix(prefix)
         if wanted.stage:
             self._access.require(caller, workspace, Right.WRITE)
         elif not self._access.may_read(caller, workspace, prefix):
             self._access.require(caller, workspace, Right.READ)
+        check_prefix(prefix)
         artifact = await self._catalogue.artifact(workspace.id, prefix)
         there = artifact is not None and (
             artifact.stage is not None or artifact.version if wanted.stage else artifact.version

@@ -73,13 +73,21 @@ class Committing:
         CommitConflict when another commit came first; the stage stays as it was then, and on
         every other refusal.
         """
-        draft = await self._composing.compose(
-            workspace, artifact, author=author, message=message, now=now, manifest=manifest
-        )
+        # Before anything is looked at: what settles from here on stays staged until the end.
+        number = artifact.number + 1
+        intent = await self._stages.intend(artifact, "commit", number=number, now=now)
+        try:
+            draft = await self._composing.compose(
+                workspace, artifact, author=author, message=message, now=now, manifest=manifest
+            )
+        except Exception:
+            await self._stages.finish(intent)
+            raise
         record = draft.record
         if not draft.changed:
-            return await self._leave_unchanged(workspace, artifact, record)
-        intent = await self._stages.intend(artifact, "commit", number=record.number, now=now)
+            committed = await self._leave_unchanged(workspace, artifact, record)
+            await self._stages.finish(intent)
+            return committed
         await self._write_record(workspace, artifact, record, intent)
         await self._commits.publish(artifact.id, record, draft.manifest.fields)
         await self._finish(workspace, artifact.id, record, intent)

@@ -1,29 +1,46 @@
 """Change a bucket's settings, unless they would cost a commit its files."""
 
-from xml.etree.ElementTree import Element
-
 from gateway.errors import AccessDenied, InvalidBucketState
 from gateway.identity import Workspace
 from gateway.s3.exchange import Verified
 from gateway.s3.message import Reply
-from gateway.s3.xml import parse
+from gateway.s3.retention import (
+    MFA_DELETE,
+    STATUS,
+    expires_objects,
+    expires_old_versions,
+    parse_versioning,
+    render_versioning,
+)
 from gateway.services.forwarding import Changes, Forwarding
 from gateway.services.payloads import read_payload
+from gateway.services.versioning import Versioning
 from gateway.storage.catalogue import Catalogue
+from gateway.storage.records import Records
 
 DOCUMENT_BYTES = 1 << 20
 DELETE_BUCKET = "DeleteBucket"
+PUT_VERSIONING = "PutBucketVersioning"
+PUT_LIFECYCLE = "PutBucketLifecycleConfiguration"
 
 
 class Configuring:
     """Answers what writes to a bucket itself."""
 
-    def __init__(self, catalogue: Catalogue, forwarding: Forwarding) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        records: Records,
+        versioning: Versioning,
+        forwarding: Forwarding,
+    ) -> None:
         self._catalogue = catalogue
+        self._records = records
+        self._versioning = versioning
         self._forwarding = forwarding
 
     async def change(self, workspace: Workspace, verified: Verified) -> Reply:
-        """The backend's answer; AccessDenied, InvalidBucketState."""
+        """The backend's answer; AccessDenied, InvalidBucketState, MalformedXML."""
         name = verified.operation.name
         if name == DELETE_BUCKET:
             raise AccessDenied(
@@ -36,21 +53,58 @@ class Configuring:
                 f"the workspace {workspace.name!r} is a part of a bucket, which takes no settings",
                 workspace=workspace.name,
             )
-        if name not in ("PutBucketVersioning", "PutBucketLifecycleConfiguration"):
-            return await self._forwarding.forward(verified, workspace)
-        document = await read_payload(verified, DOCUMENT_BYTES)
-        root = parse(document)
-        if _costs_versions(root) and await self._catalogue.has_artifacts(workspace.id):
-            raise InvalidBucketState(
-                "commits keep their files as old versions of this bucket: its versioning stays "
-                "on, and none expire, while there are artifacts; see the gateway's own gc",
+        if name == PUT_VERSIONING:
+            return await self._put_versioning(workspace, verified)
+        if name == PUT_LIFECYCLE:
+            return await self._put_lifecycle(workspace, verified)
+        return await self._forwarding.forward(verified, workspace)
+
+    async def _put_versioning(self, workspace: Workspace, verified: Verified) -> Reply:
+        values = parse_versioning(await read_payload(verified, DOCUMENT_BYTES))
+        if values[STATUS] != "Enabled":
+            await self._check_no_records(workspace)
+        if values.get(MFA_DELETE) == "Enabled" and not workspace.backend_settings:
+            raise AccessDenied(
+                "with MfaDelete the gateway could remove no version any more; an operator can "
+                "allow it by backend_settings of the workspace",
                 workspace=workspace.name,
             )
+        try:
+            # Written anew: what was checked is what the backend reads.
+            changes = Changes(body=render_versioning(values))
+            return await self._forwarding.forward(verified, workspace, changes)
+        finally:
+            self._versioning.forget(workspace)
+
+    async def _put_lifecycle(self, workspace: Workspace, verified: Verified) -> Reply:
+        document = await read_payload(verified, DOCUMENT_BYTES)
+        costs = expires_old_versions(document)
+        if not costs and expires_objects(document):
+            # Where versions are kept, an expired object lies below a delete marker: readers
+            # still see the commit, and a new edit is what writers see. Elsewhere it is gone.
+            costs = not await self._versioning.kept(workspace)
+        if costs:
+            await self._check_no_records(workspace)
         return await self._forwarding.forward(verified, workspace, Changes(body=document))
 
+    async def _check_no_records(self, workspace: Workspace) -> None:
+        """Return when no record pins a version in the workspace's bucket; InvalidBucketState.
 
-def _costs_versions(root: Element) -> bool:
-    """Whether a setting stops keeping old versions, or lets them expire."""
-    if root.tag == "VersioningConfiguration":
-        return root.findtext("Status") != "Enabled"
-    return any(element.tag.startswith("NoncurrentVersion") for element in root.iter())
+        Whatever was once committed there counts while its record is kept, also under another
+        workspace that lay in the bucket.
+        """
+        ids = {workspace.id}
+        async for found in self._records.workspaces():
+            if found.bucket == workspace.bucket:
+                ids.add(found.id)
+        kept = await self._catalogue.has_artifacts(workspace.id)
+        for each in ids if not kept else ():
+            async for _ in self._records.records(each):
+                kept = True
+                break
+        if kept:
+            raise InvalidBucketState(
+                "commits keep their files as old versions of this bucket: its versioning stays "
+                "on, and none expire, while there are records of them; see the gateway's own gc",
+                workspace=workspace.name,
+            )

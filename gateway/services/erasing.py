@@ -48,7 +48,8 @@ class Erasing:
     ) -> Reply:
         """What went and what did not; `delete_one` answers the DELETE of a single object.
 
-        A list in which no key is an artifact's goes to the backend as it came.
+        A list in which no key is an artifact's, nor a version any commit's, goes to the
+        backend as it came.
         """
         document = await read_payload(verified, DOCUMENT_BYTES)
         request = parse_delete(document)
@@ -69,6 +70,12 @@ class Erasing:
     async def _concerns_artifacts(
         self, workspace: Workspace, entries: tuple[DeleteEntry, ...]
     ) -> bool:
+        for entry in entries:
+            key = self._rules.fold(entry.key).rstrip("/")
+            if entry.version_id is not None and await self._catalogue.pinned(
+                workspace.id, key, entry.version_id
+            ):
+                return True
         if not await self._catalogue.has_artifacts(workspace.id):
             return False
         for entry in entries:

@@ -6,12 +6,12 @@ from types import MappingProxyType
 
 from multidict import CIMultiDict
 
-from gateway.errors import InvalidPath
+from gateway.errors import InvalidPath, NotImplementedByGateway
 from gateway.identity import Workspace
 from gateway.s3.address import Address, KeyRules, Query, encode_copy_source, encode_path
 from gateway.s3.exchange import Verified
 from gateway.s3.message import Reply
-from gateway.s3.operation import Effect, Level
+from gateway.s3.operation import Effect, Level, Operation
 from gateway.s3.translation import Names
 from gateway.services import uploading
 from gateway.services.answering import answer
@@ -76,8 +76,10 @@ class Forwarding:
         The payload is decoded and checked on its way, its last bytes held back until it has
         proved right: raises XAmzContentSHA256Mismatch, BadDigest, SignatureDoesNotMatch,
         IncompleteBody. InvalidPath for keys that the backend keeps for itself.
+        NotImplementedByGateway for what the backend would take for something else.
         ServiceUnavailable when the backend does not answer.
         """
+        self.check_known(verified.operation)
         key = verified.address.key if changes.key is None else changes.key
         upload = await self._upload(verified, workspace, changes)
         upstream = await self._bucket.send(
@@ -93,6 +95,15 @@ class Forwarding:
             )
         )
         return await answer(upstream, verified, self._names(verified, workspace, key))
+
+    def check_known(self, operation: Operation) -> None:
+        """Return when the backend knows the operation's subresource; NotImplementedByGateway."""
+        if operation.name in self._capabilities.passed_over:
+            raise NotImplementedByGateway(
+                f"the backend does not know {operation.name}, and would do something else",
+                Method=operation.method,
+                Parameters=", ".join(sorted(operation.subresources)),
+            )
 
     async def _upload(self, verified: Verified, workspace: Workspace, changes: Changes) -> Upload:
         if verified.operation.effect is Effect.DELETE_MANY:

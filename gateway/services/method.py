@@ -21,6 +21,16 @@ class Kind(Enum):
     OPTIONS = "options"
 
 
+SPELLED = {
+    Kind.TEXT: "a string",
+    Kind.FLAG: "true or false",
+    Kind.NUMBER: "a number",
+    Kind.INTEGER: f"a whole number from 0 to {LARGEST}",
+    Kind.MAPPING: "an object",
+    Kind.OPTIONS: "an object",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Argument:
     """One keyword argument. `options` are the names that an OPTIONS object may hold."""
@@ -169,10 +179,8 @@ class Arguments:
                 argument=row.name,
             )
         if not _fits(row.kind, value):
-            kind = "object" if row.kind is Kind.OPTIONS else row.kind.value
             raise InvalidArgument(
-                f"{row.name!r} of {self._method} is a JSON {kind}, not {type(value).__name__}",
-                argument=row.name,
+                f"{row.name!r} of {self._method} is {SPELLED[row.kind]}", argument=row.name
             )
         return value
 

@@ -6,7 +6,8 @@ from urllib.parse import quote
 
 from multidict import CIMultiDict
 
-from gateway.artifact.layout import Role, check_path
+from gateway.artifact.layout import Role, check_path, place
+from gateway.artifact.lifecycle import Location
 from gateway.artifact.value import JsonValue
 from gateway.errors import InvalidPath, NoSuchArtifact, NoSuchKey
 from gateway.identity import Caller, Workspace
@@ -79,6 +80,13 @@ class Opening:
     ) -> Reply:
         """The files of the artifact, or below a path in one, as a zip; refuses as `open` does."""
         name = _checked(path)
+        location = await self._catalogue.locate(workspace.id, f"{name}/-" if name else "-")
+        shown = committed_only(location)
+        if shown is not location:
+            prefix = name if shown.artifact is None else shown.artifact.prefix
+            await self._browsing.find(caller, workspace, prefix, wanted)
+            folder = name[len(prefix) :].strip("/")
+            raise NoSuchKey(f"{prefix!r} has no files below {folder!r}", prefix=prefix, path=folder)
         reply = await self._archiving.archive(caller, workspace, name, wanted, request)
         reply.headers["Content-Disposition"] = attachment(f"{name or workspace.name}.zip")
         return reply
@@ -87,7 +95,7 @@ class Opening:
         self, caller: Caller, workspace: Workspace, path: str, wanted: Wanted
     ) -> Reply:
         location = await self._catalogue.locate(workspace.id, f"{path}/-" if path else "-")
-        artifact = location.artifact
+        artifact = (location if wanted.stage else committed_only(location)).artifact
         prefix = path if artifact is None else artifact.prefix
         rest = path[len(prefix) :].strip("/")
         files = await self._browsing.list_files(caller, workspace, prefix, wanted, path=rest)
@@ -106,11 +114,16 @@ class Opening:
         download: bool,
     ) -> Reply:
         location = await self._catalogue.locate(workspace.id, key)
+        if not wanted.stage:
+            location = committed_only(location)
         artifact = location.artifact
         prefix = key if artifact is None else artifact.prefix
         if artifact is None or location.place.role is not Role.FILE:
             # Refuses callers without the right before anybody learns what is there.
-            await self._browsing.find(caller, workspace, prefix, wanted)
+            try:
+                await self._browsing.find(caller, workspace, prefix, wanted)
+            except InvalidPath as error:
+                raise NoSuchArtifact(error.message, prefix=prefix) from None
             raise NoSuchKey(f"there is no file {key!r} in an artifact", key=key)
         sight = await self._reading.see(
             caller, workspace, location, staged=wanted.stage, number=wanted.version
@@ -123,6 +136,20 @@ class Opening:
         if wanted.silent or wanted.stage or request.method != "GET":
             return reply
         return await self._reading.counted(reply, sight)
+
+
+def committed_only(location: Location) -> Location:
+    """The location as it would be without artifacts that are staged alone.
+
+    What they would own answers as if they were not there.
+    """
+    above = tuple(artifact for artifact in location.above if artifact.version)
+    if len(above) == len(location.above):
+        return location
+    where = place(location.key, [artifact.node for artifact in above])
+    artifact = next((a for a in above if a.prefix == where.prefix), None)
+    kept = artifact is not None and artifact == location.artifact
+    return Location(location.key, where, artifact, location.pin if kept else None, above)
 
 
 def _checked(path: Path) -> str:

@@ -3,8 +3,9 @@
 from dataclasses import replace
 from datetime import datetime
 
+from gateway.artifact.layout import Role
 from gateway.artifact.lifecycle import Location
-from gateway.errors import EntityTooLarge, InvalidManifest
+from gateway.errors import EntityTooLarge, InvalidManifest, NotStaged
 from gateway.identity import Caller, Workspace
 from gateway.s3.exchange import Verified
 from gateway.s3.message import Reply
@@ -12,6 +13,7 @@ from gateway.services.drafting import Drafting, Put, object_headers
 from gateway.services.forwarding import Changes, Forwarding, Source
 from gateway.services.payloads import read_payload
 from gateway.services.releasing import Releasing
+from gateway.services.staging import refuse_upload_of_manifest
 from gateway.services.validating import Validating
 from gateway.storage.bucket import StoredObject
 
@@ -119,3 +121,26 @@ class Receiving:
             return await read_payload(verified, self._validating.manifest_bytes)
         except EntityTooLarge as error:
             raise InvalidManifest(f"a manifest is held whole: {error.message}") from None
+
+
+def refuse_parts(location: Location) -> None:
+    """Return unless a key is a manifest's, which can't come in parts; InvalidManifest.
+
+    In no artifact and below no collection, `manifest.yaml` may be any file.
+    """
+    above = location.artifact is not None or any(each.collection for each in location.above)
+    role = location.place.role
+    if role is Role.STAGED_MANIFEST or (role is Role.MANIFEST and above):
+        refuse_upload_of_manifest(location)
+
+
+def refuse_old_url(location: Location, verified: Verified) -> None:
+    """Return unless an upload URL names a stage, and its key is no artifact's file; NotStaged."""
+    wanted = None if verified.own is None else verified.own.first("stage")
+    there = location.artifact is not None and location.place.role is Role.FILE
+    if wanted is not None and not there:
+        raise NotStaged(
+            f"the edit that this URL was made for has ended, and {location.key!r} is in no "
+            "artifact now: ask put_file for a new URL",
+            key=location.key,
+        )

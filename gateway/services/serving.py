@@ -33,8 +33,8 @@ from gateway.services.forwarding import Changes, Forwarding, Source
 from gateway.services.listing import Listings
 from gateway.services.payloads import read_payload
 from gateway.services.reading import Reading
-from gateway.services.receiving import Receiving
-from gateway.services.staging import Edit, Staging, refuse_upload_of_manifest
+from gateway.services.receiving import Receiving, refuse_old_url, refuse_parts
+from gateway.services.staging import Edit, Staging
 from gateway.services.workspaces import Workspaces
 from gateway.storage.catalogue import Catalogue
 
@@ -103,6 +103,7 @@ class Serving:
             self._refuse_creation(caller, verified.address.bucket)
         workspace = self._workspaces.named(verified.address.bucket)
         self._authorise(caller, workspace, verified)
+        self._forwarding.check_known(verified.operation)
         return await self._acts[verified.operation.effect](caller, workspace, verified, now)
 
     def _authorise(self, caller: Caller, workspace: Workspace, verified: Verified) -> None:
@@ -153,6 +154,9 @@ class Serving:
     async def _alter(
         self, caller: Caller, workspace: Workspace, verified: Verified, now: datetime
     ) -> Reply:
+        version_id = verified.query.first("versionId")
+        if verified.operation.method == "DELETE" and version_id is not None:
+            await self._check_unpinned(workspace, verified.address.key, version_id)
         if verified.operation.name != RESTORE_OBJECT:
             return await self._pass(caller, workspace, verified, now)
         document = await read_payload(verified, RESTORE_BYTES)
@@ -165,7 +169,7 @@ class Serving:
     ) -> Reply:
         del now
         if verified.operation.name not in ("ListObjects", "ListObjectsV2"):
-            return await self._forwarding.forward(verified, workspace)
+            return await self._listings.pass_on(workspace, verified)
         return await self._listings.list(caller, workspace, verified)
 
     async def _read(
@@ -182,12 +186,13 @@ class Serving:
             # Its key is in the form: passed on, it would be written by nobody's rules.
             raise NotImplementedByGateway("uploads by HTML form are not implemented: use PUT")
         location = await self._locate(workspace, verified.address.key, now)
+        refuse_old_url(location, verified)
         role = location.place.role
-        if verified.operation.name == "CompleteMultipartUpload" and role in (
-            Role.MANIFEST,
-            Role.STAGED_MANIFEST,
-        ):
-            refuse_upload_of_manifest(location)
+        if verified.operation.name == "CompleteMultipartUpload":
+            refuse_parts(location)
+            if role is Role.MANIFEST:
+                # Of no collection, and of no artifact: a file like any other.
+                return await self._forwarding.forward(verified, workspace)
         source = await self._source(caller, verified)
         if role is Role.MANIFEST:
             return await self._receiving.put(caller, workspace, location, verified, source, now)
@@ -207,7 +212,7 @@ class Serving:
         artifact = location.artifact
         version_id = verified.query.first("versionId")
         if version_id is not None:
-            await self._check_unpinned(workspace, location, version_id)
+            await self._check_unpinned(workspace, location.key, version_id)
         role = location.place.role
         if artifact is None or role not in (Role.FILE, Role.MANIFEST, Role.STAGED_MANIFEST):
             return await self._forwarding.forward(verified, workspace)
@@ -218,14 +223,14 @@ class Serving:
             return Reply(NO_CONTENT)
         return await self._staging.remove(edit, artifact, verified)
 
-    async def _check_unpinned(
-        self, workspace: Workspace, location: Location, version_id: str
-    ) -> None:
-        if await self._catalogue.pinned(workspace.id, location.key, version_id) is not None:
+    async def _check_unpinned(self, workspace: Workspace, key: str, version_id: str) -> None:
+        """Return unless a commit, of whatever age, holds this version; AccessDenied."""
+        # Some backends find the version of an object also under its key with a slash behind.
+        if await self._catalogue.pinned(workspace.id, key.rstrip("/"), version_id) is not None:
             raise AccessDenied(
-                f"version {version_id} of {location.key!r} belongs to a commit; only deleting "
-                "the artifact, and then gc, removes it",
-                key=location.key,
+                f"version {version_id} of {key!r} belongs to a commit; only deleting the "
+                "artifact, and then gc, removes it",
+                key=key,
                 versionId=version_id,
             )
 
@@ -244,11 +249,8 @@ class Serving:
         self, caller: Caller, workspace: Workspace, verified: Verified, now: datetime
     ) -> Reply:
         location = await self._locate(workspace, verified.address.key, now)
-        if verified.operation.name == "CreateMultipartUpload" and location.place.role in (
-            Role.MANIFEST,
-            Role.STAGED_MANIFEST,
-        ):
-            refuse_upload_of_manifest(location)
+        if verified.operation.name == "CreateMultipartUpload":
+            refuse_parts(location)
         source = await self._source(caller, verified)
         return await self._forwarding.forward(verified, workspace, Changes(source=source))
 

@@ -6,19 +6,21 @@ common prefix with a mark below it belongs to the second stream, whichever of th
 there: so each name comes from one stream, and comes once.
 """
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from http import HTTPStatus
 
-from gateway.artifact.layout import ancestors
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.version import Pin
+from gateway.errors import GatewayError, InvalidArgument, ServiceUnavailable
 from gateway.identity import Workspace
 from gateway.s3.address import Query
 from gateway.s3.listing import Entry, Listing, Owner, parse_listing
+from gateway.services.masking import Marks, group, past
 from gateway.storage.bucket import Bucket, Outgoing
 from gateway.storage.catalogue import Catalogue
-from gateway.storage.rows import LAST
 
+OK = 200
 PAGE = 1000
 DOCUMENT_BYTES = 16 << 20
 
@@ -29,83 +31,6 @@ class Item:
 
     name: str
     entry: Entry | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A prefix below which the bucket is not what readers see.
-
-    `deep` is False for collections, whose own keys lie directly below them; `plain` marks an
-    artifact below an arrival, which is as the bucket holds it.
-    """
-
-    prefix: str
-    deep: bool
-    plain: bool = False
-
-    @property
-    def folder(self) -> str:
-        """What the keys below it begin with."""
-        return f"{self.prefix}/" if self.prefix else ""
-
-
-class Marks:
-    """The marks that a listing meets."""
-
-    def __init__(
-        self, artifacts: Sequence[Artifact], arrivals: Sequence[str], members: Sequence[Artifact]
-    ) -> None:
-        """`artifacts` are marked; `members` unmarked ones below `arrivals`."""
-        marks = [Mark(prefix, deep=True) for prefix in arrivals]
-        marks += [Mark(a.prefix, deep=not a.collection, plain=True) for a in members]
-        marks += [Mark(a.prefix, deep=not a.collection) for a in artifacts]
-        self._by_prefix = {mark.prefix: mark for mark in marks}
-        self.artifact_ids = [artifact.id for artifact in artifacts if artifact.version]
-
-    def __bool__(self) -> bool:
-        return bool(self._by_prefix)
-
-    def hides(self, key: str) -> bool:
-        """Whether what readers see at `key` is for the pins to say, not for the bucket."""
-        for prefix in ancestors(key):
-            mark = self._by_prefix.get(prefix)
-            if mark is not None:
-                own = mark.deep or "/" not in key[len(mark.folder) :]
-                return own and not mark.plain
-        return False
-
-    def touches(self, common_prefix: str) -> bool:
-        """Whether a key that `hides` tells of could begin with `common_prefix`."""
-        if any(mark.folder.startswith(common_prefix) for mark in self._by_prefix.values()):
-            return True
-        for prefix in ancestors(common_prefix + "-"):
-            mark = self._by_prefix.get(prefix)
-            if mark is not None:
-                own = mark.deep or "/" not in common_prefix[len(mark.folder) :]
-                return own and not mark.plain
-        return False
-
-    def common_prefixes(self, prefix: str, delimiter: str) -> list[str]:
-        """The common prefixes of a listing that the marks themselves lie in, sorted."""
-        found = {
-            group(mark.folder, prefix, delimiter)
-            for mark in self._by_prefix.values()
-            if mark.folder.startswith(prefix)
-        }
-        return sorted(name for name in found if name)
-
-
-def group(key: str, prefix: str, delimiter: str) -> str:
-    """The common prefix that `key` falls into, "" when it stands for itself."""
-    if not delimiter:
-        return ""
-    at = key.find(delimiter, len(prefix))
-    return "" if at < 0 else key[: at + len(delimiter)]
-
-
-def past(name: str, *, common: bool) -> str:
-    """A string after `name`, and after every key in it if it is a common prefix."""
-    return name + LAST if common else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,14 +74,34 @@ class Viewing:
                 ("prefix", workspace.backend_key(scope.prefix)),
             )
         )
-        if scope.delimiter:
+        if scope.delimiter == "/":
             query = query.adding("delimiter", scope.delimiter)
         if token is not None:
             query = query.adding("continuation-token", token)
         elif after:
             query = query.adding("start-after", workspace.backend_key(after))
         answer = await self._bucket.send(Outgoing("GET", workspace.bucket, "", query))
-        return _own_names(workspace, parse_listing(await answer.read(DOCUMENT_BYTES)))
+        document = await answer.read(DOCUMENT_BYTES)
+        if answer.status != OK:
+            raise _refused(answer.status, token)
+        listing = _grouped(_own_names(scope, parse_listing(document)), scope)
+        if listing.truncated and token is not None and listing.next_token == token:
+            raise ServiceUnavailable("the backend's listing does not go on")
+        return listing
+
+    async def pages(self, scope: Range) -> AsyncIterator[Listing]:
+        """Every page of the backend's own listing; ServiceUnavailable where it goes in circles."""
+        token: str | None = None
+        seen: set[str] = set()
+        while True:
+            listing = await self.page(scope, token=token)
+            yield listing
+            token = listing.next_token
+            if not listing.truncated or token is None:
+                return
+            if token in seen:
+                raise ServiceUnavailable("the backend's listing does not go on")
+            seen.add(token)
 
     def stored(self, marks: Marks, listing: Listing) -> list[Item]:
         """Of a page of the backend's, what lies outside every mark."""
@@ -176,13 +121,13 @@ class Viewing:
         async for item in self._pins(scope, marks, after, limit):
             while waiting and waiting[0] < item.name:
                 name = waiting.pop(0)
-                if marks is not None and await self._shows(scope.workspace, marks, name):
+                if marks is not None and await self.shows(scope.workspace, marks, name):
                     yield Item(name)
             if waiting and waiting[0] == item.name:
                 waiting.pop(0)
             yield item
         for name in waiting:
-            if marks is not None and await self._shows(scope.workspace, marks, name):
+            if marks is not None and await self.shows(scope.workspace, marks, name):
                 yield Item(name)
 
     async def _pins(
@@ -206,20 +151,15 @@ class Viewing:
             if not page or (not jumped and len(page) < limit):
                 return
 
-    async def _shows(self, workspace: Workspace, marks: Marks, common_prefix: str) -> bool:
+    async def shows(self, workspace: Workspace, marks: Marks, common_prefix: str) -> bool:
         """Whether the bucket holds a key below a common prefix that no mark hides."""
-        scope = Range(workspace, common_prefix, "/")
-        token: str | None = None
-        while True:
-            listing = await self.page(scope, token=token)
+        async for listing in self.pages(Range(workspace, common_prefix, "/")):
             if self.stored(marks, listing):
                 return True
             for name in listing.common_prefixes:
-                if name != common_prefix and await self._shows(workspace, marks, name):
+                if name != common_prefix and await self.shows(workspace, marks, name):
                     return True
-            token = listing.next_token
-            if not listing.truncated or token is None:
-                return False
+        return False
 
 
 def entry_of(key: str, pin: Pin) -> Entry:
@@ -234,21 +174,47 @@ def entry_of(key: str, pin: Pin) -> Entry:
     )
 
 
-def _own_names(workspace: Workspace, listing: Listing) -> Listing:
-    """The listing with the workspace's key prefix taken off."""
-    cut = len(workspace.prefix)
-    if not cut:
-        return listing
-    return Listing(
-        kind=listing.kind,
-        name=workspace.name,
+def _own_names(scope: Range, listing: Listing) -> Listing:
+    """The listing with the workspace's key prefix taken off, and nothing beside what was asked.
+
+    A backend may answer with other keys where it keeps things of its own under the prefix.
+    """
+    cut = len(scope.workspace.prefix)
+    asked = scope.workspace.backend_key(scope.prefix)
+    return replace(
+        listing,
+        name=scope.workspace.name,
         prefix=listing.prefix[cut:],
-        max_keys=listing.max_keys,
-        truncated=listing.truncated,
-        next_token=listing.next_token,
         entries=tuple(
-            Entry(e.key[cut:], e.last_modified, e.etag, e.size, e.storage_class, e.owner)
-            for e in listing.entries
+            replace(entry, key=entry.key[cut:])
+            for entry in listing.entries
+            if entry.key.startswith(asked)
         ),
-        common_prefixes=tuple(name[cut:] for name in listing.common_prefixes),
+        common_prefixes=tuple(
+            name[cut:] for name in listing.common_prefixes if name.startswith(asked)
+        ),
     )
+
+
+def _grouped(listing: Listing, scope: Range) -> Listing:
+    """The listing with its keys grouped; by a slash the backend has done so.
+
+    Backends differ in what they make of other delimiters: SeaweedFS repeats tokens.
+    """
+    if scope.delimiter in ("", "/"):
+        return listing
+    groups = {e.key: group(e.key, scope.prefix, scope.delimiter) for e in listing.entries}
+    return replace(
+        listing,
+        entries=tuple(entry for entry in listing.entries if not groups[entry.key]),
+        common_prefixes=tuple(sorted({name for name in groups.values() if name})),
+    )
+
+
+def _refused(status: int, token: str | None) -> GatewayError:
+    if token is not None and status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return InvalidArgument(
+            "The continuation token is not one that a listing gave.",
+            ArgumentName="continuation-token",
+        )
+    return ServiceUnavailable(f"the backend answered a listing with {status}; try again")

@@ -49,7 +49,8 @@ class Workspaces:
                 wanted.backend_settings,
                 wanted.versioning,
             )
-            await self._registry.remember(workspace, made)
+            # Of two replicas that start at once on nothing, the first one's id stands.
+            workspace, made = await self._registry.remember(workspace, made)
             self._by_name[workspace.name] = (workspace, made)
             self._by_id[workspace.id] = workspace
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 from gateway.s3.address import KeyRules
 
-FORMAT = 1
+FORMAT = 2
 
 
 class BackendUnfit(Exception):
@@ -20,7 +20,8 @@ class Capabilities:
     them. `checks_payload_hash`: it refuses a body that is not what x-amz-content-sha256 says.
     `conditional_put`: of two `If-None-Match: *` one loses. `versioning`: overwritten bytes
     stay readable by version id. `delete_by_version`: deleting the newest version makes the one
-    before the newest again.
+    before the newest again. `passed_over` names the operations of the table whose subresource
+    it does not know: it would take them for a plain GET, PUT or DELETE.
     """
 
     keys: KeyRules
@@ -28,6 +29,7 @@ class Capabilities:
     conditional_put: bool
     versioning: bool
     delete_by_version: bool
+    passed_over: tuple[str, ...] = ()
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -73,6 +75,7 @@ def decode(data: bytes) -> Capabilities | None:
             conditional_put=bool(document["conditional_put"]),
             versioning=bool(document["versioning"]),
             delete_by_version=bool(document["delete_by_version"]),
+            passed_over=tuple(map(str, document["passed_over"])),
         )
     except (ValueError, KeyError, TypeError):
         return None

@@ -12,6 +12,7 @@ from gateway.s3.address import KeyRules, Query
 from gateway.storage import answers, capabilities
 from gateway.storage.bucket import BackendError, Bucket, Outgoing
 from gateway.storage.capabilities import BackendUnfit, Capabilities, demand
+from gateway.storage.subresources import passed_over
 from gateway.storage.upstream import UNSIGNED_PAYLOAD
 
 __all__ = ["BackendUnfit", "Capabilities", "demand", "probe"]
@@ -85,6 +86,7 @@ class _Probe:
                 conditional_put=await self._conditional_put(),
                 versioning=versions.kept,
                 delete_by_version=versions.restored,
+                passed_over=await passed_over(self._bucket, self._area, self._key("table/")),
             )
         finally:
             await self._clean()

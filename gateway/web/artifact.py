@@ -11,6 +11,8 @@ from gateway.web.exchange import Exchange
 
 SEGMENT = "artifact"
 READING = ("GET", "HEAD")
+MOST_VERSIONS = 2**31 - 1
+DIGITS = 4000  # beyond, numbers take long to read
 
 
 class ArtifactDoor:
@@ -45,6 +47,7 @@ class ArtifactDoor:
         exchange.notes.of(caller, address.bucket, "open")
         workspace = self._workspaces.named(address.bucket)
         query = Query.parse(request.query)
+        _refuse_repeated(query)
         wanted = Wanted(
             stage=_flag(query, "stage"),
             version=_number(query, "version"),
@@ -89,4 +92,13 @@ def _number(query: Query, name: str) -> int | None:
         return None
     if not value.isascii() or not value.isdigit():
         raise InvalidArgument(f"{name} is a whole number", argument=name, value=value)
-    return int(value)
+    # No artifact has a version of so many digits; an index has no place to look one up.
+    return MOST_VERSIONS if len(value) > DIGITS else min(int(value), MOST_VERSIONS)
+
+
+def _refuse_repeated(query: Query) -> None:
+    seen = set()
+    for name, _ in query.pairs:
+        if name in seen:
+            raise InvalidArgument(f"{name} is given more than once", argument=name)
+        seen.add(name)

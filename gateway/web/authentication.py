@@ -32,6 +32,7 @@ from gateway.s3.operation import (
 from gateway.s3.payload import parse_payload
 from gateway.s3.sigv4 import VerifiedSignature, verify
 from gateway.services.access import URL_PREFIX
+from gateway.services.forwarding import KEY_PARAMETERS
 from gateway.web.hosts import Hosts
 
 OWN_PARAMETERS = frozenset(("stage", "version", "silent"))
@@ -149,7 +150,7 @@ class Authentication:
         host = request.headers.get("Host", "") if signature is None else signature.host
         address = parse_path(path, virtual_host(host, self._domain))
         address = self._folded(address)
-        self._check_prefix(query)
+        self._check_parameters(query)
         # The signing parameters are still there: some operations are not for the unsigned.
         operation = identify(request.method, address, query, request.headers)
         payload_hash = None if signature is None else signature.claim.payload_hash
@@ -182,10 +183,14 @@ class Authentication:
             raise InvalidPath(f"{address.key!r} is no key: the backend folds all of it away")
         return Address(address.bucket, key)
 
-    def _check_prefix(self, query: Query) -> None:
-        prefix = query.first("prefix")
-        if prefix is not None and self._rules.is_private(self._rules.fold(prefix)):
-            raise InvalidPath(f"{prefix!r} is a prefix that the backend keeps for itself")
+    def _check_parameters(self, query: Query) -> None:
+        for name in KEY_PARAMETERS:
+            value = query.first(name)
+            if value is not None and self._rules.is_private(self._rules.fold(value)):
+                raise InvalidPath(
+                    f"{value!r} is a key or prefix that the backend keeps for itself",
+                    ArgumentName=name,
+                )
 
 
 def _refuse_bearer(request: Request) -> None:

@@ -15,6 +15,7 @@ from gateway.web.access_log import Entry
 from gateway.web.exchange import Exchange
 
 CHECK_SECONDS = 5
+FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP")
 PREFIXES = ("/_health/", "/_metrics")
 
 Check = Callable[[], Awaitable[object]]
@@ -127,7 +128,7 @@ async def _state(check: Check) -> str:
 
 def _is_loopback(request: Request) -> bool:
     # A proxy on this machine speaks for others.
-    if "Via" in request.headers or "X-Forwarded-For" in request.headers:
+    if any(name in request.headers for name in FORWARDED):
         return False
     try:
         return ip_address(request.remote).is_loopback

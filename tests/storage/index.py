@@ -1,7 +1,7 @@
 """The index as services use it: edits and commits in a few words."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Table, func, select
@@ -69,32 +69,15 @@ def tombstone(artifact: Artifact) -> Record:
     return replace(next_record(artifact), manifest=None)
 
 
-@dataclass(frozen=True, slots=True)
 class Index:
     """One worker's view of a database."""
 
-    database: Database
-    worker_id: str = "w1"
-
-    @property
-    def stages(self) -> Stages:
-        """Changes to stages."""
-        return Stages(self.database, self.worker_id)
-
-    @property
-    def commits(self) -> Commits:
-        """Versions."""
-        return Commits(self.database)
-
-    @property
-    def catalogue(self) -> Catalogue:
-        """Questions."""
-        return Catalogue(self.database)
-
-    @property
-    def announcements(self) -> Announcements:
-        """What is to come."""
-        return Announcements(self.database)
+    def __init__(self, database: Database, worker_id: str = "w1") -> None:
+        self.database = database
+        self.stages = Stages(database, worker_id)
+        self.commits = Commits(database)
+        self.catalogue = Catalogue(database)
+        self.announcements = Announcements(database)
 
     async def again(self, artifact: Artifact) -> Artifact:
         """The artifact as it is now."""
@@ -106,9 +89,7 @@ class Index:
         self, prefix: str, fields: Fields = DATASET, *, path: str = STAGED
     ) -> tuple[Artifact, Intent]:
         """An artifact about to get its first manifest, and the intent."""
-        return await self.stages.begin_new(
-            WORKSPACE, prefix, path, fields, author="alice", now=NOW
-        )
+        return await self.stages.begin_new(WORKSPACE, prefix, path, fields, author="alice", now=NOW)
 
     async def begin(self, artifact: Artifact, path: str) -> Intent:
         """The intent to write a file."""
@@ -127,10 +108,18 @@ class Index:
     ) -> Artifact:
         """An artifact with a staged manifest, and files."""
         artifact, intent = await self.begin_new(prefix, fields)
-        artifact = await self.settle_manifest(intent, staged_manifest(version, fields))
+        await self.settle_manifest(intent, staged_manifest(version, fields))
         for file in files:
             await self.write(artifact, file)
-        return artifact
+        return await self.again(artifact)
+
+    async def discard(self, artifact: Artifact) -> None:
+        """Discard what is staged, files and manifest."""
+        intent = await self.stages.begin_discard(artifact, NOW)
+        found = await self.again(artifact)
+        assert found.stage is not None
+        files = await self.files(artifact)
+        await self.stages.end_discard(intent, found.stage, tuple(files.values()))
 
     async def write(self, artifact: Artifact, staged: StagedFile) -> None:
         """Stage a file or a removal."""

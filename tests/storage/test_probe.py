@@ -1,6 +1,7 @@
 """The probe sees what a backend does, leaves nothing behind, and is asked once."""
 
 import dataclasses
+import time
 
 import pytest
 
@@ -18,6 +19,7 @@ FIT = Capabilities(
     conditional_put=True,
     versioning=True,
     delete_by_version=True,
+    passed_over=("GetObjectTorrent",),
 )
 
 
@@ -27,7 +29,7 @@ async def keys_in(bucket: Bucket, area: str) -> list[str]:
 
 async def test_seaweedfs_is_seen_as_it_is(weed_bucket: Bucket, fresh_name: str) -> None:
     seen = await probe(weed_bucket, fresh_name)
-    assert seen == Capabilities(
+    assert dataclasses.replace(seen, passed_over=()) == Capabilities(
         keys=SEAWEEDFS_RULES,
         checks_payload_hash=False,
         conditional_put=True,
@@ -43,6 +45,23 @@ async def test_probe_leaves_only_what_it_remembers(
     await probe(each_bucket, fresh_name, "system/")
     assert await keys_in(each_bucket, fresh_name) == ["system/" + MEMORY], each_backend.name
     assert await each_bucket.versions(fresh_name, "system/probe/") == []
+
+
+async def test_operations_that_would_be_taken_for_others_are_seen(
+    each_bucket: Bucket, fresh_name: str
+) -> None:
+    seen = set((await probe(each_bucket, fresh_name)).passed_over)
+    assert {"PutObjectAnnotation", "UpdateObjectEncryption", "DeleteObjectAnnotation"} <= seen
+    assert {"GetObjectTorrent", "DeleteBucketMetricsConfiguration"} <= seen
+    known = {"PutObjectTagging", "DeleteObjectTagging", "GetObjectAcl", "GetBucketVersioning"}
+    assert not seen & (known | {"UploadPart", "CompleteMultipartUpload", "DeleteObjects"})
+
+
+async def test_probe_is_quick(weed_bucket: Bucket, fresh_name: str) -> None:
+    await weed_bucket.create_bucket(fresh_name)
+    began = time.monotonic()
+    await probe(weed_bucket, fresh_name)
+    assert time.monotonic() - began < 2  # half a second on a quiet machine
 
 
 async def test_both_backends_can_hold_artifacts(each_bucket: Bucket, fresh_name: str) -> None:

@@ -1,5 +1,4 @@
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,8 +7,8 @@ from sqlalchemy import select
 
 from gateway.artifact.lifecycle import Artifact, State
 from gateway.artifact.version import StagedFile
+from gateway.errors import OperationAborted
 from gateway.storage import tables
-from gateway.storage.database import Database
 from gateway.storage.marks import Intent
 from tests.storage.index import (
     COLLECTION,
@@ -28,18 +27,6 @@ from tests.storage.index import (
 )
 
 
-@pytest.fixture
-def index(database: Database) -> Index:
-    return Index(database)
-
-
-@pytest.fixture
-async def other(database_url: str) -> AsyncIterator[Index]:
-    """Another worker, with connections of its own."""
-    async with Database(database_url) as database:
-        yield Index(database, "w2")
-
-
 def stage_id(artifact: Artifact) -> str:
     assert artifact.stage is not None
     return artifact.stage.id
@@ -49,12 +36,12 @@ async def test_a_write_that_begins_leaves_a_mark_and_an_intent(index: Index) -> 
     artifact = await index.committed("a", pin("x"))
     assert await index.catalogue.open_edits() == 0
     marked, intent = await index.stages.begin(artifact, "x", author="bob", now=LATER)
-    assert marked == await index.again(artifact)
+    assert marked == replace(await index.again(artifact), fields=None)
     assert marked.state is State.EDITING
     assert marked.stage is not None
     assert (marked.stage.opened_by, marked.stage.opened_at) == ("bob", LATER)
     assert not marked.manifest_staged
-    assert intent == Intent(intent.id, artifact.id, "write", "x")
+    assert intent == Intent(intent.id, artifact.id, "write", "x", number=1)
     async with index.database.reading() as connection:
         row = (await connection.execute(select(tables.intent))).mappings().one()
     assert dict(row) == {
@@ -63,7 +50,7 @@ async def test_a_write_that_begins_leaves_a_mark_and_an_intent(index: Index) -> 
         "artifact_id": artifact.id,
         "action": "write",
         "path": "x",
-        "number": 0,
+        "number": 1,
         "created_at": LATER,
     }
     assert await index.catalogue.open_edits() == 1
@@ -94,7 +81,8 @@ async def test_a_second_manifest_does_not_say_yet_what_an_artifact_is(index: Ind
     artifact = await index.committed("a", fields=COLLECTION)
     marked, intent = await index.begin_new("a", DATASET)
     assert (marked.id, marked.type, marked.collection) == (artifact.id, "collection", True)
-    marked = await index.settle_manifest(intent, staged_manifest(fields=DATASET))
+    await index.settle_manifest(intent, staged_manifest(fields=DATASET))
+    marked = await index.again(artifact)
     assert (marked.type, marked.collection) == ("collection", True)
     assert marked.stage is not None
     assert marked.stage.fields == DATASET
@@ -164,37 +152,32 @@ async def test_what_was_put_is_staged_and_the_last_of_a_path_counts(index: Index
     assert (await index.again(artifact)).state is State.EDITING
 
 
-@pytest.mark.parametrize(
-    "staged",
-    [
+async def test_what_equals_its_pin_is_not_staged(index: Index) -> None:
+    artifact = await index.committed("a", pin("x", weight=5))
+    for staged in (
         StagedFile("x", version_id="v1"),
         replace(put("x"), version_id="v2"),
         replace(put("x"), version_id="v2", weight=5),
-    ],
-    ids=["the-pinned-version", "equal-bytes", "equal-weight"],
-)
-async def test_what_equals_its_pin_is_not_staged(index: Index, staged: StagedFile) -> None:
-    artifact = await index.committed("a", pin("x", weight=5))
-    await index.write(artifact, put("x", "v9"))
-    intent = await index.begin(artifact, "x")
-    await index.settle(intent, staged)
-    assert await index.files(artifact) == {}
-    assert await index.again(artifact) == artifact
-    assert await index.intents() == 0
+    ):
+        await index.write(artifact, put("x", "v9"))
+        await index.write(artifact, staged)
+        assert await index.files(artifact) == {}
+        assert await index.again(artifact) == artifact
+        assert await index.intents() == 0
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [{"etag": '"e"'}, {"size": 8}, {"content_type": "text/plain"}, {"weight": 6}, {"weight": 0}],
-    ids=str,
-)
-async def test_what_differs_from_its_pin_is_staged(
-    index: Index, changed: dict[str, object]
-) -> None:
+async def test_what_differs_from_its_pin_is_staged(index: Index) -> None:
     artifact = await index.committed("a", pin("x", weight=5))
-    staged = replace(put("x"), version_id="v2", **changed)
-    await index.write(artifact, staged)
-    assert await index.files(artifact) == {"x": staged}
+    other = replace(put("x"), version_id="v2")
+    for staged in (
+        replace(other, etag='"e"'),
+        replace(other, size=8),
+        replace(other, content_type="text/plain"),
+        replace(other, weight=6),
+        replace(other, weight=0),
+    ):
+        await index.write(artifact, staged)
+        assert await index.files(artifact) == {"x": staged}
 
 
 async def test_what_is_gone_is_staged_where_it_is_pinned(index: Index) -> None:
@@ -280,20 +263,26 @@ async def test_without_its_staged_manifest_a_committed_artifact_is_edited_by_its
     assert await index.again(artifact) == artifact
 
 
-@pytest.mark.parametrize("late", [False, True], ids=["under-way", "begun-after"])
 async def test_a_file_that_settles_in_what_is_no_artifact_any_more_is_not_staged(
-    index: Index, *, late: bool
+    index: Index,
 ) -> None:
     artifact = await index.new("a")
-    intents = [] if late else [await index.begin(artifact, "x")]
+    intent = await index.begin(artifact, "x")
     await index.settle_manifest(await index.begin(artifact, STAGED), None)
-    intents = intents or [await index.begin(artifact, "x")]
-    await index.settle(intents[0], put("x"))
-    assert await index.catalogue.artifact(WORKSPACE, "a") is None
-    assert await index.files(artifact) == {}
+    for _ in range(2):
+        await index.settle(intent, put("x"))
+        assert await index.catalogue.artifact(WORKSPACE, "a") is None
+        assert await index.files(artifact) == {}
+        assert await index.intents() == 0
+
+
+async def test_no_write_begins_in_what_is_no_artifact_any_more(index: Index) -> None:
+    artifact = await index.new("a")
+    await index.settle_manifest(await index.begin(artifact, STAGED), None)
+    with pytest.raises(OperationAborted):
+        await index.begin(artifact, "x")
+    assert (await index.again(artifact)).state is State.NOTHING
     assert await index.intents() == 0
-    await index.settle(intents[0], put("x"))
-    assert await index.catalogue.artifact(WORKSPACE, "a") is None
 
 
 async def test_a_file_put_beside_a_first_manifest_waits_for_it(index: Index) -> None:
@@ -304,18 +293,15 @@ async def test_a_file_put_beside_a_first_manifest_waits_for_it(index: Index) -> 
     assert await index.files(artifact) == {"x": put("x")}
 
 
-@pytest.mark.parametrize(
-    ("prefix", "waiting"), [("c/a", "c/a"), ("c/a/b", "c/a"), ("d/a", None), ("ca", None)]
-)
 async def test_below_a_collection_the_files_of_what_is_no_artifact_wait_for_a_manifest(
-    index: Index, prefix: str, waiting: str | None
+    index: Index,
 ) -> None:
     await index.committed("c", fields=COLLECTION)
     await index.committed("d")
-    artifact = await index.new(prefix, DATASET, put("x"))
-    await index.settle_manifest(await index.begin(artifact, STAGED), None)
-    expected = [] if waiting is None else [waiting]
-    assert await index.catalogue.arrivals(WORKSPACE, "") == expected
+    for prefix, waiting in {"d/a": [], "ca": [], "c/a": ["c/a"], "c/b/c": ["c/a", "c/b"]}.items():
+        artifact = await index.new(prefix, DATASET, put("x"))
+        await index.settle_manifest(await index.begin(artifact, STAGED), None)
+        assert sorted(await index.catalogue.arrivals(WORKSPACE, "")) == waiting
 
 
 async def test_below_a_root_that_is_a_collection_the_first_directory_waits(index: Index) -> None:
@@ -351,21 +337,41 @@ async def test_a_discard_ends_upload_urls_at_once_and_the_edit_at_its_end(index:
     assert under_way.unfinished == "discarding"
     assert stage_id(under_way) != stage_id(staged)
     assert (intent.action, await index.intents()) == ("discard", 1)
+    assert staged.stage is not None
     for _ in range(2):
-        await index.stages.end_discard(intent)
+        await index.stages.end_discard(intent, staged.stage, [put("x", "v2"), removal("y")])
         assert await index.again(artifact) == artifact
         assert await index.files(artifact) == {}
         assert await index.catalogue.announcements(artifact.id) == {}
         assert await index.intents() == 0
 
 
-async def test_a_discard_of_what_was_never_committed_leaves_nothing(index: Index) -> None:
-    await index.committed("c", fields=COLLECTION)
-    artifact = await index.new("c/a", DATASET, put("x"))
-    await index.stages.end_discard(await index.stages.begin_discard(artifact, NOW))
-    assert await index.catalogue.artifact(WORKSPACE, "c/a") is None
+async def test_a_discard_of_what_was_never_committed_leaves_no_artifact(index: Index) -> None:
+    artifact = await index.new("a", DATASET, put("x"))
+    await index.discard(artifact)
+    assert await index.catalogue.artifact(WORKSPACE, "a") is None
     assert await index.files(artifact) == {}
-    assert await index.catalogue.arrivals(WORKSPACE, "") == []
+
+
+async def test_what_is_put_during_a_discard_stays_staged(index: Index) -> None:
+    artifact = await index.committed("a", pin("x"))
+    staged = await index.new("a", DATASET, put("x", "v2"), put("y"), version="m2")
+    assert staged.stage is not None
+    assert await index.stages.untouched(artifact, "x", put("x", "v2"))
+    assert await index.stages.untouched(artifact, "z", None)
+    intent = await index.stages.begin_discard(staged, NOW)
+    begun = await index.begin(artifact, "x")
+    assert not await index.stages.untouched(artifact, "x", put("x", "v2"))
+    await index.settle(begun, put("x", "v3"))
+    assert not await index.stages.untouched(artifact, "x", put("x", "v2"))
+    await index.write(artifact, put("z"))
+    await index.new("a", DATASET, version="m3")
+    await index.stages.end_discard(intent, staged.stage, [put("x", "v2"), put("y")])
+    assert await index.files(artifact) == {"x": put("x", "v3"), "z": put("z")}
+    edited = await index.again(artifact)
+    assert edited.manifest_staged
+    await index.discard(edited)
+    assert await index.again(artifact) == artifact
 
 
 @pytest.mark.parametrize("committed", [False, True])
@@ -376,7 +382,7 @@ async def test_a_discard_leaves_the_mark_to_a_write_under_way(
         await index.committed("a")
     artifact = await index.new("a")
     intent = await index.begin(artifact, "x")
-    await index.stages.end_discard(await index.stages.begin_discard(artifact, NOW))
+    await index.discard(artifact)
     under_way = await index.again(artifact)
     assert under_way.stage is not None
     assert not under_way.manifest_staged
@@ -387,39 +393,46 @@ async def test_a_discard_leaves_the_mark_to_a_write_under_way(
     assert (await index.again(artifact)).state is expected
 
 
-async def test_the_end_of_a_delete_takes_its_intents_and_nothing_else_away(index: Index) -> None:
+@pytest.mark.parametrize("settled_first", [False, True])
+async def test_a_write_under_way_when_its_artifact_is_deleted_is_in_none(
+    index: Index, *, settled_first: bool
+) -> None:
     artifact = await index.committed("a", pin("x"))
-    write = await index.begin(artifact, "x")
+    file, manifest = await index.begin(artifact, "x"), await index.begin(artifact, STAGED)
     for _ in range(2):
         await index.stages.intend(artifact, "delete", number=2, now=NOW)
     await index.commits.bury(artifact.id, tombstone(artifact))
     assert (await index.again(artifact)).unfinished == "deleting"
-    assert await index.catalogue.artifact(WORKSPACE, "a") is not None
-    for _ in range(2):
-        await index.stages.end_delete(artifact.id)
-        assert await index.intents() == 1
-        assert await index.catalogue.artifact(WORKSPACE, "a") is None
-    await index.settle(write, put("x", "v2"))
-    assert await index.intents() == 0
-    assert await index.catalogue.artifact(WORKSPACE, "a") is None
-
-
-@pytest.mark.parametrize("settled_first", [False, True])
-async def test_a_write_that_begins_during_a_delete_makes_no_artifact(
-    index: Index, *, settled_first: bool
-) -> None:
-    artifact = await index.committed("a", pin("x"))
-    await index.commits.bury(artifact.id, tombstone(artifact))
-    write = await index.begin(artifact, "x")
-    if settled_first:
-        await index.settle(write, put("x", "v2"))
-        await index.stages.end_delete(artifact.id)
-    else:
-        await index.stages.end_delete(artifact.id)
-        await index.settle(write, put("x", "v2"))
-    assert (await index.again(artifact)).state is State.NOTHING
+    for ended in (settled_first, not settled_first):
+        if ended:
+            await index.settle(file, put("x", "v2"))
+            await index.settle_manifest(manifest, staged_manifest())
+        else:
+            await index.stages.end_delete(artifact.id)
     assert await index.catalogue.artifact(WORKSPACE, "a") is None
     assert await index.files(artifact) == {}
+    assert await index.intents() == 0
+
+
+async def test_no_write_begins_until_a_delete_has_ended(index: Index) -> None:
+    artifact = await index.committed("a", pin("x"))
+    await index.commits.bury(artifact.id, tombstone(artifact))
+    with pytest.raises(OperationAborted):
+        await index.begin(artifact, "x")
+    with pytest.raises(OperationAborted):
+        await index.begin_new("a")
+    for _ in range(2):
+        await index.stages.end_delete(artifact.id)
+        assert await index.again(artifact) == Artifact(
+            artifact.id, WORKSPACE, "a", number=2, buried=2, epoch=1
+        )
+    with pytest.raises(OperationAborted):
+        await index.begin(artifact, "x")
+    again, intent = await index.begin_new("a")
+    assert (again.id, again.state, intent.number) == (artifact.id, State.NEW, 2)
+    await index.settle_manifest(intent, staged_manifest())
+    await index.write(artifact, put("x"))
+    assert await index.files(artifact) == {"x": put("x")}
 
 
 async def test_intents_of_the_dead_are_taken_over_oldest_first_and_once(
@@ -435,10 +448,23 @@ async def test_intents_of_the_dead_are_taken_over_oldest_first_and_once(
     mine = await index.begin(artifact, "mine")
     await Index(index.database, "alive").begin(artifact, "theirs")
     assert await index.stages.abandoned([]) == []
-    assert await index.stages.abandoned(["dead0", "w1"]) == begun[::2]
+    first = await index.stages.abandoned(["dead0", "w1"])
+    assert first == begun[::2]
     taken = await asyncio.gather(
         *(each.stages.abandoned(["dead0", "dead1"]) for each in [index, other] * 2)
     )
     assert sorted(taken, key=len) == [[], [], [], begun[1::2]]
     await index.stages.finish(mine)
     assert await index.intents() == 7
+
+
+async def test_intents_that_their_own_worker_has_let_go_of_are_found_again(index: Index) -> None:
+    artifact = await index.committed("a")
+    held, dropped = await index.begin(artifact, "x"), [await index.begin(artifact, "y")]
+    assert await index.stages.abandoned([]) == []
+    expected = Intent(dropped[0].id, artifact.id, "write", "y", number=1)
+    dropped.clear()
+    assert await index.stages.abandoned([]) == [expected]
+    await index.stages.drop(expected)
+    await index.stages.drop(held)
+    assert await index.again(artifact) == artifact
