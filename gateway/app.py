@@ -237,7 +237,7 @@ async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Bou
         ),
         Staging(stages, forwarding, examining, versioning, deleting),
         arriving,
-        Receiving(forwarding, drafting, releasing, validating),
+        Receiving(bucket, forwarding, drafting, releasing, validating),
         deleting,
         Erasing(catalogue, forwarding, rules),
         Configuring(catalogue, cellar.records, versioning, forwarding),

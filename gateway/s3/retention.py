@@ -42,9 +42,23 @@ def expires_old_versions(lifecycle: bytes) -> bool:
     return any(_local(item).startswith(_NONCURRENT) for item in parse(lifecycle).iter())
 
 
-def expires_objects(lifecycle: bytes) -> bool:
-    """Whether a rule of a lifecycle deletes objects, or puts delete markers over them."""
-    return any(_local(item) == _EXPIRATION for item in parse(lifecycle).iter())
+def expiring_prefixes(lifecycle: bytes) -> list[str]:
+    """The prefixes of the keys whose newest version some rule of a lifecycle takes away.
+
+    "" for a rule that names no prefix, or several. Rules count whether they are enabled or not.
+    """
+    found = []
+    for rule in parse(lifecycle).iter():
+        if _local(rule) != "Rule" or not any(_ends_objects(item) for item in rule.iter()):
+            continue
+        prefixes = [item.text or "" for item in rule.iter() if _local(item) == "Prefix"]
+        found.append(prefixes[0] if len(prefixes) == 1 else "")
+    return found
+
+
+def _ends_objects(item: Element) -> bool:
+    # What takes away delete markers alone takes no object.
+    return _local(item) == _EXPIRATION and any(_local(child) in ("Days", "Date") for child in item)
 
 
 def _local(item: Element) -> str:

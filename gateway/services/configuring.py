@@ -1,5 +1,7 @@
 """Change a bucket's settings, unless they would cost a commit its files."""
 
+from collections.abc import Sequence
+
 from gateway.errors import AccessDenied, InvalidBucketState
 from gateway.identity import Workspace
 from gateway.s3.exchange import Verified
@@ -7,8 +9,8 @@ from gateway.s3.message import Reply
 from gateway.s3.retention import (
     MFA_DELETE,
     STATUS,
-    expires_objects,
     expires_old_versions,
+    expiring_prefixes,
     parse_versioning,
     render_versioning,
 )
@@ -78,14 +80,33 @@ class Configuring:
 
     async def _put_lifecycle(self, workspace: Workspace, verified: Verified) -> Reply:
         document = await read_payload(verified, DOCUMENT_BYTES)
-        costs = expires_old_versions(document)
-        if not costs and expires_objects(document):
-            # Where versions are kept, an expired object lies below a delete marker: readers
-            # still see the commit, and a new edit is what writers see. Elsewhere it is gone.
-            costs = not await self._versioning.kept(workspace)
-        if costs:
+        expiring = expiring_prefixes(document)
+        # Where versions are kept, an expired object lies below a delete marker, and the pins
+        # stay; elsewhere it is gone.
+        if expires_old_versions(document) or (
+            expiring and not await self._versioning.kept(workspace)
+        ):
             await self._check_no_records(workspace)
+        if expiring:
+            await self._check_no_artifact(workspace, expiring)
         return await self._forwarding.forward(verified, workspace, Changes(body=document))
+
+    async def _check_no_artifact(self, workspace: Workspace, expiring: Sequence[str]) -> None:
+        """Return when no artifact has keys that begin so; InvalidBucketState.
+
+        The backend would change its files without an edit: readers' listings would lack them.
+        """
+        there = list(await self._catalogue.descendants(workspace.id, ""))
+        root = await self._catalogue.artifact(workspace.id, "")
+        for artifact in [*there, *([root] if root else [])]:
+            folder = f"{artifact.prefix}/" if artifact.prefix else ""
+            if any(folder.startswith(each) or each.startswith(folder) for each in expiring):
+                raise InvalidBucketState(
+                    f"a rule would expire files of the artifact {artifact.prefix!r}: narrow its "
+                    "prefix, or delete the artifact first",
+                    workspace=workspace.name,
+                    prefix=artifact.prefix,
+                )
 
     async def _check_no_records(self, workspace: Workspace) -> None:
         """Return when no record pins a version in the workspace's bucket; InvalidBucketState.

@@ -22,7 +22,10 @@ class Discarding:
         self._surveying = surveying
 
     async def discard(self, workspace: Workspace, artifact: Artifact, *, now: datetime) -> None:
-        """The artifact as last committed; one that never was goes with its staged files."""
+        """The artifact as last committed; one that never was goes with what was staged in it.
+
+        Objects that lay there before it was one are ordinary objects again.
+        """
         intent = await self._stages.begin_discard(artifact, now)
         await self.carry_out(workspace, artifact, intent)
 
@@ -68,8 +71,10 @@ class Discarding:
         if not await self._stages.untouched(artifact, path, staged):
             return
         if pin is None and staged is None:
-            # It was there before the edit: only hidden, so that nothing is lost for good.
-            await self._surveying.remove(workspace, artifact, path)
+            # Nobody put it in this edit. Where an artifact was never committed it is as it was
+            # before; in one that was, readers' listings would show it: it is hidden, not lost.
+            if artifact.version:
+                await self._surveying.remove(workspace, artifact, path)
             return
         keep = await self._catalogue.pinned_ids(workspace.id, key)
         await self._surveying.remove_above(workspace, artifact, path, versions, pin, keep)

@@ -12,10 +12,11 @@ from gateway.s3.message import Reply
 from gateway.services.drafting import Drafting, Put, object_headers
 from gateway.services.forwarding import Changes, Forwarding, Source
 from gateway.services.payloads import read_payload
+from gateway.services.reading import read_reply
 from gateway.services.releasing import Releasing
 from gateway.services.staging import refuse_upload_of_manifest
 from gateway.services.validating import Validating
-from gateway.storage.bucket import StoredObject
+from gateway.storage.bucket import Bucket, StoredObject
 
 OK = 200
 
@@ -25,11 +26,13 @@ class Receiving:
 
     def __init__(
         self,
+        bucket: Bucket,
         forwarding: Forwarding,
         drafting: Drafting,
         releasing: Releasing,
         validating: Validating,
     ) -> None:
+        self._bucket = bucket
         self._forwarding = forwarding
         self._drafting = drafting
         self._releasing = releasing
@@ -79,6 +82,30 @@ class Receiving:
             return False
         return True
 
+    async def complete(self, workspace: Workspace, location: Location, verified: Verified) -> Reply:
+        """The answer to a CompleteMultipartUpload onto a `manifest.yaml` that is no artifact's.
+
+        What turns out to be a manifest is taken back: it would stand there uncommitted.
+        InvalidManifest.
+        """
+        reply = await self._forwarding.forward(verified, workspace)
+        if reply.status != OK:
+            return reply
+        document = await read_reply(reply)
+        if b"<Error" in document:
+            return replace(reply, body=document)  # S3 may fail after it said 200
+        key = workspace.backend_key(location.key)
+        version_id = reply.headers.get("x-amz-version-id")
+        source = Source(workspace.bucket, key, version_id)
+        try:
+            whole = await self._is_manifest(location, None, source)
+        except InvalidManifest:
+            whole = False  # too long for one
+        if whole:
+            await self._bucket.delete(workspace.bucket, key, version_id)
+            refuse_upload_of_manifest(location)
+        return replace(reply, body=document)
+
     async def stage(
         self,
         caller: Caller,
@@ -105,10 +132,7 @@ class Receiving:
             if reply.status != OK:
                 answered.append(reply)
                 return Put(None)
-            body = reply.body
-            if not isinstance(body, bytes):
-                body = b"".join([chunk async for chunk in body])
-            answered.append(replace(reply, body=body))
+            answered.append(replace(reply, body=await read_reply(reply)))
             etag = reply.headers.get("ETag") or "-"
             return Put(StoredObject(etag, reply.headers.get("x-amz-version-id")))
 
@@ -126,7 +150,8 @@ class Receiving:
 def refuse_parts(location: Location) -> None:
     """Return unless a key is a manifest's, which can't come in parts; InvalidManifest.
 
-    In no artifact and below no collection, `manifest.yaml` may be any file.
+    In no artifact and below no collection, `manifest.yaml` may be any file, and `complete`
+    sees when it is whole.
     """
     above = location.artifact is not None or any(each.collection for each in location.above)
     role = location.place.role

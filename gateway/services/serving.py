@@ -191,8 +191,7 @@ class Serving:
         if verified.operation.name == "CompleteMultipartUpload":
             refuse_parts(location)
             if role is Role.MANIFEST:
-                # Of no collection, and of no artifact: a file like any other.
-                return await self._forwarding.forward(verified, workspace)
+                return await self._receiving.complete(workspace, location, verified)
         source = await self._source(caller, verified)
         if role is Role.MANIFEST:
             return await self._receiving.put(caller, workspace, location, verified, source, now)

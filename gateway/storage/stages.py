@@ -346,6 +346,7 @@ class Stages:
                 for row in rows.mappings()
                 if row["id"] not in self._held
             ]
+            self._held.update({intent.id: intent for intent in found})
             await connection.execute(
                 update(table)
                 .where(table.c.id.in_([intent.id for intent in found]))
@@ -353,9 +354,7 @@ class Stages:
             )
             return found
 
-        found = await self._database.transaction(work)
-        self._held.update({intent.id: intent for intent in found})
-        return found
+        return await self._database.transaction(work)
 
 
 def _gone(artifact: Artifact) -> OperationAborted:

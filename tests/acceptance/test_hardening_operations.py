@@ -10,13 +10,12 @@ from tests.acceptance.harness import OTHER_WORKSPACE, WORKSPACE, Backend, Docume
 from tests.acceptance.steps import content, manifest, publish, put, refused
 
 UNKNOWN = ["annotation&annotationName=x", "encryption"]
+OPEN, CLOSE = b"<VersioningConfiguration>", b"</VersioningConfiguration>"
 SUSPENDED = (
-    b"<VersioningConfiguration><Status>Suspended</Status></VersioningConfiguration>",
-    b"<VersioningConfiguration><Status>Enabled</Status><Status>Suspended</Status>"
-    b"</VersioningConfiguration>",
-    b"<VersioningConfiguration></VersioningConfiguration>",
-    b'<VersioningConfiguration xmlns:q="urn:x"><q:Status>Suspended</q:Status>'
-    b"</VersioningConfiguration>",
+    OPEN + b"<Status>Suspended</Status>" + CLOSE,
+    OPEN + b"<Status>Enabled</Status><Status>Suspended</Status>" + CLOSE,
+    OPEN + CLOSE,
+    OPEN + b'<q:Status xmlns:q="urn:x">Suspended</q:Status>' + CLOSE,
 )
 ENABLED = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
 NONCURRENT = (
@@ -25,6 +24,15 @@ NONCURRENT = (
     b"<NoncurrentDays>1</NoncurrentDays></NoncurrentVersionExpiration></Rule>"
     b"</LifecycleConfiguration>"
 )
+
+
+def expiring(prefix: str) -> bytes:
+    """A lifecycle that expires what lies below a prefix after a day."""
+    return (
+        "<LifecycleConfiguration><Rule><ID>a</ID><Status>Enabled</Status><Filter><Prefix>"
+        f"{prefix}</Prefix></Filter><Expiration><Days>1</Days></Expiration></Rule>"
+        "</LifecycleConfiguration>"
+    ).encode()
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +151,11 @@ def test_old_versions_are_kept_while_records_are(own: Gateway) -> None:
     for document in SUSPENDED:
         answer = own.signed("PUT", "/settings?versioning", "admin", body=document)
         assert answer.status in {400, 409}, document
+    for prefix in ("", "se", "set/a"):
+        answer = own.signed("PUT", "/settings?lifecycle", "admin", body=expiring(prefix))
+        assert (answer.status, b"InvalidBucketState" in answer.body) == (409, True)
+    answer = own.signed("PUT", "/settings?lifecycle", "admin", body=expiring("tmp/"))
+    assert answer.status == 200
     own.rpc("delete", key="admin", prefix="set")
     for query, document in (("versioning", SUSPENDED[0]), ("lifecycle", NONCURRENT)):
         answer = own.signed("PUT", f"/settings?{query}", "admin", body=document)
@@ -185,16 +198,18 @@ def test_parts_make_an_ordinary_manifest_yaml_but_no_artifact(
     client, key = gateway.s3(), f"{prefix}/manifest.yaml"
     place = {"Bucket": WORKSPACE, "Key": key}
 
-    def upload() -> Document:
+    def upload(body: bytes) -> Document:
         made = client.create_multipart_upload(**place)["UploadId"]
-        etag = client.upload_part(**place, UploadId=made, PartNumber=1, Body=manifest())["ETag"]
+        etag = client.upload_part(**place, UploadId=made, PartNumber=1, Body=body)["ETag"]
         parts = {"Parts": [{"ETag": etag, "PartNumber": 1}]}
         return {**place, "UploadId": made, "MultipartUpload": parts}
 
-    client.complete_multipart_upload(**upload())
-    assert content(client, key) == manifest()
+    client.complete_multipart_upload(**upload(b"name: no type\n"))
+    with refused("InvalidManifest", 400):
+        client.complete_multipart_upload(**upload(manifest()))
+    assert content(client, key) == b"name: no type\n"
     assert prefix not in gateway.rpc("list")
-    begun = upload()
+    begun = upload(b"name: late\n")
     gateway.rpc("create", prefix=prefix, manifest={"type": "dataset", "name": "n"}, overwrite=True)
     with refused("InvalidManifest", 400):
         client.complete_multipart_upload(**begun)

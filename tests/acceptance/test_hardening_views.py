@@ -100,9 +100,7 @@ def test_staged_artifacts_answer_as_absent_ones_do(gateway: Gateway, reader: str
         seen = gateway.request("GET", f"/{WORKSPACE}/artifact/{hidden}{path}", headers)
         absent = gateway.request("GET", f"/{WORKSPACE}/artifact/{nothing}{path}", headers)
         assert seen.status == 404
-        told = [
-            {**json.loads(answer.body)["error"], "request_id": ""} for answer in (seen, absent)
-        ]
+        told = [{**json.loads(answer.body)["error"], "request_id": ""} for answer in (seen, absent)]
         assert json.dumps(told[0]).replace(hidden, nothing) == json.dumps(told[1])
     for query in (f"prefix={hidden}", f"list-type=2&prefix={hidden}/", f"prefix={hidden}/sub/"):
         seen = ask(gateway, reader, "GET", f"/{WORKSPACE}?{query}")

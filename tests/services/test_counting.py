@@ -2,8 +2,9 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -19,6 +20,7 @@ from gateway.storage import journal, tables
 from gateway.storage.counters import Counters, DayCount, Worker
 from gateway.storage.database import Database
 from gateway.storage.workers import WorkersFolder
+from tests.waiting import wait_until
 
 NOW = datetime(2025, 6, 7, 8, 9, 10, tzinfo=UTC)
 DAY = date(2025, 6, 7)
@@ -194,6 +196,10 @@ async def test_a_reset_in_the_midst_of_traffic_lets_nothing_come_back(
         assert await totals(database, artifact_id) == (MILLION, 0)
 
 
+def all_hold_something(files: Iterable[Path]) -> bool:
+    return all(file.stat().st_size for file in files)
+
+
 async def test_downloads_survive_sigkill_and_are_counted_once(
     database: Database, database_url: str, tmp_path: Path
 ) -> None:
@@ -201,22 +207,19 @@ async def test_downloads_survive_sigkill_and_are_counted_once(
     folder = tmp_path / "journal"
     counted = 0
     for delay in (0.01, 0.15, 0.27, 0.5):
-        children = [
-            await asyncio.create_subprocess_exec(
-                *(sys.executable, "-c", CHILD, database_url, str(folder), str(artifact_id)),
-                stdout=asyncio.subprocess.PIPE,
-            )
-            for _ in range(2)
-        ]
-        for child in children:
-            assert child.stdout is not None
-            counted += (await child.stdout.readline()).count(b"counted\n")
+        # Not into a pipe: one that is full would stop a child in the middle of a transaction.
+        said = [tmp_path / "first", tmp_path / "second"]
+        children = []
+        for path in said:
+            with path.open("wb") as output:
+                command = (sys.executable, "-c", CHILD, database_url, str(folder), str(artifact_id))
+                children.append(await asyncio.create_subprocess_exec(*command, stdout=output))
+        assert await asyncio.to_thread(wait_until, partial(all_hold_something, said))
         await asyncio.sleep(delay)
         for child in children:
             child.send_signal(signal.SIGKILL)
-        for child in children:
-            output, _ = await child.communicate()
-            counted += output.count(b"counted\n")
+            await child.wait()
+        counted += sum(path.read_bytes().count(b"counted\n") for path in said)
     # Two gateways that start at once merge what the dead have left.
     both = [Counting(Counters(database), WorkersFolder(folder), clock) for _ in range(2)]
     await asyncio.gather(*(each.__aenter__() for each in both))
