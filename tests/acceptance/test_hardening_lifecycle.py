@@ -17,8 +17,8 @@ from tests.acceptance.signer import Signer
 from tests.acceptance.steps import manifest
 from tests.acceptance.views import DATA, EXTRA, MANIFEST, STAGED, Artifact, Files, outcome, refusal
 
-DEPARTURES = 10
-ROUNDS = 6
+DEPARTURES = 7
+ROUNDS = 5
 SETTLED_SECONDS = 5
 PLAIN_FIELDS = {"type": "dataset"}
 PLAIN = b"type: dataset\n"  # as the gateway writes them
