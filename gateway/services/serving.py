@@ -17,6 +17,7 @@ from gateway.errors import (
     BucketAlreadyOwnedByYou,
     InvalidPath,
     NotImplementedByGateway,
+    OperationAborted,
 )
 from gateway.identity import Caller, Right, Workspace
 from gateway.s3.address import KeyRules
@@ -216,11 +217,18 @@ class Serving:
         if artifact is None or role not in (Role.FILE, Role.MANIFEST, Role.STAGED_MANIFEST):
             return await self._forwarding.forward(verified, workspace)
         edit = Edit(caller, workspace, location, now)
-        if role is Role.STAGED_MANIFEST:
-            return await self._staging.remove_manifest(edit, artifact, verified)
         if role is Role.MANIFEST and not artifact.version:
             return Reply(NO_CONTENT)
-        return await self._staging.remove(edit, artifact, verified)
+        manifest = role is Role.STAGED_MANIFEST
+        remove = self._staging.remove_manifest if manifest else self._staging.remove
+        try:
+            return await remove(edit, artifact, verified)
+        except OperationAborted:
+            # It went between the look and the mark; then the key is an ordinary object's.
+            again = await self._locate(workspace, verified.address.key, now)
+            if again.artifact is not None:
+                raise
+            return await self._forwarding.forward(verified, workspace)
 
     async def _check_unpinned(self, workspace: Workspace, key: str, version_id: str) -> None:
         """Return unless a commit, of whatever age, holds this version; AccessDenied."""
