@@ -17,7 +17,7 @@ from gateway.app import administration
 from gateway.document import ConfigError
 from gateway.errors import GatewayError
 from gateway.identity import EVERY_WORKSPACE, Caller, Grants, Right
-from gateway.services.access import Access
+from gateway.services.keys.access import Access
 from gateway.settings import Overrides
 from gateway.startup import Startup
 

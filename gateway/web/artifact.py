@@ -3,8 +3,8 @@
 from gateway.errors import InvalidArgument, MethodNotAllowed
 from gateway.s3.address import Query, parse_path
 from gateway.s3.message import Reply, Request
-from gateway.services.opening import Opening, Path
-from gateway.services.showing import Wanted
+from gateway.services.registry.opening import Opening, Path
+from gateway.services.registry.showing import Wanted
 from gateway.services.workspaces import Workspaces
 from gateway.web.authentication import Authentication
 from gateway.web.exchange import Exchange

@@ -31,8 +31,8 @@ from gateway.s3.operation import (
 )
 from gateway.s3.payload import parse_payload
 from gateway.s3.sigv4 import VerifiedSignature, verify
-from gateway.services.access import URL_PREFIX
-from gateway.services.forwarding import KEY_PARAMETERS
+from gateway.services.keys.access import URL_PREFIX
+from gateway.services.transfer.forwarding import KEY_PARAMETERS
 from gateway.web.hosts import Hosts
 
 OWN_PARAMETERS = frozenset(("stage", "version", "silent"))
@@ -40,7 +40,7 @@ BEARER = "bearer "
 
 
 class Identities(Protocol):
-    """Where keys and tokens are known; `services.access.Access` is one."""
+    """Where keys and tokens are known; `services.keys.access.Access` is one."""
 
     async def secret_for(self, access_key_id: str) -> AccessKey | None:
         """The key that a signature with this id is verified with, or None."""

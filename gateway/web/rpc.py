@@ -5,8 +5,8 @@ import json
 from gateway.artifact.value import JsonValue
 from gateway.errors import EntityTooLarge, InvalidRequest, MethodNotAllowed, NoSuchMethod
 from gateway.s3.message import Reply, Request
-from gateway.services.calling import Calling
-from gateway.services.opening import json_reply
+from gateway.services.registry.calling import Calling
+from gateway.services.registry.opening import json_reply
 from gateway.web.authentication import Authentication
 from gateway.web.exchange import Exchange
 

@@ -1,7 +1,7 @@
 """The S3 door: verify, then hand down."""
 
 from gateway.s3.message import Reply
-from gateway.services.serving import Serving
+from gateway.services.objects.serving import Serving
 from gateway.web.authentication import Authentication
 from gateway.web.exchange import Exchange
 

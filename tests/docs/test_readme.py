@@ -12,7 +12,7 @@ from gateway import errors
 from gateway.__main__ import application
 from gateway.document import Section
 from gateway.errors import GatewayError
-from gateway.services.method import METHODS, Argument
+from gateway.services.registry.method import METHODS, Argument
 from gateway.settings import parse
 
 ROOT = Path(__file__).parents[2]

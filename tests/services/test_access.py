@@ -10,7 +10,7 @@ import pytest
 from gateway.derivation import derive
 from gateway.errors import AccessDenied, InvalidAccessKeyId, InvalidArgument
 from gateway.identity import ANONYMOUS, AccessKey, Caller, Grants, Right, Workspace, parse_grants
-from gateway.services.access import URL_PREFIX, Access
+from gateway.services.keys.access import URL_PREFIX, Access
 from gateway.storage.database import Database
 from gateway.storage.keys import Keys, StoredKey
 

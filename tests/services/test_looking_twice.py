@@ -16,12 +16,12 @@ from gateway.s3.listing import Listing, ListingKind
 from gateway.s3.message import Reply, Request
 from gateway.s3.operation import identify
 from gateway.s3.payload import parse_payload
-from gateway.services.access import Access
-from gateway.services.forwarding import AS_IT_CAME, Changes, Forwarding
-from gateway.services.listing import Listings
-from gateway.services.masking import Marks
-from gateway.services.reading import Reading
-from gateway.services.viewing import Range, Viewing
+from gateway.services.keys.access import Access
+from gateway.services.lifecycle.masking import Marks
+from gateway.services.lifecycle.viewing import Range, Viewing
+from gateway.services.objects.listing import Listings
+from gateway.services.objects.reading import Reading
+from gateway.services.transfer.forwarding import AS_IT_CAME, Changes, Forwarding
 from gateway.storage.catalogue import Catalogue
 from tests.services.test_forwarding import arriving
 

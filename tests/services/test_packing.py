@@ -15,8 +15,8 @@ from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.version import Pin
 from gateway.errors import ServiceUnavailable
 from gateway.identity import Workspace
-from gateway.services import packing as module
-from gateway.services.packing import Contents, Packing
+from gateway.services.registry import packing as module
+from gateway.services.registry.packing import Contents, Packing
 from gateway.storage.bucket import Bucket
 from tests.storage.faulty import Faulty, Seen, faulty, response
 from tests.waiting import wait_until

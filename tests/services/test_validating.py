@@ -19,8 +19,8 @@ from gateway.artifact.schema import Violation
 from gateway.artifact.value import JsonValue
 from gateway.artifact.version import Pin
 from gateway.errors import InternalError, InvalidManifest, SchemaViolation, SlowDown
-from gateway.services import validating as module
-from gateway.services.validating import Validating
+from gateway.services.lifecycle import validating as module
+from gateway.services.lifecycle.validating import Validating
 
 LIMIT = 1 << 20
 TIME = datetime(2024, 5, 1, tzinfo=UTC)
@@ -298,7 +298,7 @@ async def orphans(schema: str) -> psutil.Process:
     """A child whose parent was killed while it worked on `schema`."""
     program = (
         "import asyncio, json, sys\n"
-        "from gateway.services.validating import Validating\n"
+        "from gateway.services.lifecycle.validating import Validating\n"
         "async def main():\n"
         "    service = Validating(manifest_bytes=9999, validation_seconds=1)\n"
         "    await service.check_schema({})\n"

@@ -1,7 +1,7 @@
 """That a bucket keeps versions is believed for a short time, and never across a change of it."""
 
 from gateway.identity import Workspace
-from gateway.services.versioning import TRUSTED_SECONDS, Versioning
+from gateway.services.lifecycle.versioning import TRUSTED_SECONDS, Versioning
 from gateway.storage.bucket import Bucket
 
 

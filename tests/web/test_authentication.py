@@ -23,7 +23,7 @@ from gateway.identity import ANONYMOUS, AccessKey, Caller, Grants, parse_grants
 from gateway.s3.address import SEAWEEDFS_RULES, Address, Query
 from gateway.s3.message import Request
 from gateway.s3.signer import Signer, presign
-from gateway.services.access import URL_PREFIX
+from gateway.services.keys.access import URL_PREFIX
 from gateway.web.authentication import Authentication
 from gateway.web.hosts import Hosts
 

@@ -1,0 +1,1 @@
+"""Access keys, tokens and grants: who may do what."""

@@ -1,0 +1,205 @@
+"""Make a stage the version that everybody reads.
+
+The order is what makes it safe to be killed anywhere: an intent, the record (this is the
+commit), the index (from here readers see it), the plain key. What was begun and not ended is
+completed from the record by whoever meets it, never undone.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.artifact.layout import MANIFEST, STAGED_MANIFEST, join
+from gateway.artifact.lifecycle import Artifact
+from gateway.artifact.manifest import Manifest
+from gateway.artifact.version import ManifestObject, Pin, Record
+from gateway.errors import CommitConflict, GatewayError, PreconditionFailed
+from gateway.identity import Workspace
+from gateway.services.lifecycle.composing import Composing
+from gateway.services.lifecycle.surveying import bare
+from gateway.services.lifecycle.validating import Validating
+from gateway.storage.bucket import BackendError, Bucket
+from gateway.storage.catalogue import Catalogue
+from gateway.storage.commits import Commits, manifest_pin
+from gateway.storage.marks import Intent
+from gateway.storage.records import Records
+from gateway.storage.stages import Stages
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A commit's outcome: the version that is current now, and whether this made it."""
+
+    artifact: Artifact
+    record: Record
+    new: bool
+
+
+class Committing:
+    """Commits, and completes commits that were interrupted."""
+
+    def __init__(
+        self,
+        bucket: Bucket,
+        catalogue: Catalogue,
+        stages: Stages,
+        commits: Commits,
+        records: Records,
+        composing: Composing,
+        validating: Validating,
+    ) -> None:
+        self._bucket = bucket
+        self._catalogue = catalogue
+        self._stages = stages
+        self._commits = commits
+        self._records = records
+        self._composing = composing
+        self._validating = validating
+
+    async def commit(
+        self,
+        workspace: Workspace,
+        artifact: Artifact,
+        *,
+        author: str,
+        now: datetime,
+        message: str | None = None,
+        manifest: ManifestObject | None = None,
+    ) -> Committed:
+        """The outcome of committing the stage, with `manifest` in the staged one's place.
+
+        CommitConflict when another commit came first; the stage stays as it was then, and on
+        every other refusal.
+        """
+        # Before anything is looked at: what settles from here on stays staged until the end.
+        number = artifact.number + 1
+        intent = await self._stages.intend(artifact, "commit", number=number, now=now)
+        try:
+            draft = await self._composing.compose(
+                workspace, artifact, author=author, message=message, now=now, manifest=manifest
+            )
+        except Exception:
+            await self._stages.finish(intent)
+            raise
+        record = draft.record
+        if not draft.changed:
+            committed = await self._leave_unchanged(workspace, artifact, record)
+            await self._stages.finish(intent)
+            return committed
+        await self._write_record(workspace, artifact, record, intent)
+        await self._commits.publish(artifact.id, record, draft.manifest.fields)
+        await self._finish(workspace, artifact.id, record, intent)
+        current = await self._catalogue.by_id(artifact.id)
+        return Committed(current or artifact, record, new=True)
+
+    async def _write_record(
+        self, workspace: Workspace, artifact: Artifact, record: Record, intent: Intent
+    ) -> None:
+        """Put the record at its number, once and for all: this is the commit."""
+        try:
+            await self._records.put_record(record)
+        except PreconditionFailed:
+            await self.complete(workspace, artifact.id, record.number)
+            await self._stages.finish(intent)
+            raise CommitConflict(
+                f"another commit of {artifact.prefix!r} came first and is version "
+                f"{record.number}; the stage is as it was: look at it, and commit again",
+                prefix=artifact.prefix,
+                version=record.number,
+            ) from None
+
+    async def _finish(
+        self, workspace: Workspace, artifact_id: int, record: Record, intent: Intent
+    ) -> None:
+        """Write the plain key; what fails here is done later, the commit stands."""
+        try:
+            await self.publish_manifest(workspace, artifact_id, record)
+        except (GatewayError, BackendError):
+            logger.exception(
+                "version %d of %r is committed; its %s is to be written later",
+                record.number,
+                record.prefix,
+                MANIFEST,
+            )
+            return
+        await self._stages.finish(intent)
+
+    async def _leave_unchanged(
+        self, workspace: Workspace, artifact: Artifact, record: Record
+    ) -> Committed:
+        """End an edit that changed nothing: the plain keys are put right, no version is made."""
+        key = workspace.backend_key(join(artifact.prefix, MANIFEST))
+        last = await self._catalogue.record(artifact, artifact.version)
+        if last is not None and await self._bucket.head(workspace.bucket, key) is None:
+            await self._put_manifest(workspace, artifact.id, last)
+        await self._remove_staged_manifest(workspace, record)
+        await self._commits.unchanged(artifact, record)
+        current = await self._catalogue.by_id(artifact.id)
+        return Committed(current or artifact, last or record, new=False)
+
+    async def complete(self, workspace: Workspace, artifact_id: int, number: int) -> bool:
+        """Whether a record with this number stands; its commit or delete is in the index then."""
+        artifact = await self._catalogue.by_id(artifact_id)
+        if artifact is None:
+            return False
+        record = await self._records.get_record(workspace.id, artifact.prefix, number)
+        if record is None:
+            return False
+        if record.manifest is None:
+            await self._commits.bury(artifact_id, record)
+            return True
+        manifest: Manifest = await self._validating.parse(record.manifest.data)
+        await self._commits.publish(artifact_id, record, manifest.fields)
+        await self.publish_manifest(workspace, artifact_id, record)
+        return True
+
+    async def publish_manifest(
+        self, workspace: Workspace, artifact_id: int, record: Record
+    ) -> None:
+        """Put the committed manifest at its plain key, and take the staged one away."""
+        await self._put_manifest(workspace, artifact_id, record)
+        newest = await self._catalogue.by_id(artifact_id)
+        if newest is not None and newest.version > record.number:
+            # A later commit may have put its manifest before this one did.
+            later = await self._catalogue.record(newest, newest.version)
+            if later is not None:
+                await self._put_manifest(workspace, artifact_id, later)
+        await self._remove_staged_manifest(workspace, record)
+
+    async def _put_manifest(self, workspace: Workspace, artifact_id: int, record: Record) -> None:
+        manifest = record.manifest
+        if manifest is None:
+            return
+        key = workspace.backend_key(join(record.prefix, MANIFEST))
+        stored = await self._bucket.put(workspace.bucket, key, manifest.data, manifest.headers)
+        head = await self._bucket.head(workspace.bucket, key, stored.version_id)
+        pin = manifest_pin(record)
+        if head is not None:
+            pin = Pin(
+                path=MANIFEST,
+                size=head.size,
+                etag=head.etag,
+                version_id=stored.version_id,
+                last_modified=head.last_modified,
+                content_type=head.content_type,
+            )
+        await self._commits.published(artifact_id, record.number, pin)
+
+    async def _remove_staged_manifest(self, workspace: Workspace, record: Record) -> None:
+        """Remove the `_manifest.yaml` that was committed and older ones, never a newer one."""
+        consumed = record.staged_manifest
+        if consumed is None:
+            return
+        key = workspace.backend_key(join(record.prefix, STAGED_MANIFEST))
+        versions = await self._bucket.versions(workspace.bucket, key)
+        identities = [version.version_id for version in versions]
+        if consumed in identities:
+            # The oldest first: what was begun can be found again as long as the committed is there.
+            for version_id in reversed(identities[identities.index(consumed) :]):
+                await self._bucket.delete(workspace.bucket, key, version_id)
+            return
+        head = await self._bucket.head(workspace.bucket, key)
+        if head is not None and head.version_id is None and bare(head.etag) == bare(consumed):
+            await self._bucket.delete(workspace.bucket, key)

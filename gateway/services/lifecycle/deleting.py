@@ -1,0 +1,135 @@
+"""Take an artifact away: unpublished at once, then its files go."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from gateway.artifact.lifecycle import Artifact
+from gateway.artifact.version import Record
+from gateway.errors import CollectionNotEmpty, CommitConflict, PreconditionFailed
+from gateway.identity import Workspace
+from gateway.services.lifecycle.committing import Committing
+from gateway.services.lifecycle.discarding import Discarding
+from gateway.services.lifecycle.surveying import Surveying
+from gateway.storage.bucket import Bucket
+from gateway.storage.catalogue import Catalogue
+from gateway.storage.commits import Commits
+from gateway.storage.records import Records
+from gateway.storage.stages import Stages
+
+NAMED_AT_MOST = 20
+
+
+class Deleting:
+    """Writes tombstones, and removes what lay below them."""
+
+    def __init__(
+        self,
+        bucket: Bucket,
+        catalogue: Catalogue,
+        stages: Stages,
+        commits: Commits,
+        records: Records,
+        surveying: Surveying,
+        committing: Committing,
+        discarding: Discarding,
+    ) -> None:
+        self._bucket = bucket
+        self._catalogue = catalogue
+        self._stages = stages
+        self._commits = commits
+        self._records = records
+        self._surveying = surveying
+        self._committing = committing
+        self._discarding = discarding
+
+    async def delete(
+        self,
+        workspace: Workspace,
+        artifact: Artifact,
+        *,
+        author: str,
+        now: datetime,
+        recursive: bool = False,
+    ) -> None:
+        """Nothing is left of the artifact but its records; members first, if `recursive`.
+
+        CollectionNotEmpty when it has members otherwise; CommitConflict when a commit came
+        first.
+        """
+        members = await self._catalogue.descendants(workspace.id, artifact.prefix)
+        if members and not recursive:
+            raise CollectionNotEmpty(
+                f"{artifact.prefix!r} has {len(members)} members; delete them first, or say "
+                "recursive=true",
+                prefix=artifact.prefix,
+                members=[member.prefix for member in members[:NAMED_AT_MOST]],
+            )
+        for member in reversed(members):
+            await self._delete_one(workspace, member, author, now)
+        # Below it now lie at most files whose member's manifest never came.
+        whole = replace(artifact, collection=artifact.collection and not recursive)
+        await self._delete_one(workspace, whole, author, now)
+
+    async def _delete_one(
+        self, workspace: Workspace, artifact: Artifact, author: str, now: datetime
+    ) -> None:
+        if not artifact.version:
+            if artifact.unfinished == "deleting":
+                await self.remove_files(workspace, artifact)
+            else:
+                await self._discarding.discard(workspace, artifact, now=now)
+            return
+        record = Record(
+            workspace_id=workspace.id,
+            prefix=artifact.prefix,
+            number=artifact.number + 1,
+            parent=artifact.version,
+            author=author,
+            time=now,
+            message=None,
+            manifest=None,
+        )
+        intent = await self._stages.intend(artifact, "delete", number=record.number, now=now)
+        try:
+            await self._records.put_record(record)
+        except PreconditionFailed:
+            await self._committing.complete(workspace, artifact.id, record.number)
+            await self._stages.finish(intent)
+            raise CommitConflict(
+                f"another commit of {artifact.prefix!r} came first and is version "
+                f"{record.number}; look at it, and delete again",
+                prefix=artifact.prefix,
+                version=record.number,
+            ) from None
+        await self._commits.bury(artifact.id, record)
+        await self.remove_files(workspace, artifact)
+
+    async def remove_files(self, workspace: Workspace, artifact: Artifact) -> None:
+        """Remove a buried artifact's keys from the bucket's newest state; safe to repeat."""
+        survey = await self._surveying.survey(workspace, artifact)
+        found = [*survey.files.values(), survey.staged_manifest, survey.manifest]
+        for item in found:
+            if item is not None:
+                await self._bucket.delete(workspace.bucket, item.key)
+        await self._stages.end_delete(artifact.id)
+
+    async def delete_if_empty(
+        self, workspace: Workspace, artifact_id: int, *, author: str, now: datetime
+    ) -> bool:
+        """Whether the artifact went because writers see none of its keys any more.
+
+        So do the collections above it that only waited for that.
+        """
+        artifact = await self._catalogue.by_id(artifact_id)
+        if artifact is None or artifact.stage is None or artifact.manifest_staged:
+            return False
+        if await self._catalogue.descendants(workspace.id, artifact.prefix):
+            return False
+        if not (await self._surveying.survey(workspace, artifact)).empty:
+            return False
+        await self.delete(workspace, artifact, author=author, now=now)
+        above = await self._catalogue.above(workspace.id, artifact.prefix)
+        parent = next((a for a in above if a.prefix != artifact.prefix), None)
+        if parent is not None:
+            await self.delete_if_empty(workspace, parent.id, author=author, now=now)
+        return True

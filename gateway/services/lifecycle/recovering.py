@@ -1,0 +1,94 @@
+"""Finish what dead workers began: roll commits and deletes forward, examine written keys."""
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+
+from gateway.identity import Workspace
+from gateway.services.lifecycle.committing import Committing
+from gateway.services.lifecycle.deleting import Deleting
+from gateway.services.lifecycle.discarding import Discarding
+from gateway.services.lifecycle.examining import Examining
+from gateway.services.statistics.counting import Counting
+from gateway.services.workspaces import Workspaces
+from gateway.storage.catalogue import Catalogue
+from gateway.storage.marks import Intent
+from gateway.storage.stages import Stages
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 2.0
+
+
+class Recovering:
+    """Looks for dead workers' intents, at start and again and again."""
+
+    def __init__(
+        self,
+        workspaces: Workspaces,
+        catalogue: Catalogue,
+        stages: Stages,
+        committing: Committing,
+        deleting: Deleting,
+        discarding: Discarding,
+        examining: Examining,
+        counting: Counting,
+    ) -> None:
+        self._workspaces = workspaces
+        self._catalogue = catalogue
+        self._stages = stages
+        self._committing = committing
+        self._deleting = deleting
+        self._discarding = discarding
+        self._examining = examining
+        self._counting = counting
+        self._left: list[Intent] = []
+
+    async def recover(self, now: datetime) -> int:
+        """How many interrupted pieces of work were finished."""
+        dead = await self._counting.dead_workers(now)
+        found = await self._stages.abandoned(dead)
+        # What a commit or delete settles, a look at single keys would take for an edit.
+        intents = sorted([*self._left, *found], key=lambda intent: intent.action == "write")
+        self._left = []
+        for intent in intents:
+            await self._attempt(intent, now)
+        return len(intents) - len(self._left)
+
+    async def run(self) -> None:
+        """Recover whenever a worker has died, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                await self.recover(datetime.now(UTC))
+            except Exception:
+                logger.exception("looking for interrupted work failed")
+
+    async def _attempt(self, intent: Intent, now: datetime) -> None:
+        artifact = await self._catalogue.by_id(intent.artifact_id)
+        workspace = None if artifact is None else self._workspaces.with_id(artifact.workspace_id)
+        if artifact is None or workspace is None:
+            return
+        try:
+            await self._finish(workspace, intent, now)
+        except Exception:
+            # One that can't be finished must never keep the others, or the start, from going on.
+            logger.exception("finishing a %s of %r failed", intent.action, artifact.prefix)
+            self._left.append(intent)
+
+    async def _finish(self, workspace: Workspace, intent: Intent, now: datetime) -> None:
+        artifact = await self._catalogue.by_id(intent.artifact_id)
+        if artifact is None:
+            return
+        if intent.action == "write":
+            await self._examining.examine(workspace, intent, now)
+        elif intent.action == "discard":
+            await self._discarding.carry_out(workspace, artifact, intent)
+        elif intent.action == "commit":
+            await self._committing.complete(workspace, artifact.id, intent.number)
+            await self._stages.finish(intent)
+        elif intent.action == "delete":
+            if await self._committing.complete(workspace, artifact.id, intent.number):
+                await self._deleting.remove_files(workspace, artifact)
+            else:
+                await self._stages.finish(intent)

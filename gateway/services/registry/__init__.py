@@ -1,0 +1,1 @@
+"""What the RPC and the artifact door ask for: manifests, files, collections, history."""

@@ -1,0 +1,272 @@
+"""Carry out a call of a method, for whatever door it came through."""
+
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gateway.artifact.value import JsonValue
+from gateway.errors import InvalidArgument, NoSuchMethod
+from gateway.identity import Caller, Right, Workspace
+from gateway.services.enduring import Enduring
+from gateway.services.keys.access import Access
+from gateway.services.registry.authoring import Authoring
+from gateway.services.registry.browsing import Browsing
+from gateway.services.registry.filing import Filing
+from gateway.services.registry.method import METHODS, Arguments, options_of
+from gateway.services.registry.showing import Wanted
+from gateway.services.statistics.counting import Counting
+from gateway.services.workspaces import Workspaces
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Who calls, in which workspace, with what, and when."""
+
+    caller: Caller
+    workspace: Workspace
+    arguments: Arguments
+    now: datetime
+
+
+Handler = Callable[[Call], Coroutine[Any, Any, JsonValue]]
+
+
+class Calling:
+    """Finds the method, checks its arguments, carries it out."""
+
+    def __init__(
+        self,
+        access: Access,
+        workspaces: Workspaces,
+        authoring: Authoring,
+        filing: Filing,
+        browsing: Browsing,
+        counting: Counting,
+        enduring: Enduring,
+    ) -> None:
+        self._access = access
+        self._workspaces = workspaces
+        self._authoring = authoring
+        self._filing = filing
+        self._browsing = browsing
+        self._counting = counting
+        self._enduring = enduring
+        self._handlers: dict[str, Handler] = {
+            "create": self._create,
+            "edit": self._edit,
+            "commit": self._commit,
+            "discard": self._discard,
+            "delete": self._delete,
+            "put_file": self._put_file,
+            "get_file": self._get_file,
+            "remove_file": self._remove_file,
+            "list": self._list,
+            "list_files": self._list_files,
+            "read": self._read,
+            "versions": self._versions,
+            "rollback": self._rollback,
+            "index": self._index,
+            "reset_stats": self._reset_stats,
+            "generate_token": self._generate_token,
+            "keys.create": self._create_key,
+            "keys.list": self._list_keys,
+            "keys.revoke": self._revoke_key,
+        }
+
+    async def call(
+        self,
+        caller: Caller,
+        workspace_name: str,
+        method_name: str,
+        given: Mapping[str, JsonValue],
+        now: datetime,
+    ) -> JsonValue:
+        """What the method returns; NoSuchMethod, NoSuchBucket, InvalidArgument, or its own."""
+        method = METHODS.get(method_name)
+        if method is None:
+            raise NoSuchMethod(
+                f"there is no method {method_name!r}; there are {', '.join(METHODS)}",
+                method=method_name,
+            )
+        workspace = self._workspaces.named(workspace_name)
+        if not method.reads:
+            # The floor for everything that changes; each method asks for its own right too.
+            self._access.require(caller, workspace, Right.WRITE)
+        arguments = Arguments(method.name, method.arguments, given)
+        work = self._handlers[method.name](Call(caller, workspace, arguments, now))
+        return await (work if method.reads else self._enduring.finish(work))
+
+    async def _create(self, call: Call) -> JsonValue:
+        a = call.arguments
+        return await self._authoring.create(
+            call.caller,
+            call.workspace,
+            a.text("prefix"),
+            a.mapping("manifest") or {},
+            now=call.now,
+            stage=a.flag("stage"),
+            overwrite=a.flag("overwrite"),
+        )
+
+    async def _edit(self, call: Call) -> JsonValue:
+        prefix, manifest = call.arguments.text("prefix"), call.arguments.mapping("manifest")
+        return await self._authoring.edit(
+            call.caller, call.workspace, prefix, manifest, now=call.now
+        )
+
+    async def _commit(self, call: Call) -> JsonValue:
+        prefix, message = call.arguments.text("prefix"), call.arguments.text_or_none("message")
+        return await self._authoring.commit(
+            call.caller, call.workspace, prefix, message, now=call.now
+        )
+
+    async def _discard(self, call: Call) -> JsonValue:
+        prefix = call.arguments.text("prefix")
+        await self._authoring.discard(call.caller, call.workspace, prefix, now=call.now)
+        return None
+
+    async def _delete(self, call: Call) -> JsonValue:
+        a = call.arguments
+        await self._authoring.delete(
+            call.caller,
+            call.workspace,
+            a.text("prefix"),
+            now=call.now,
+            recursive=a.flag("recursive"),
+        )
+        return None
+
+    async def _put_file(self, call: Call) -> JsonValue:
+        a = call.arguments
+        options = a.options("options", options_of("put_file"))
+        return await self._filing.put_file(
+            call.caller,
+            call.workspace,
+            a.text("prefix"),
+            a.text("file_path"),
+            now=call.now,
+            weight=options.value("download_weight"),
+            expires_in=options.integer("expires_in"),
+        )
+
+    async def _get_file(self, call: Call) -> JsonValue:
+        a = call.arguments
+        options = a.options("options", options_of("get_file"))
+        wanted = Wanted(
+            stage=options.flag("stage"),
+            version=options.integer("version"),
+            silent=options.flag("silent"),
+        )
+        return await self._filing.get_file(
+            call.caller,
+            call.workspace,
+            a.text("prefix"),
+            a.text("path"),
+            wanted,
+            now=call.now,
+            expires_in=options.integer("expires_in"),
+        )
+
+    async def _remove_file(self, call: Call) -> JsonValue:
+        prefix, path = call.arguments.text("prefix"), call.arguments.text("file_path")
+        await self._filing.remove_file(call.caller, call.workspace, prefix, path, now=call.now)
+        return None
+
+    async def _list(self, call: Call) -> JsonValue:
+        a = call.arguments
+        return await self._browsing.names(
+            call.caller, call.workspace, a.text("prefix"), stage=a.flag("stage")
+        )
+
+    async def _list_files(self, call: Call) -> JsonValue:
+        a = call.arguments
+        return await self._browsing.list_files(
+            call.caller,
+            call.workspace,
+            a.text("prefix"),
+            Wanted(stage=a.flag("stage"), version=a.integer("version")),
+            path=a.text("path"),
+            offset=a.integer("offset") or 0,
+            limit=a.integer("limit"),
+        )
+
+    async def _read(self, call: Call) -> JsonValue:
+        a = call.arguments
+        wanted = Wanted(a.flag("stage"), a.integer("version"), a.flag("silent"))
+        return await self._browsing.read(call.caller, call.workspace, a.text("prefix"), wanted)
+
+    async def _versions(self, call: Call) -> JsonValue:
+        prefix = call.arguments.text("prefix")
+        return await self._browsing.versions(call.caller, call.workspace, prefix)
+
+    async def _rollback(self, call: Call) -> JsonValue:
+        prefix, number = call.arguments.text("prefix"), call.arguments.integer("version") or 0
+        return await self._authoring.rollback(
+            call.caller, call.workspace, prefix, number, now=call.now
+        )
+
+    async def _index(self, call: Call) -> JsonValue:
+        prefix = call.arguments.text("prefix")
+        return await self._authoring.index(call.caller, call.workspace, prefix, now=call.now)
+
+    async def _reset_stats(self, call: Call) -> JsonValue:
+        self._access.require(call.caller, call.workspace, Right.ADMIN)
+        prefix = call.arguments.text("prefix")
+        artifact = await self._browsing.find(call.caller, call.workspace, prefix, Wanted())
+        await self._counting.reset(artifact.id)
+        return None
+
+    async def _generate_token(self, call: Call) -> JsonValue:
+        self._access.require(call.caller, call.workspace, Right.ADMIN)
+        return await self._access.generate_token(
+            call.caller,
+            _grants(call.arguments),
+            call.arguments.integer("expires_in"),
+            call.now,
+        )
+
+    async def _create_key(self, call: Call) -> JsonValue:
+        self._access.require(call.caller, call.workspace, Right.ADMIN)
+        grants = _grants(call.arguments) or {}
+        made = await self._access.create_key(
+            call.caller, call.arguments.text("name"), grants, call.now
+        )
+        return {
+            "access_key_id": made.access_key_id,
+            "secret_access_key": made.secret_access_key,
+            "name": made.name,
+            "grants": made.grants.as_text(),
+        }
+
+    async def _list_keys(self, call: Call) -> JsonValue:
+        self._access.require(call.caller, call.workspace, Right.ADMIN)
+        return [
+            {
+                "access_key_id": key.access_key_id,
+                "name": key.name,
+                "grants": key.grants.as_text(),
+                "configured": key.created_at is None,
+            }
+            for key in await self._access.list_keys(call.caller)
+        ]
+
+    async def _revoke_key(self, call: Call) -> JsonValue:
+        self._access.require(call.caller, call.workspace, Right.ADMIN)
+        await self._access.revoke_key(call.caller, call.arguments.text("access_key_id"))
+        return None
+
+
+def _grants(arguments: Arguments) -> dict[str, str] | None:
+    """Workspace (or `*`) to right, as text; InvalidArgument."""
+    given = arguments.mapping("grants")
+    if given is None:
+        return None
+    grants = {}
+    for name, right in given.items():
+        if right not in ("read", "write", "admin"):
+            raise InvalidArgument(
+                f"the grant on {name!r} is one of read, write and admin", argument="grants"
+            )
+        grants[name] = str(right)
+    return grants

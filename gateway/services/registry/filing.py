@@ -1,0 +1,227 @@
+"""Put, get and remove an artifact's files by RPC."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+
+from gateway.artifact.layout import MANIFEST, STAGED_MANIFEST, Role, check_path, join
+from gateway.artifact.lifecycle import Artifact, Location
+from gateway.artifact.record import Announcement
+from gateway.artifact.value import JsonValue
+from gateway.artifact.version import Pin, StagedFile
+from gateway.artifact.weights import parse_weight
+from gateway.errors import BucketNotVersioned, InvalidPath, NoSuchKey, NoSuchVersion
+from gateway.identity import Caller, Right, Workspace
+from gateway.services.keys.access import Access
+from gateway.services.lifecycle.examining import Examining
+from gateway.services.lifecycle.surveying import Surveying
+from gateway.services.lifecycle.versioning import Versioning
+from gateway.services.registry.browsing import Browsing
+from gateway.services.registry.finding import Finding
+from gateway.services.registry.linking import Linking
+from gateway.services.registry.showing import Wanted
+from gateway.storage.announcements import Announcements
+from gateway.storage.bucket import Bucket
+from gateway.storage.catalogue import Catalogue
+from gateway.storage.records import Records
+from gateway.storage.stages import Stages
+
+
+class Filing:
+    """Answers the methods on files. The bytes themselves go by URLs, through the S3 door."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 (the rooms that it leads to)
+        self,
+        access: Access,
+        bucket: Bucket,
+        catalogue: Catalogue,
+        stages: Stages,
+        announcements: Announcements,
+        records: Records,
+        surveying: Surveying,
+        versioning: Versioning,
+        examining: Examining,
+        finding: Finding,
+        browsing: Browsing,
+        linking: Linking,
+    ) -> None:
+        self._access = access
+        self._bucket = bucket
+        self._catalogue = catalogue
+        self._stages = stages
+        self._announcements = announcements
+        self._records = records
+        self._surveying = surveying
+        self._versioning = versioning
+        self._examining = examining
+        self._finding = finding
+        self._browsing = browsing
+        self._linking = linking
+
+    async def put_file(
+        self,
+        caller: Caller,
+        workspace: Workspace,
+        prefix: str,
+        file_path: str,
+        *,
+        now: datetime,
+        weight: JsonValue = None,
+        expires_in: int | None = None,
+    ) -> str:
+        """A URL to PUT the file to; commit demands it. NotStaged, InvalidPath, InvalidWeight."""
+        self._access.require(caller, workspace, Right.WRITE)
+        artifact = await self._finding.staged(workspace, prefix)
+        check_path(file_path, collection=artifact.collection)
+        key = join(prefix, file_path)
+        self._finding.check_key(key)
+        location = await self._catalogue.locate(workspace.id, key)
+        _check_own(location, artifact, file_path)
+        micros = None if weight is None else parse_weight(weight)
+        stage_id = artifact.stage.id if artifact.stage else ""
+        url = self._linking.link(
+            caller,
+            "PUT",
+            workspace,
+            key,
+            now=now,
+            parameters=[("stage", stage_id)],
+            expires_in=expires_in,
+        )
+        record = Announcement(prefix, file_path, micros, stage_id, now)
+        await self._records.announce(workspace.id, record)
+        await self._announcements.announce(artifact, file_path, micros, now)
+        return url
+
+    async def remove_file(
+        self, caller: Caller, workspace: Workspace, prefix: str, file_path: str, *, now: datetime
+    ) -> None:
+        """The file is gone from the stage, and its announcement with it; NoSuchKey."""
+        self._access.require(caller, workspace, Right.WRITE)
+        artifact = await self._finding.staged(workspace, prefix)
+        check_path(file_path, collection=artifact.collection)
+        announced = await self._announcements.renounce(artifact, file_path)
+        if announced:
+            await self._records.withdraw(workspace.id, prefix, file_path)
+        head = await self._surveying.head(workspace, artifact, file_path)
+        if head is None and not announced:
+            raise NoSuchKey(f"{prefix!r} has no file {file_path!r}", path=file_path)
+        if head is not None:
+            await self._remove(caller, workspace, artifact, file_path, now)
+
+    async def get_file(
+        self,
+        caller: Caller,
+        workspace: Workspace,
+        prefix: str,
+        path: str,
+        wanted: Wanted,
+        *,
+        now: datetime,
+        expires_in: int | None = None,
+    ) -> str:
+        """A URL to GET the file from; NoSuchArtifact, NoSuchKey."""
+        artifact = await self._browsing.find(caller, workspace, prefix, wanted)
+        check_path(path, collection=artifact.collection)
+        if wanted.stage:
+            there = await self._surveying.head(workspace, artifact, path) is not None
+        else:
+            number = wanted.version
+            if number is not None and not await self._catalogue.has_version(artifact, number):
+                raise NoSuchVersion(f"{prefix!r} has no version {number}", version=number)
+            there = await self._catalogue.pin(artifact.id, path, number) is not None
+        if not there:
+            raise NoSuchKey(f"{prefix!r} has no file {path!r}", path=path)
+        parameters = [("stage", "true")] if wanted.stage else []
+        if wanted.version is not None:
+            parameters.append(("version", str(wanted.version)))
+        if wanted.silent:
+            parameters.append(("silent", "true"))
+        key = join(prefix, path)
+        return self._linking.link(
+            caller, "GET", workspace, key, now=now, parameters=parameters, expires_in=expires_in
+        )
+
+    async def restore(
+        self,
+        caller: Caller,
+        workspace: Workspace,
+        artifact: Artifact,
+        pins: Mapping[str, Pin],
+        now: datetime,
+    ) -> None:
+        """Stage the files of an older version: copied to their plain keys, the others removed."""
+        current = await self._catalogue.pins(artifact.id)
+        if not await self._versioning.ensure(workspace):
+            raise BucketNotVersioned(
+                f"the bucket behind {workspace.name!r} keeps no versions to go back to",
+                workspace=workspace.name,
+            )
+        for path, pin in pins.items():
+            if path != MANIFEST and current.get(path) != pin:
+                await self._copy_back(caller, workspace, artifact, pin, now)
+        for path in current:
+            if path != MANIFEST and path not in pins:
+                await self._remove(caller, workspace, artifact, path, now)
+
+    async def _copy_back(
+        self, caller: Caller, workspace: Workspace, artifact: Artifact, pin: Pin, now: datetime
+    ) -> None:
+        artifact, intent = await self._stages.begin(artifact, pin.path, author=caller.name, now=now)
+        key = workspace.backend_key(join(artifact.prefix, pin.path))
+        try:
+            stored = await self._bucket.copy(workspace.bucket, key, pin.version_id, key)
+        except Exception:
+            await asyncio.shield(self._examining.attempt(workspace, intent))
+            raise
+        staged = StagedFile(
+            path=pin.path,
+            size=pin.size,
+            etag=stored.etag,
+            version_id=stored.version_id,
+            content_type=pin.content_type,
+            weight=pin.weight,
+        )
+        await self._stages.settle(intent, staged, author=caller.name, now=now)
+
+    async def remove_all(
+        self, caller: Caller, workspace: Workspace, artifact: Artifact, now: datetime
+    ) -> None:
+        """Stage the removal of every file, and forget what was announced."""
+        survey = await self._surveying.survey(workspace, artifact)
+        for path in await self._catalogue.announcements(artifact.id):
+            await self._announcements.renounce(artifact, path)
+        for path in survey.files:
+            await self._remove(caller, workspace, artifact, path, now)
+
+    async def _remove(
+        self, caller: Caller, workspace: Workspace, artifact: Artifact, path: str, now: datetime
+    ) -> None:
+        """Stage a removal: the mark first, then the delete, then what became of it."""
+        pin = await self._catalogue.pin(artifact.id, path) if artifact.version else None
+        if pin is not None and not await self._versioning.ensure(workspace):
+            raise BucketNotVersioned(
+                f"{path!r} is committed, and the bucket behind {workspace.name!r} keeps no "
+                "versions: turn its versioning on first",
+                path=path,
+            )
+        artifact, intent = await self._stages.begin(artifact, path, author=caller.name, now=now)
+        key = workspace.backend_key(join(artifact.prefix, path))
+        try:
+            await self._bucket.delete(workspace.bucket, key)
+        except Exception:
+            await asyncio.shield(self._examining.attempt(workspace, intent))
+            raise
+        staged = None if pin is None else StagedFile(path=path, removed=True)
+        await self._stages.settle(intent, staged, author=caller.name, now=now)
+
+
+def _check_own(location: Location, artifact: Artifact, path: str) -> None:
+    """A path of an artifact that its layout gives to something else: InvalidPath."""
+    mine = location.place.prefix == artifact.prefix and location.place.role is Role.FILE
+    if not mine:
+        raise InvalidPath(
+            f"{path!r} is not for a file of {artifact.prefix!r}: it names a manifest "
+            f"({MANIFEST}, {STAGED_MANIFEST}) or reaches into a member",
+            path=path,
+        )

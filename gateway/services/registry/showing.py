@@ -1,0 +1,182 @@
+"""Show an artifact: its manifest merged with what the gateway knows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from gateway.artifact.layout import MANIFEST
+from gateway.artifact.lifecycle import Artifact
+from gateway.artifact.manifest import Members, merged, summary, summary_fields
+from gateway.artifact.value import Fields, JsonValue
+from gateway.artifact.version import Pin
+from gateway.errors import NoSuchVersion
+from gateway.identity import Caller, Workspace
+from gateway.services.keys.access import Access
+from gateway.services.lifecycle.surveying import Survey, Surveying, bare
+from gateway.services.lifecycle.validating import Validating
+from gateway.storage.bucket import ListedObject
+from gateway.storage.catalogue import Catalogue
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which state of an artifact is asked for: the last commit, a version, or the stage."""
+
+    stage: bool = False
+    version: int | None = None
+    silent: bool = False
+
+
+class Showing:
+    """Merges manifests with pins, statistics, members and stages."""
+
+    def __init__(
+        self,
+        access: Access,
+        catalogue: Catalogue,
+        surveying: Surveying,
+        validating: Validating,
+        *,
+        page: int,
+    ) -> None:
+        """`page` is how many members a collection's manifest shows."""
+        self._access = access
+        self._catalogue = catalogue
+        self._surveying = surveying
+        self._validating = validating
+        self._page = page
+
+    async def show(
+        self, caller: Caller, workspace: Workspace, artifact: Artifact, wanted: Wanted
+    ) -> dict[str, JsonValue]:
+        """The merged manifest of an artifact in the state wanted."""
+        if wanted.stage and artifact.stage is not None:
+            return await self._show_stage(caller, workspace, artifact)
+        number = artifact.version if wanted.version is None else wanted.version
+        fields: Fields = artifact.fields or {}
+        modified = artifact.modified_at
+        if number != artifact.version:
+            record = await self._catalogue.record(artifact, number)
+            if number <= artifact.buried or record is None or record.manifest is None:
+                raise NoSuchVersion(
+                    f"{artifact.prefix!r} has no version {number}; the newest is "
+                    f"{artifact.version}",
+                    prefix=artifact.prefix,
+                    version=number,
+                )
+            fields = (await self._validating.parse(record.manifest.data)).fields
+            modified = record.time
+        pins = await self._catalogue.pins(artifact.id, number)
+        return merged(
+            fields,
+            files_of(pins),
+            prefix=artifact.prefix,
+            version=number,
+            created_at=artifact.created_at,
+            modified_at=modified,
+            stats=artifact.stats,
+            members=await self._members(caller, workspace, artifact, fields),
+        )
+
+    async def _show_stage(
+        self, caller: Caller, workspace: Workspace, artifact: Artifact
+    ) -> dict[str, JsonValue]:
+        stage = artifact.stage
+        fields = (stage.fields if stage else None) or artifact.fields or {}
+        survey = await self._surveying.survey(workspace, artifact)
+        pins = await self._catalogue.pins(artifact.id) if artifact.version else {}
+        staged = await self.staged_pins(artifact, survey, pins)
+        return merged(
+            fields,
+            staged,
+            prefix=artifact.prefix,
+            version=artifact.version or None,
+            created_at=artifact.created_at,
+            modified_at=artifact.modified_at,
+            stats=artifact.stats,
+            members=await self._members(caller, workspace, artifact, fields),
+            stage=self._difference(artifact, staged, pins),
+        )
+
+    def _difference(
+        self, artifact: Artifact, staged: Sequence[Pin], pins: dict[str, Pin]
+    ) -> dict[str, JsonValue]:
+        """What the stage holds that the last commit does not, and the other way."""
+        stage = artifact.stage
+        known = files_of(pins)
+        before = {pin.path: pin for pin in known}
+        added = [pin.path for pin in staged if pin.path not in before]
+        changed = [
+            pin.path
+            for pin in staged
+            if pin.path in before and bare(before[pin.path].etag) != bare(pin.etag)
+        ]
+        there = {pin.path for pin in staged}
+        return {
+            "id": stage.id if stage else None,
+            "manifest": artifact.manifest_staged,
+            "files": [pin.path for pin in staged],
+            "added": added,
+            "changed": changed,
+            "removed": [pin.path for pin in known if pin.path not in there],
+            "opened_at": stage.opened_at.isoformat() if stage else None,
+            "opened_by": stage.opened_by if stage else None,
+        }
+
+    async def staged_pins(
+        self, artifact: Artifact, survey: Survey, pins: dict[str, Pin]
+    ) -> list[Pin]:
+        """The staged files, as far as the index and one listing tell."""
+        staged = await self._catalogue.staged_files(artifact.id)
+        announced = await self._catalogue.announcements(artifact.id)
+        found = []
+        for path, item in survey.files.items():
+            known = pins.get(path)
+            row = staged.get(path)
+            weight = announced.get(path)
+            if weight is None and row is not None:
+                weight = row.weight
+            if weight is None:
+                weight = known.weight if known else 0
+            if known is not None and bare(known.etag) == bare(item.etag):
+                found.append(replace(known, weight=weight))
+            else:
+                kind = row.content_type if row is not None else None
+                found.append(_pin_of(path, item, kind, weight))
+        return found
+
+    async def _members(
+        self, caller: Caller, workspace: Workspace, artifact: Artifact, fields: Fields
+    ) -> Members | None:
+        """A collection's members, as summaries; None for what is no collection."""
+        if fields.get("type") != "collection":
+            return None
+        members = await self.members(caller, workspace, artifact)
+        names = summary_fields(fields)
+        shown = [summary(m.fields or {}, names, m.prefix, m.stats) for m in members[: self._page]]
+        return Members(shown, len(members))
+
+    async def members(
+        self, caller: Caller, workspace: Workspace, artifact: Artifact
+    ) -> list[Artifact]:
+        """The committed artifacts below a collection that the caller may read, by prefix."""
+        below = await self._catalogue.descendants(workspace.id, artifact.prefix)
+        return [
+            m for m in below if m.version and self._access.may_read(caller, workspace, m.prefix)
+        ]
+
+
+def files_of(pins: Mapping[str, Pin]) -> list[Pin]:
+    """The pins without the manifest's own."""
+    return [pin for path, pin in pins.items() if path != MANIFEST]
+
+
+def _pin_of(path: str, item: ListedObject, content_type: str | None, weight: int) -> Pin:
+    return Pin(
+        path=path,
+        size=item.size,
+        etag=item.etag,
+        version_id=None,
+        last_modified=item.last_modified,
+        content_type=content_type or "binary/octet-stream",
+        weight=weight,
+    )

@@ -1,0 +1,1 @@
+"""Downloads and views: recorded, merged, summed."""

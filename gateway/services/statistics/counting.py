@@ -1,0 +1,220 @@
+"""Downloads and views: counted before the first byte leaves, in the database within a second.
+
+A download is one append to this worker's journal, which survives the process; a background
+task merges it. So counting needs no database while a response is on its way, and none of
+its time.
+"""
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from types import TracebackType
+from typing import Self
+from uuid import uuid4
+
+from gateway.errors import GatewayError, ServiceUnavailable
+from gateway.services.statistics.grouping import Grouped
+from gateway.services.statistics.merging import Merging
+from gateway.storage import tally
+from gateway.storage.counters import Counters, DayCount
+from gateway.storage.journal import Journal
+from gateway.storage.workers import WorkersFolder
+
+MERGE_SECONDS = 0.2
+SYNC_SECONDS = 0.1
+SWEEP_SECONDS = 15.0
+MOST_WAITING = 256 * 1_048_576
+"""A gateway whose journal waits with more bytes than this reports that it is not ready."""
+
+_RANGE = re.compile(r"bytes (\d+)-(\d+)/")
+_OK, _PARTIAL = 200, 206
+_log = logging.getLogger(__name__)
+
+
+def is_download(status: int, content_range: str | None) -> bool:
+    """Whether a GET of a committed file, answered so, is a download.
+
+    It is when the answer is whole, or a range with the first byte and more than the first
+    two: of the parts that a client fetches in parallel one counts, a player's probe none.
+    """
+    if status == _OK:
+        return True
+    found = _RANGE.match(content_range or "") if status == _PARTIAL else None
+    return found is not None and int(found[1]) == 0 and int(found[2]) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How counting fares: bytes of the journal that wait, and what stands in the way.
+
+    `journal` and `database` say why the one can't be written and the other not reached, or
+    are None. `lost` counts records that found no room on the disk and none in memory.
+    """
+
+    waiting: int
+    journal: str | None
+    database: str | None
+    lost: int
+
+    @property
+    def ready(self) -> bool:
+        """Whether downloads can be counted without loss."""
+        return self.journal is None and self.waiting <= MOST_WAITING
+
+
+class Counting:
+    """Counts what this worker serves; `async with` it before the first request.
+
+    `durability` is "process" or "machine"; with the latter, a response waits for `settled`.
+    """
+
+    def __init__(
+        self,
+        counters: Counters,
+        folder: WorkersFolder,
+        clock: Callable[[], datetime],
+        durability: str = "process",
+    ) -> None:
+        self.worker_id = uuid4().hex
+        self._counters = counters
+        self._folder = folder
+        self._clock = clock
+        self._machine = durability == "machine"
+        self._merging = Merging(counters, folder, self.worker_id)
+        self._merges = Grouped(self._merging.merge_host)
+        self._syncs = Grouped(self._sync)
+        self._synced = 0
+        self._away: str | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        self._journal = Journal(self._folder.enter(self.worker_id))
+        try:
+            await self._merging.register(self._clock())
+            await self._merging.sweep()
+        except BaseException:
+            self._journal.close()
+            self._folder.leave(self.worker_id)
+            raise
+        self._tasks = [
+            asyncio.create_task(self._repeat(work, seconds))
+            for work, seconds in (
+                (self._merge_own, MERGE_SECONDS),
+                (self._sync_own, SYNC_SECONDS),
+                (self._keep_house, SWEEP_SECONDS),
+            )
+        ]
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            await self._syncs.done()
+            await self._merging.leave()
+        except (GatewayError, OSError) as reason:
+            _log.warning("the journal stays for the next start to merge: %s", reason)
+        finally:
+            self._journal.close()
+            self._folder.leave(self.worker_id)
+
+    def download(self, artifact_id: int, epoch: int, path: str, weight: int) -> None:
+        """Count one download of a file that weighs `weight` millionths, in microseconds.
+
+        Call it before the response's first byte. `epoch` is the artifact's as the request
+        saw it: what it counts is dropped when `reset` comes between.
+        """
+        self._journal.append(tally.download(artifact_id, epoch, path, weight, self._day()))
+
+    def sent(self, artifact_id: int, epoch: int, path: str, size: int) -> None:
+        """Add `size` bytes that were sent of a file, at a response's end."""
+        self._journal.append(tally.sent(artifact_id, epoch, path, size, self._day()))
+
+    def view(self, artifact_id: int, epoch: int) -> None:
+        """Count one view of an artifact's committed manifest."""
+        self._journal.append(tally.view(artifact_id, epoch))
+
+    async def settled(self) -> None:
+        """Return when what was counted so far survives what `durability` names.
+
+        A disk that does not take it is `ServiceUnavailable`, with "machine" alone.
+        """
+        if not self._machine:
+            return
+        try:
+            await self._syncs.done()
+        except OSError as error:
+            raise ServiceUnavailable("Downloads can't be recorded; try again.") from error
+
+    async def merge_now(self) -> None:
+        """Return when all that this host has counted is in the database."""
+        if self._merging.behind():
+            await self._merges.done()
+
+    async def reset(self, artifact_id: int) -> None:
+        """Set an artifact's counters to zero; what was under way does not come back."""
+        await self._counters.reset(artifact_id)
+
+    async def series(self, artifact_id: int, since: date, until: date) -> list[DayCount]:
+        """Each file's downloads on each day from `since` to `until`, both included."""
+        await self.merge_now()
+        return await self._counters.series(artifact_id, since, until)
+
+    async def dead_workers(self, now: datetime) -> set[str]:
+        """The ids of workers that will do nothing more, on any host."""
+        return await self._merging.dead_workers(now)
+
+    @property
+    def state(self) -> State:
+        """How counting fares now."""
+        return State(
+            waiting=self._journal.end - self._merging.offset(self.worker_id),
+            journal=self._journal.failure,
+            database=self._away,
+            lost=self._journal.lost,
+        )
+
+    def _day(self) -> date:
+        return self._clock().date()
+
+    async def _merge_own(self) -> None:
+        if self._journal.end > self._merging.offset(self.worker_id):
+            await self._merging.merge(self.worker_id)
+        await self._merging.trim()
+        self._away = None
+
+    async def _sync_own(self) -> None:
+        if self._journal.end > self._synced or self._journal.failure:
+            await self._syncs.done()
+
+    async def _sync(self) -> None:
+        self._journal.flush()
+        self._journal.rotate()
+        end = self._journal.end
+        await asyncio.to_thread(self._journal.sync)
+        self._synced = end
+
+    async def _keep_house(self) -> None:
+        await self._merging.register(self._clock())
+        await self._merging.sweep()
+
+    async def _repeat(self, work: Callable[[], Awaitable[None]], seconds: float) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await work()
+            except GatewayError as error:
+                self._away = error.message
+            except OSError as error:
+                _log.debug("the disk takes no journal: %s", error)  # the journal has said so once
+            except Exception:  # noqa: BLE001 (what was not merged now is merged at a later try)
+                _log.exception("a part of the counting failed")

@@ -1,0 +1,1 @@
+"""Requests carried to the backend, and its answers home."""

@@ -1,0 +1,162 @@
+"""What is not an artifact's: a request signed again and streamed, its answer streamed back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from multidict import CIMultiDict
+
+from gateway.errors import InvalidPath, NotImplementedByGateway
+from gateway.identity import Workspace
+from gateway.s3.address import Address, KeyRules, Query, encode_copy_source, encode_path
+from gateway.s3.exchange import Verified
+from gateway.s3.message import Reply
+from gateway.s3.operation import Effect, Level, Operation
+from gateway.s3.translation import Names
+from gateway.services.transfer import uploading
+from gateway.services.transfer.answering import answer
+from gateway.services.transfer.uploading import Upload
+from gateway.storage.bucket import Bucket, Outgoing
+from gateway.storage.probe import Capabilities
+
+# Parameters of listings that hold a key or a part of one.
+KEY_PARAMETERS = ("prefix", "marker", "start-after", "key-marker")
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A resolved copy source: what the caller may see of it, in the backend's names."""
+
+    bucket: str
+    key: str
+    version_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """How a request that goes on differs from the one that came.
+
+    `key` and `version_id` take the place of the request's own (workspace names; None keeps
+    them). `source` must be given where the request names a copy source. `body` takes the
+    place of the payload, which is then not read; a DeleteObjects body has workspace names.
+    `add` and `drop` (lower-case) are request headers.
+    """
+
+    key: str | None = None
+    version_id: str | None = None
+    source: Source | None = None
+    body: bytes | None = field(default=None, repr=False)
+    add: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    drop: frozenset[str] = frozenset()
+
+
+AS_IT_CAME = Changes()
+
+
+class Forwarding:
+    """Sends verified requests on to the backend."""
+
+    def __init__(
+        self, bucket: Bucket, capabilities: Capabilities, *, public_url: str | None = None
+    ) -> None:
+        self._bucket = bucket
+        self._capabilities = capabilities
+        self._public_url = public_url
+
+    @property
+    def _rules(self) -> KeyRules:
+        return self._capabilities.keys
+
+    async def forward(
+        self, verified: Verified, workspace: Workspace, changes: Changes = AS_IT_CAME
+    ) -> Reply:
+        """The backend's answer, with names translated and the named headers replaced.
+
+        The payload is decoded and checked on its way, its last bytes held back until it has
+        proved right: raises XAmzContentSHA256Mismatch, BadDigest, SignatureDoesNotMatch,
+        IncompleteBody. InvalidPath for keys that the backend keeps for itself.
+        NotImplementedByGateway for what the backend would take for something else.
+        ServiceUnavailable when the backend does not answer.
+        """
+        self.check_known(verified.operation)
+        key = verified.address.key if changes.key is None else changes.key
+        upload = await self._upload(verified, workspace, changes)
+        upstream = await self._bucket.send(
+            Outgoing(
+                method=verified.operation.method,
+                bucket=workspace.bucket,
+                key=self._key(verified, workspace, key),
+                query=_query(verified, workspace, changes.version_id),
+                headers=_headers(verified, changes, upload),
+                body=upload.body,
+                length=upload.length,
+                payload_hash=upload.payload_hash,
+            )
+        )
+        return await answer(upstream, verified, self._names(verified, workspace, key))
+
+    def check_known(self, operation: Operation) -> None:
+        """Return when the backend knows the operation's subresource; NotImplementedByGateway."""
+        if operation.name in self._capabilities.passed_over:
+            raise NotImplementedByGateway(
+                f"the backend does not know {operation.name}, and would do something else",
+                Method=operation.method,
+                Parameters=", ".join(sorted(operation.subresources)),
+            )
+
+    async def _upload(self, verified: Verified, workspace: Workspace, changes: Changes) -> Upload:
+        if verified.operation.effect is Effect.DELETE_MANY:
+            return await uploading.deletions(verified, changes.body, workspace.prefix, self._rules)
+        if changes.body is not None:
+            return uploading.replaced(verified, changes.body)
+        return await uploading.streamed(
+            verified, backend_checks=self._capabilities.checks_payload_hash
+        )
+
+    def _key(self, verified: Verified, workspace: Workspace, key: str) -> str:
+        if verified.operation.level is not Level.OBJECT:
+            return ""
+        # Folding again what the door has folded costs little, and forgets no caller.
+        stored = self._rules.fold(workspace.backend_key(key))
+        if self._rules.is_private(stored):
+            raise InvalidPath(f"{key!r} is a key that the backend keeps for itself")
+        return stored
+
+    def _names(self, verified: Verified, workspace: Workspace, key: str) -> Names:
+        request = verified.request
+        base = self._public_url
+        if base is None:
+            scheme = request.headers.get("X-Forwarded-Proto", "http")
+            base = f"{scheme}://{request.headers.get('Host', '')}"
+        location = base + encode_path(Address(workspace.name, key))
+        return Names(workspace.name, workspace.bucket, workspace.prefix, location)
+
+
+def _query(verified: Verified, workspace: Workspace, version_id: str | None) -> Query:
+    operation = verified.operation
+    query = operation.onward_query(verified.query)
+    if version_id is not None:
+        query = query.replacing("versionId", version_id)
+    if workspace.prefix and "prefix" in operation.parameters:
+        query = query if query.has("prefix") else query.adding("prefix", "")
+        for name in KEY_PARAMETERS:
+            value = query.first(name)
+            if value is not None and (value or name == "prefix"):
+                query = query.replacing(name, workspace.backend_key(value))
+    return query
+
+
+def _headers(verified: Verified, changes: Changes, upload: Upload) -> CIMultiDict[str]:
+    operation = verified.operation
+    headers = operation.onward(verified.request.headers)
+    for name in changes.drop | upload.drop:
+        headers.popall(name, None)
+    source = changes.source
+    if source is not None:
+        name = "x-amz-copy-source" if operation.copies else "x-amz-rename-source"
+        address = Address(source.bucket, source.key)
+        headers[name] = encode_copy_source(address, source.version_id)
+    headers.update(upload.headers)
+    headers.update(changes.add)
+    return headers
