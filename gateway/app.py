@@ -53,6 +53,8 @@ from gateway.storage.commits import Commits
 from gateway.storage.counters import Counters
 from gateway.storage.database import Database
 from gateway.storage.embedded import EmbeddedBackend
+from gateway.storage.endings import Endings
+from gateway.storage.intents import Intents
 from gateway.storage.keys import Keys
 from gateway.storage.probe import Capabilities, demand, probe
 from gateway.storage.records import Records
@@ -155,7 +157,8 @@ async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Bou
     bucket, access, counting = cellar.bucket, cellar.access, cellar.counting
     rules = cellar.capabilities.keys
     catalogue = Catalogue(cellar.database)
-    stages = Stages(cellar.database, counting.worker_id)
+    intents = Intents(cellar.database, counting.worker_id)
+    stages, endings = Stages(cellar.database, intents), Endings(cellar.database, intents)
     commits = Commits(cellar.database)
     workspaces = Workspaces(Registry(cellar.database), cellar.records)
     await workspaces.open(_workspaces(config), _now())
@@ -168,11 +171,18 @@ async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Bou
     surveying, versioning = Surveying(bucket), Versioning(bucket)
     composing = Composing(bucket, catalogue, surveying, validating, versioning)
     committing = Committing(
-        bucket, catalogue, stages, commits, cellar.records, composing, validating
+        bucket, catalogue, intents, endings, commits, cellar.records, composing, validating
     )
-    discarding = Discarding(catalogue, stages, surveying)
+    discarding = Discarding(catalogue, stages, endings, surveying)
     deleting = Deleting(
-        bucket, catalogue, stages, commits, cellar.records, surveying, committing, discarding
+        catalogue,
+        intents,
+        endings,
+        commits,
+        cellar.records,
+        surveying,
+        committing,
+        discarding,
     )
     examining = Examining(catalogue, stages, surveying, validating)
     stack.push_async_callback(examining.close)
@@ -184,7 +194,15 @@ async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Bou
         bucket, stages, examining, versioning, validating, composing, arriving, enduring
     )
     recovering = Recovering(
-        workspaces, catalogue, stages, committing, deleting, discarding, examining, counting
+        workspaces,
+        catalogue,
+        intents,
+        endings,
+        committing,
+        deleting,
+        discarding,
+        examining,
+        counting,
     )
     reading = Reading(access, catalogue, commits, committing, forwarding, counting, viewing)
     page = config.limits.collection_page

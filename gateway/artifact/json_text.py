@@ -42,7 +42,9 @@ def _scan(text: str) -> Position | None:
             levels.pop()
         elif token["string"]:
             content = _content(token["string"])
-            reason = None if is_text(content) else "it holds text that is not UTF-8"
+            reason = (
+                None if is_text(content) else "it holds text with NUL, or without a form in UTF-8"
+            )
             if token["key"] and content in levels[-1]:
                 reason = f"the key {brief(content)} occurs twice"
             elif token["key"]:

@@ -34,7 +34,9 @@ def brief(value: object) -> str:
 
 
 def is_text(text: str) -> bool:
-    """Whether `text` can be written as UTF-8: it holds no half of a surrogate pair."""
+    """Whether `text` can be kept: it has no NUL, and no half of a surrogate pair."""
+    if "\0" in text:
+        return False
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -59,7 +61,7 @@ def fault(value: object) -> str | None:
                 if wrong is not None:
                     return f"has the key {brief(wrong)}, which is not a string"
                 if not all(is_text(key) for key in item):
-                    return "has a key that is not UTF-8"
+                    return "has a key with NUL, or without a form in UTF-8"
                 levels.append(iter(item.values()))
                 break
             if isinstance(item, (list, tuple)):
@@ -79,7 +81,7 @@ def _scalar_fault(item: object) -> str | None:
     if item is None or isinstance(item, bool):
         return None
     if isinstance(item, str):
-        return None if is_text(item) else "holds text that is not UTF-8"
+        return None if is_text(item) else "holds text with NUL, or without a form in UTF-8"
     if isinstance(item, (int, float)):
         return None if is_number(item) else "holds a number that JSON lacks"
     return f"holds a {type(item).__name__}, which JSON lacks"

@@ -265,7 +265,7 @@ def _construct(tag: str, text: str, at: Position) -> JsonValue:
     """The value of a scalar; dates as ISO 8601."""
     if tag in _STRINGS:
         if not is_text(text):
-            raise refusal("it holds text that is not UTF-8", at)
+            raise refusal("it holds text with NUL, or without a form in UTF-8", at)
         return text
     if tag not in _CONSTRUCT:
         raise refusal(f"the tag {brief(tag)} is not for manifests", at)

@@ -4,7 +4,7 @@ A pin's row holds for the versions from `first` to before `until`, so that a ver
 changes two files of ten thousand writes two rows.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from hashlib import md5
 from uuid import uuid4
 
@@ -42,11 +42,18 @@ class Commits:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def publish(self, artifact_id: int, record: Record, fields: Fields) -> bool:
+    async def publish(
+        self,
+        artifact_id: int,
+        record: Record,
+        fields: Fields,
+        *,
+        settled: Collection[StagedFile] = (),
+    ) -> bool:
         """Make a record's version the one that readers see; False when it is already there.
 
-        Staged files that the version holds are staged no longer; what was put since stays,
-        and with it the mark.
+        Staged files that the version holds, and those in `settled`, are staged no longer; what
+        was put since stays, and with it the mark.
         """
 
         async def work(connection: AsyncConnection) -> bool:
@@ -57,7 +64,7 @@ class Commits:
             await change(connection, artifact_id, _committed(artifact, record, fields))
             await self._insert_version(connection, artifact_id, record)
             await self._replace_pins(connection, artifact, record)
-            await self._unstage(connection, artifact, record)
+            await self._unstage(connection, artifact, record, settled)
             if fields.get("type") != "collection":
                 arrival = tables.arrival
                 here = arrival.c.workspace_id == artifact.workspace_id
@@ -68,13 +75,15 @@ class Commits:
 
         return await self._database.transaction(work)
 
-    async def unchanged(self, artifact: Artifact, record: Record) -> None:
+    async def unchanged(
+        self, artifact: Artifact, record: Record, *, settled: Collection[StagedFile] = ()
+    ) -> None:
         """End an edit that came to the same as the version that is current."""
 
         async def work(connection: AsyncConnection) -> None:
             if (await fresh(connection, artifact.id)).number != artifact.number:
                 return
-            await self._unstage(connection, artifact, record)
+            await self._unstage(connection, artifact, record, settled)
 
         await self._database.transaction(work)
 
@@ -202,21 +211,32 @@ class Commits:
             )
 
     async def _unstage(
-        self, connection: AsyncConnection, artifact: Artifact, record: Record
+        self,
+        connection: AsyncConnection,
+        artifact: Artifact,
+        record: Record,
+        settled: Collection[StagedFile],
     ) -> None:
         """Forget what the version holds; end the edit where nothing else is staged."""
         pins = {pin.path: pin for pin in record.pins}
         staged, announced = tables.staged_file, tables.announcement
         rows = await connection.execute(select(staged).where(staged.c.artifact_id == artifact.id))
         files = [staged_file_of(row) for row in rows.mappings()]
+        # One made since goes too: its URL ends with the stage's id.
         gone = await connection.execute(
             delete(announced)
             .where(announced.c.artifact_id == artifact.id)
             .returning(announced.c.path, announced.c.weight)
         )
         weights = {path for path, weight in gone if weight is not None}
-        done = [file.path for file in files if _holds(pins, file, weighed=file.path in weights)]
-        await _delete_paths(connection, staged, artifact.id, done)
+        certain = set(settled)
+        done = [
+            file.path
+            for file in files
+            if file in certain or _holds(pins, file, weighed=file.path in weights)
+        ]
+        for table in (staged, tables.staged_version):
+            await _delete_paths(connection, table, artifact.id, done)
         now = await fresh(connection, artifact.id)
         if now.stage is None:
             return

@@ -4,7 +4,6 @@ Each is a part of a transaction that the caller holds.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
@@ -16,27 +15,11 @@ from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.version import Pin, StagedFile
 from gateway.storage import tables
 from gateway.storage.database import insert_or_update
+from gateway.storage.intents import WRITE, under_way
 from gateway.storage.rows import WITHOUT_FIELDS, artifact_of, live, pin_of, staged_file_of
 
-WRITE, COMMIT, DELETE, DISCARD = "write", "commit", "delete", "discard"
 NO_MANIFEST = {"staged_fields": None, "staged_etag": None, "staged_version_id": None}
 UNMARKED = {"stage_id": None, "staged_at": None, "staged_by": None, **NO_MANIFEST}
-
-
-@dataclass(frozen=True, slots=True, weakref_slot=True)
-class Intent:
-    """What a worker is about to do to the bucket.
-
-    `action` is "write" (of the key at `path`), "commit", "delete" (of version `number`) or
-    "discard". A write's `number` is that of the artifact's newest record as it began. Who
-    holds the object is at it: one that nobody holds is abandoned.
-    """
-
-    id: str
-    artifact_id: int
-    action: str
-    path: str = ""
-    number: int = 0
 
 
 async def mark(connection: AsyncConnection, artifact_id: int, author: str, now: datetime) -> None:
@@ -63,11 +46,6 @@ async def change(
     """Set columns of an artifact."""
     table = tables.artifact
     await connection.execute(update(table).where(table.c.id == artifact_id).values(**values))
-
-
-async def forget(connection: AsyncConnection, intent: Intent) -> None:
-    """Take an intent away."""
-    await connection.execute(delete(tables.intent).where(tables.intent.c.id == intent.id))
 
 
 async def is_pinned(connection: AsyncConnection, artifact_id: int, staged: StagedFile) -> bool:
@@ -117,7 +95,23 @@ async def unstage_pinned(connection: AsyncConnection, artifact_id: int) -> None:
 
 
 async def stage(connection: AsyncConnection, artifact_id: int, staged: StagedFile) -> None:
-    """Keep what is staged at a path, in the place of what was."""
+    """Keep what is staged at a path, in the place of what was; its version is remembered."""
+    table, before = tables.staged_file, tables.staged_version
+    rows = await connection.execute(
+        select(table.c.version_id).where(
+            table.c.artifact_id == artifact_id,
+            table.c.path == staged.path,
+            table.c.version_id != staged.version_id,
+        )
+    )
+    replaced = [
+        {"artifact_id": artifact_id, "path": staged.path, "version_id": version_id}
+        for (version_id,) in rows
+    ]
+    if replaced:
+        await insert_or_update(
+            connection, before, replaced, ["artifact_id", "path", "version_id"], []
+        )
     row = {
         "artifact_id": artifact_id,
         "path": staged.path,
@@ -134,25 +128,16 @@ async def stage(connection: AsyncConnection, artifact_id: int, staged: StagedFil
 
 async def unstage(connection: AsyncConnection, artifact_id: int, path: str) -> None:
     """Forget what is staged at a path."""
-    table = tables.staged_file
-    await connection.execute(
-        delete(table).where(table.c.artifact_id == artifact_id, table.c.path == path)
-    )
+    for table in (tables.staged_file, tables.staged_version):
+        await connection.execute(
+            delete(table).where(table.c.artifact_id == artifact_id, table.c.path == path)
+        )
 
 
 async def clear(connection: AsyncConnection, artifact_id: int) -> None:
     """Forget what is staged and announced."""
-    for table in (tables.staged_file, tables.announcement):
+    for table in (tables.staged_file, tables.staged_version, tables.announcement):
         await connection.execute(delete(table).where(table.c.artifact_id == artifact_id))
-
-
-async def under_way(connection: AsyncConnection, artifact_id: int, action: str) -> bool:
-    """Whether somebody intends to do this to the artifact."""
-    table = tables.intent
-    found = await connection.execute(
-        select(func.count()).where(table.c.artifact_id == artifact_id, table.c.action == action)
-    )
-    return bool(found.scalar_one())
 
 
 async def close_if_clean(connection: AsyncConnection, artifact_id: int) -> None:

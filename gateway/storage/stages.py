@@ -1,46 +1,34 @@
-"""The index, written by edits: marks, intents, staged files, announcements, arrivals.
+"""The index, written by edits: marks, staged files, staged manifests.
 
 A mark is committed before the first byte of a change goes to the bucket, together with an
 intent that names the key and the worker. When the worker dies, another finds the intent and
 asks the bucket what became of the key.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from uuid import uuid4
-from weakref import WeakValueDictionary
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.layout import MANIFEST
-from gateway.artifact.lifecycle import Artifact, Stage, State
+from gateway.artifact.lifecycle import Artifact, State
 from gateway.artifact.value import Fields
 from gateway.artifact.version import StagedFile
 from gateway.errors import OperationAborted
 from gateway.storage import tables
 from gateway.storage.database import Database, insert_or_update
+from gateway.storage.intents import COMMIT, WRITE, Intent, Intents, forget, under_way
 from gateway.storage.marks import (
-    COMMIT,
-    DELETE,
-    DISCARD,
     NO_MANIFEST,
-    WRITE,
-    Intent,
     change,
-    clear,
     close_if_clean,
-    forget,
     fresh,
     is_pinned,
     mark,
     stage,
-    under_way,
     unstage,
-    unstage_pinned,
 )
-from gateway.storage.rows import staged_file_of
 
 DELETING = "deleting"
 
@@ -57,10 +45,9 @@ class StagedManifest:
 class Stages:
     """Changes to stages. Each method is one transaction, safe to repeat."""
 
-    def __init__(self, database: Database, worker_id: str) -> None:
+    def __init__(self, database: Database, intents: Intents) -> None:
         self._database = database
-        self._worker_id = worker_id
-        self._held: WeakValueDictionary[str, Intent] = WeakValueDictionary()
+        self._intents = intents
 
     async def begin(
         self, artifact: Artifact, path: str, *, author: str, now: datetime
@@ -75,7 +62,9 @@ class Stages:
             if found.unfinished == DELETING or found.state is State.NOTHING:
                 raise _gone(found)
             await mark(connection, artifact.id, author, now)
-            intent = await self._intend(connection, artifact.id, WRITE, path, found.number, now)
+            intent = await self._intents.add(
+                connection, artifact.id, WRITE, path, found.number, now
+            )
             return await fresh(connection, artifact.id), intent
 
         return await self._database.transaction(work)
@@ -112,35 +101,12 @@ class Stages:
                 values = {"type": kind, "collection": kind == "collection"}
                 await change(connection, artifact_id, values)
             await mark(connection, artifact_id, author, now)
-            intent = await self._intend(connection, artifact_id, WRITE, path, artifact.number, now)
+            intent = await self._intents.add(
+                connection, artifact_id, WRITE, path, artifact.number, now
+            )
             return await fresh(connection, artifact_id), intent
 
         return await self._database.transaction(work)
-
-    async def intend(
-        self, artifact: Artifact, action: str, *, number: int = 0, now: datetime
-    ) -> Intent:
-        """The intent to commit, delete or discard, so that another can finish it."""
-
-        async def work(connection: AsyncConnection) -> Intent:
-            return await self._intend(connection, artifact.id, action, "", number, now)
-
-        return await self._database.transaction(work)
-
-    async def _intend(
-        self,
-        connection: AsyncConnection,
-        artifact_id: int,
-        action: str,
-        path: str,
-        number: int,
-        now: datetime,
-    ) -> Intent:
-        intent = Intent(uuid4().hex, artifact_id, action, path, number)
-        self._held[intent.id] = intent
-        row = asdict(intent) | {"worker_id": self._worker_id, "created_at": now}
-        await connection.execute(tables.intent.insert().values(row))
-        return intent
 
     async def drop(self, intent: Intent) -> None:
         """Forget an intent that came to nothing; an edit left without a difference ends."""
@@ -148,18 +114,6 @@ class Stages:
         async def work(connection: AsyncConnection) -> None:
             await forget(connection, intent)
             await close_if_clean(connection, intent.artifact_id)
-
-        await self._database.transaction(work)
-
-    async def finish(self, intent: Intent) -> None:
-        """Forget an intent that was carried out, or that another was faster with."""
-
-        async def work(connection: AsyncConnection) -> None:
-            await forget(connection, intent)
-            if intent.action == COMMIT:
-                # What was settled meanwhile could not tell which version it had to equal.
-                await unstage_pinned(connection, intent.artifact_id)
-                await close_if_clean(connection, intent.artifact_id)
 
         await self._database.transaction(work)
 
@@ -251,110 +205,6 @@ class Stages:
                 .limit(1)
             )
             return left.first() is None
-
-    async def begin_discard(self, artifact: Artifact, now: datetime) -> Intent:
-        """The intent to discard; upload URLs of the edit end with it."""
-
-        async def work(connection: AsyncConnection) -> Intent:
-            values = {"unfinished": "discarding", "stage_id": uuid4().hex}
-            await change(connection, artifact.id, values)
-            return await self._intend(connection, artifact.id, DISCARD, "", 0, now)
-
-        return await self._database.transaction(work)
-
-    async def untouched(self, artifact: Artifact, path: str, staged: StagedFile | None) -> bool:
-        """Whether nobody has written `path`, or is about to, since it was staged as `staged`."""
-        table, files = tables.intent, tables.staged_file
-        async with self._database.reading() as connection:
-            busy = await connection.execute(
-                select(table.c.id).where(
-                    table.c.artifact_id == artifact.id,
-                    table.c.action == WRITE,
-                    table.c.path == path,
-                )
-            )
-            if busy.first() is not None:
-                return False
-            rows = await connection.execute(
-                select(files).where(files.c.artifact_id == artifact.id, files.c.path == path)
-            )
-            row = rows.mappings().first()
-        return (None if row is None else staged_file_of(row)) == staged
-
-    async def end_discard(
-        self, intent: Intent, discarded: Stage, files: Sequence[StagedFile]
-    ) -> None:
-        """End a discard of what was staged as it began; what was put since stays, and the mark."""
-
-        async def work(connection: AsyncConnection) -> None:
-            await forget(connection, intent)
-            artifact = await fresh(connection, intent.artifact_id)
-            values: dict[str, object] = {"unfinished": ""}
-            stage = artifact.stage
-            if stage is not None and (stage.etag, stage.version_id) == (
-                discarded.etag,
-                discarded.version_id,
-            ):
-                values |= NO_MANIFEST
-            await change(connection, artifact.id, values)
-            await self._forget_files(connection, artifact, files)
-            await close_if_clean(connection, artifact.id)
-
-        await self._database.transaction(work)
-
-    async def _forget_files(
-        self, connection: AsyncConnection, artifact: Artifact, files: Sequence[StagedFile]
-    ) -> None:
-        announced, table = tables.announcement, tables.staged_file
-        await connection.execute(delete(announced).where(announced.c.artifact_id == artifact.id))
-        rows = await connection.execute(select(table).where(table.c.artifact_id == artifact.id))
-        gone = set(files)
-        for file in [staged_file_of(row) for row in rows.mappings()]:
-            if file in gone:
-                await unstage(connection, artifact.id, file.path)
-
-    async def end_delete(self, artifact_id: int) -> None:
-        """The files of a deleted artifact are gone."""
-
-        async def work(connection: AsyncConnection) -> None:
-            await connection.execute(
-                delete(tables.intent).where(
-                    tables.intent.c.artifact_id == artifact_id,
-                    tables.intent.c.action == DELETE,
-                )
-            )
-            await clear(connection, artifact_id)
-            await change(connection, artifact_id, {"unfinished": ""})
-            # A write that began before the delete may have set the mark again.
-            await close_if_clean(connection, artifact_id)
-
-        await self._database.transaction(work)
-
-    async def abandoned(self, workers: Collection[str]) -> list[Intent]:
-        """The intents of workers that are dead, oldest first, now this worker's.
-
-        And its own that nobody is at any more: whoever was, was cancelled.
-        """
-
-        async def work(connection: AsyncConnection) -> list[Intent]:
-            table = tables.intent
-            mine = table.c.worker_id == self._worker_id
-            theirs = or_(table.c.worker_id.in_(workers), mine)
-            rows = await connection.execute(select(table).where(theirs).order_by("created_at"))
-            found = [
-                Intent(row["id"], row["artifact_id"], row["action"], row["path"], row["number"])
-                for row in rows.mappings()
-                if row["id"] not in self._held
-            ]
-            self._held.update({intent.id: intent for intent in found})
-            await connection.execute(
-                update(table)
-                .where(table.c.id.in_([intent.id for intent in found]))
-                .values(worker_id=self._worker_id)
-            )
-            return found
-
-        return await self._database.transaction(work)
 
 
 def _gone(artifact: Artifact) -> OperationAborted:

@@ -187,6 +187,16 @@ staged_file = Table(
     Column("weight", BigInteger),
 )
 
+# Backend versions of a staged file that a later write of the same edit replaced: a discard
+# removes what the edit wrote, and nothing that was there before.
+staged_version = Table(
+    "staged_version",
+    metadata,
+    Column("artifact_id", ForeignKey("artifact.id"), primary_key=True),
+    Column("path", Key, primary_key=True),
+    Column("version_id", Words, primary_key=True),
+)
+
 announcement = Table(
     "announcement",
     metadata,

@@ -418,3 +418,35 @@ def test_a_discard_of_what_was_never_committed_leaves_what_was_there_before(
         assert not artifact.is_named(stage=True)
     assert method(artifact, "create", manifest=PLAIN_FIELDS) == OK
     edits_and_commits(artifact, look(artifact))
+
+
+def before_and_in_the_stage(artifact: Artifact, *bodies: bytes) -> None:
+    """An ordinary object, then in the stage of an artifact that was never committed: `bodies`."""
+    artifact.put(DATA, b"before")
+    artifact.put(STAGED, ONE)
+    for body in bodies:
+        artifact.put(DATA, body)
+
+
+def test_a_discard_brings_back_what_the_stage_wrote_over(gateway: Gateway) -> None:
+    artifact = Artifact(gateway, gateway.new_prefix())
+    before_and_in_the_stage(artifact, b"in the stage", b"and again", b"and once more")
+    assert method(artifact, "discard") == OK
+    assert artifact.held() == {DATA: b"before"}
+    assert len(artifact.held_versions(DATA)) == 1
+    assert method(artifact, "edit") == NO_ARTIFACT
+
+
+def test_a_discard_hides_what_no_commit_holds_from_readers_of_a_committed_artifact(
+    gateway: Gateway,
+) -> None:
+    artifact = Artifact(gateway, gateway.new_prefix())
+    before_and_in_the_stage(artifact, b"in the stage")
+    assert method(artifact, "commit") == OK
+    artifact.delete(DATA)
+    assert method(artifact, "commit") == OK
+    artifact.put(DATA, b"another edit")
+    artifact.put(DATA, b"of two writes")
+    assert method(artifact, "discard") == OK
+    assert artifact.held() == artifact.seen_by("read") == {MANIFEST: ONE}
+    assert method(artifact, "commit") == NOT_STAGED

@@ -37,7 +37,7 @@ PINNED: JsonValue = {
     "download_weight": 0.5,
 }
 
-text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
 scalars = st.one_of(
     st.none(),
     st.booleans(),

@@ -14,7 +14,8 @@ from gateway.storage.announcements import Announcements
 from gateway.storage.catalogue import Catalogue
 from gateway.storage.commits import Commits
 from gateway.storage.database import Database
-from gateway.storage.marks import Intent
+from gateway.storage.endings import Endings
+from gateway.storage.intents import Intent, Intents
 from gateway.storage.stages import StagedManifest, Stages
 
 WORKSPACE = "w"
@@ -74,7 +75,9 @@ class Index:
 
     def __init__(self, database: Database, worker_id: str = "w1") -> None:
         self.database = database
-        self.stages = Stages(database, worker_id)
+        self.worker_intents = Intents(database, worker_id)
+        self.stages = Stages(database, self.worker_intents)
+        self.endings = Endings(database, self.worker_intents)
         self.commits = Commits(database)
         self.catalogue = Catalogue(database)
         self.announcements = Announcements(database)
@@ -115,11 +118,11 @@ class Index:
 
     async def discard(self, artifact: Artifact) -> None:
         """Discard what is staged, files and manifest."""
-        intent = await self.stages.begin_discard(artifact, NOW)
+        intent = await self.endings.begin_discard(artifact, NOW)
         found = await self.again(artifact)
         assert found.stage is not None
         files = await self.files(artifact)
-        await self.stages.end_discard(intent, found.stage, tuple(files.values()))
+        await self.endings.end_discard(intent, found.stage, tuple(files.values()))
 
     async def write(self, artifact: Artifact, staged: StagedFile) -> None:
         """Stage a file or a removal."""
@@ -141,7 +144,7 @@ class Index:
         """The artifact after a delete."""
         record = tombstone(await self.again(artifact))
         assert await self.commits.bury(artifact.id, record)
-        await self.stages.end_delete(artifact.id)
+        await self.endings.end_delete(artifact.id)
         return await self.again(artifact)
 
     async def files(self, artifact: Artifact) -> Mapping[str, StagedFile]:

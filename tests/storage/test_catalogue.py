@@ -68,7 +68,7 @@ async def test_a_key_that_is_staged_or_was_deleted_has_no_pin(index: Index) -> N
     location = await index.catalogue.locate(WORKSPACE, "a/x")
     assert location.artifact is not None, "its files are still to be removed"
     assert location.pin is None
-    await index.stages.end_delete(artifact.id)
+    await index.endings.end_delete(artifact.id)
     location = await index.catalogue.locate(WORKSPACE, "a/x")
     assert (location.artifact, location.place.role) == (None, Role.ORDINARY)
 
@@ -271,7 +271,7 @@ async def test_marked_is_what_is_edited_discarded_or_deleted(index: Index) -> No
     assert await index.catalogue.marked(WORKSPACE, "") == []
     await index.write(artifact, put("x", "v2"))
     assert await index.catalogue.marked(WORKSPACE, "") == [await index.again(artifact)]
-    await index.stages.begin_discard(artifact, NOW)
+    await index.endings.begin_discard(artifact, NOW)
     (edited,) = await index.catalogue.marked(WORKSPACE, "")
     assert edited.unfinished == "discarding"
     await index.discard(artifact)
@@ -279,7 +279,7 @@ async def test_marked_is_what_is_edited_discarded_or_deleted(index: Index) -> No
     await index.commits.bury(artifact.id, tombstone(artifact))
     (gone,) = await index.catalogue.marked(WORKSPACE, "")
     assert (gone.unfinished, gone.state) == ("deleting", State.NOTHING)
-    await index.stages.end_delete(artifact.id)
+    await index.endings.end_delete(artifact.id)
     assert await index.catalogue.marked(WORKSPACE, "") == []
 
 

@@ -174,12 +174,12 @@ async def test_a_commit_ends_an_edit_that_it_holds_whole(index: Index) -> None:
 
 async def test_what_was_put_since_stays_staged_under_another_stage(index: Index) -> None:
     staged = await index.new("a", DATASET, put("kept"), put("again"), put("gone"))
-    intent = await index.stages.intend(staged, "commit", number=1, now=NOW)
+    intent = await index.worker_intents.intend(staged, "commit", number=1, now=NOW)
     for since in (put("again", "v2"), removal("gone"), put("new")):
         await index.write(staged, since)
     pins = [pin(path) for path in ("again", "gone", "kept")]
     artifact = await index.commit(staged, *pins)
-    await index.stages.finish(intent)
+    await index.endings.finish(intent)
     assert artifact.state is State.EDITING
     assert artifact.stage is not None
     assert staged.stage is not None
@@ -217,6 +217,16 @@ async def test_what_a_pin_kept_from_before_equals_is_staged_no_longer(index: Ind
     artifact = await index.commit(staged, *(pin(file.path, weight=5) for file in files))
     assert await index.files(artifact) == {}
     assert artifact.state is State.COMMITTED
+
+
+async def test_what_the_bucket_was_asked_about_is_staged_no_longer(index: Index) -> None:
+    # Two writes of one key that overlapped were settled in the other order.
+    staged = await index.new("a", DATASET, put("x", "v2"), put("x", "v1"), put("y", "v1"))
+    record = next_record(staged, [pin("x", "v2"), pin("y", "v2")], consumed="m1")
+    assert await index.commits.publish(staged.id, record, DATASET, settled=[put("x", "v1")])
+    assert await index.files(staged) == {"y": put("y", "v1")}
+    assert (await index.again(staged)).state is State.EDITING
+    assert await index.count(tables.staged_version) == 0
 
 
 async def test_a_manifest_put_since_stays_staged(index: Index) -> None:

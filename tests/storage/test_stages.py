@@ -9,7 +9,7 @@ from gateway.artifact.lifecycle import Artifact, State
 from gateway.artifact.version import StagedFile
 from gateway.errors import OperationAborted
 from gateway.storage import tables
-from gateway.storage.marks import Intent
+from gateway.storage.intents import Intent
 from tests.storage.index import (
     COLLECTION,
     DATASET,
@@ -102,11 +102,11 @@ async def test_an_artifact_that_is_new_is_what_its_staged_manifest_says(index: I
 
 async def test_an_intent_stands_until_it_is_carried_out(index: Index) -> None:
     artifact = await index.new("a")
-    intent = await index.stages.intend(artifact, "commit", number=1, now=NOW)
+    intent = await index.worker_intents.intend(artifact, "commit", number=1, now=NOW)
     assert intent == Intent(intent.id, artifact.id, "commit", number=1)
     assert await index.intents() == 1
     for _ in range(2):
-        await index.stages.finish(intent)
+        await index.endings.finish(intent)
         assert await index.intents() == 0
     assert await index.again(artifact) == artifact
 
@@ -214,12 +214,14 @@ async def test_what_is_undone_while_a_commit_is_under_way_stays_staged(
     if committed:
         await index.committed("a", pin("x"))
     artifact = await index.new("a", DATASET, put("x", "v2"), put("y"))
-    intent = await index.stages.intend(artifact, "commit", number=artifact.number + 1, now=NOW)
+    intent = await index.worker_intents.intend(
+        artifact, "commit", number=artifact.number + 1, now=NOW
+    )
     back = put("x") if committed else None
     await index.settle(await index.begin(artifact, "x"), back)
     await index.settle(await index.begin(artifact, "y"), None)
     artifact = await index.commit(artifact, pin("x", "v2"), pin("y"))
-    await index.stages.finish(intent)
+    await index.endings.finish(intent)
     assert (await index.again(artifact)).state is State.EDITING
     assert await index.files(artifact) == {"x": back or removal("x"), "y": removal("y")}
 
@@ -228,11 +230,11 @@ async def test_a_commit_that_failed_leaves_no_edit_without_a_difference(index: I
     artifact = await index.committed("a", pin("x"))
     await index.write(artifact, put("x", "v2"))
     await index.write(artifact, put("y"))
-    intent = await index.stages.intend(artifact, "commit", number=2, now=NOW)
+    intent = await index.worker_intents.intend(artifact, "commit", number=2, now=NOW)
     await index.settle(await index.begin(artifact, "x"), replace(put("x"), version_id="v3"))
     await index.settle(await index.begin(artifact, "y"), None)
     assert (await index.again(artifact)).state is State.EDITING
-    await index.stages.finish(intent)
+    await index.endings.finish(intent)
     assert await index.again(artifact) == artifact
     assert await index.files(artifact) == {}
 
@@ -332,14 +334,14 @@ async def test_a_discard_ends_upload_urls_at_once_and_the_edit_at_its_end(index:
     artifact = await index.committed("a", pin("x"))
     staged = await index.new("a", DATASET, put("x", "v2"), removal("y"))
     await index.announcements.announce(artifact, "z", None, NOW)
-    intent = await index.stages.begin_discard(staged, LATER)
+    intent = await index.endings.begin_discard(staged, LATER)
     under_way = await index.again(artifact)
     assert under_way.unfinished == "discarding"
     assert stage_id(under_way) != stage_id(staged)
     assert (intent.action, await index.intents()) == ("discard", 1)
     assert staged.stage is not None
     for _ in range(2):
-        await index.stages.end_discard(intent, staged.stage, [put("x", "v2"), removal("y")])
+        await index.endings.end_discard(intent, staged.stage, [put("x", "v2"), removal("y")])
         assert await index.again(artifact) == artifact
         assert await index.files(artifact) == {}
         assert await index.catalogue.announcements(artifact.id) == {}
@@ -357,16 +359,16 @@ async def test_what_is_put_during_a_discard_stays_staged(index: Index) -> None:
     artifact = await index.committed("a", pin("x"))
     staged = await index.new("a", DATASET, put("x", "v2"), put("y"), version="m2")
     assert staged.stage is not None
-    assert await index.stages.untouched(artifact, "x", put("x", "v2"))
-    assert await index.stages.untouched(artifact, "z", None)
-    intent = await index.stages.begin_discard(staged, NOW)
+    assert await index.endings.untouched(artifact, "x", put("x", "v2"))
+    assert await index.endings.untouched(artifact, "z", None)
+    intent = await index.endings.begin_discard(staged, NOW)
     begun = await index.begin(artifact, "x")
-    assert not await index.stages.untouched(artifact, "x", put("x", "v2"))
+    assert not await index.endings.untouched(artifact, "x", put("x", "v2"))
     await index.settle(begun, put("x", "v3"))
-    assert not await index.stages.untouched(artifact, "x", put("x", "v2"))
+    assert not await index.endings.untouched(artifact, "x", put("x", "v2"))
     await index.write(artifact, put("z"))
     await index.new("a", DATASET, version="m3")
-    await index.stages.end_discard(intent, staged.stage, [put("x", "v2"), put("y")])
+    await index.endings.end_discard(intent, staged.stage, [put("x", "v2"), put("y")])
     assert await index.files(artifact) == {"x": put("x", "v3"), "z": put("z")}
     edited = await index.again(artifact)
     assert edited.manifest_staged
@@ -400,7 +402,7 @@ async def test_a_write_under_way_when_its_artifact_is_deleted_is_in_none(
     artifact = await index.committed("a", pin("x"))
     file, manifest = await index.begin(artifact, "x"), await index.begin(artifact, STAGED)
     for _ in range(2):
-        await index.stages.intend(artifact, "delete", number=2, now=NOW)
+        await index.worker_intents.intend(artifact, "delete", number=2, now=NOW)
     await index.commits.bury(artifact.id, tombstone(artifact))
     assert (await index.again(artifact)).unfinished == "deleting"
     for ended in (settled_first, not settled_first):
@@ -408,7 +410,7 @@ async def test_a_write_under_way_when_its_artifact_is_deleted_is_in_none(
             await index.settle(file, put("x", "v2"))
             await index.settle_manifest(manifest, staged_manifest())
         else:
-            await index.stages.end_delete(artifact.id)
+            await index.endings.end_delete(artifact.id)
     assert await index.catalogue.artifact(WORKSPACE, "a") is None
     assert await index.files(artifact) == {}
     assert await index.intents() == 0
@@ -422,7 +424,7 @@ async def test_no_write_begins_until_a_delete_has_ended(index: Index) -> None:
     with pytest.raises(OperationAborted):
         await index.begin_new("a")
     for _ in range(2):
-        await index.stages.end_delete(artifact.id)
+        await index.endings.end_delete(artifact.id)
         assert await index.again(artifact) == Artifact(
             artifact.id, WORKSPACE, "a", number=2, buried=2, epoch=1
         )
@@ -447,24 +449,24 @@ async def test_intents_of_the_dead_are_taken_over_oldest_first_and_once(
         begun.append((await stages.begin(artifact, f"{n}", author="a", now=now))[1])
     mine = await index.begin(artifact, "mine")
     await Index(index.database, "alive").begin(artifact, "theirs")
-    assert await index.stages.abandoned([]) == []
-    first = await index.stages.abandoned(["dead0", "w1"])
+    assert await index.worker_intents.abandoned([]) == []
+    first = await index.worker_intents.abandoned(["dead0", "w1"])
     assert first == begun[::2]
     taken = await asyncio.gather(
-        *(each.stages.abandoned(["dead0", "dead1"]) for each in [index, other] * 2)
+        *(each.worker_intents.abandoned(["dead0", "dead1"]) for each in [index, other] * 2)
     )
     assert sorted(taken, key=len) == [[], [], [], begun[1::2]]
-    await index.stages.finish(mine)
+    await index.endings.finish(mine)
     assert await index.intents() == 7
 
 
 async def test_intents_that_their_own_worker_has_let_go_of_are_found_again(index: Index) -> None:
     artifact = await index.committed("a")
     held, dropped = await index.begin(artifact, "x"), [await index.begin(artifact, "y")]
-    assert await index.stages.abandoned([]) == []
+    assert await index.worker_intents.abandoned([]) == []
     expected = Intent(dropped[0].id, artifact.id, "write", "y", number=1)
     dropped.clear()
-    assert await index.stages.abandoned([]) == [expected]
+    assert await index.worker_intents.abandoned([]) == [expected]
     await index.stages.drop(expected)
     await index.stages.drop(held)
     assert await index.again(artifact) == artifact

@@ -15,15 +15,15 @@ from gateway.artifact.manifest import Manifest
 from gateway.artifact.version import ManifestObject, Pin, Record
 from gateway.errors import CommitConflict, GatewayError, PreconditionFailed
 from gateway.identity import Workspace
-from gateway.services.lifecycle.composing import Composing
+from gateway.services.lifecycle.composing import Composing, Draft
 from gateway.services.lifecycle.surveying import bare
 from gateway.services.lifecycle.validating import Validating
 from gateway.storage.bucket import BackendError, Bucket
 from gateway.storage.catalogue import Catalogue
 from gateway.storage.commits import Commits, manifest_pin
-from gateway.storage.marks import Intent
+from gateway.storage.endings import Endings
+from gateway.storage.intents import Intent, Intents
 from gateway.storage.records import Records
-from gateway.storage.stages import Stages
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,8 @@ class Committing:
         self,
         bucket: Bucket,
         catalogue: Catalogue,
-        stages: Stages,
+        intents: Intents,
+        endings: Endings,
         commits: Commits,
         records: Records,
         composing: Composing,
@@ -52,7 +53,8 @@ class Committing:
     ) -> None:
         self._bucket = bucket
         self._catalogue = catalogue
-        self._stages = stages
+        self._intents = intents
+        self._endings = endings
         self._commits = commits
         self._records = records
         self._composing = composing
@@ -75,21 +77,23 @@ class Committing:
         """
         # Before anything is looked at: what settles from here on stays staged until the end.
         number = artifact.number + 1
-        intent = await self._stages.intend(artifact, "commit", number=number, now=now)
+        intent = await self._intents.intend(artifact, "commit", number=number, now=now)
         try:
             draft = await self._composing.compose(
                 workspace, artifact, author=author, message=message, now=now, manifest=manifest
             )
         except Exception:
-            await self._stages.finish(intent)
+            await self._endings.finish(intent)
             raise
         record = draft.record
         if not draft.changed:
-            committed = await self._leave_unchanged(workspace, artifact, record)
-            await self._stages.finish(intent)
+            committed = await self._leave_unchanged(workspace, artifact, draft)
+            await self._endings.finish(intent)
             return committed
         await self._write_record(workspace, artifact, record, intent)
-        await self._commits.publish(artifact.id, record, draft.manifest.fields)
+        await self._commits.publish(
+            artifact.id, record, draft.manifest.fields, settled=draft.settled
+        )
         await self._finish(workspace, artifact.id, record, intent)
         current = await self._catalogue.by_id(artifact.id)
         return Committed(current or artifact, record, new=True)
@@ -102,7 +106,7 @@ class Committing:
             await self._records.put_record(record)
         except PreconditionFailed:
             await self.complete(workspace, artifact.id, record.number)
-            await self._stages.finish(intent)
+            await self._endings.finish(intent)
             raise CommitConflict(
                 f"another commit of {artifact.prefix!r} came first and is version "
                 f"{record.number}; the stage is as it was: look at it, and commit again",
@@ -124,18 +128,19 @@ class Committing:
                 MANIFEST,
             )
             return
-        await self._stages.finish(intent)
+        await self._endings.finish(intent)
 
     async def _leave_unchanged(
-        self, workspace: Workspace, artifact: Artifact, record: Record
+        self, workspace: Workspace, artifact: Artifact, draft: Draft
     ) -> Committed:
         """End an edit that changed nothing: the plain keys are put right, no version is made."""
+        record = draft.record
         key = workspace.backend_key(join(artifact.prefix, MANIFEST))
         last = await self._catalogue.record(artifact, artifact.version)
         if last is not None and await self._bucket.head(workspace.bucket, key) is None:
             await self._put_manifest(workspace, artifact.id, last)
         await self._remove_staged_manifest(workspace, record)
-        await self._commits.unchanged(artifact, record)
+        await self._commits.unchanged(artifact, record, settled=draft.settled)
         current = await self._catalogue.by_id(artifact.id)
         return Committed(current or artifact, last or record, new=False)
 

@@ -35,11 +35,16 @@ NAMED_AT_MOST = 100
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a commit would record, before it has a number's record written."""
+    """What a commit would record, before it has a number's record written.
+
+    `settled` is what the index said was staged at the paths that are pinned: the bucket has
+    been asked, so it is staged no longer, whatever it says.
+    """
 
     record: Record
     manifest: Manifest
     changed: bool
+    settled: tuple[StagedFile, ...] = ()
 
 
 class Composing:
@@ -77,7 +82,8 @@ class Composing:
         chosen, consumed = await self._manifest(workspace, artifact, manifest)
         parsed = await self._validating.parse(chosen.data)
         survey = await self._surveying.survey(workspace, _as_type(artifact, parsed))
-        pins = await self._pins(workspace, artifact, survey, parsed)
+        staged = await self._catalogue.staged_files(artifact.id)
+        pins = await self._pins(workspace, artifact, survey, parsed, staged)
         await self._check_files(artifact, parsed, pins)
         await self.check_nesting(workspace, artifact.prefix, parsed)
         await self._check_schema(workspace, artifact.prefix, parsed, pins)
@@ -93,7 +99,8 @@ class Composing:
             pins=tuple(pins.values()),
             staged_manifest=consumed,
         )
-        return Draft(record, parsed, await self._changes(artifact, record))
+        settled = tuple(file for path, file in staged.items() if path in pins)
+        return Draft(record, parsed, await self._changes(artifact, record), settled)
 
     async def _manifest(
         self, workspace: Workspace, artifact: Artifact, given: ManifestObject | None
@@ -118,12 +125,16 @@ class Composing:
         return last.manifest, None
 
     async def _pins(
-        self, workspace: Workspace, artifact: Artifact, survey: Survey, manifest: Manifest
+        self,
+        workspace: Workspace,
+        artifact: Artifact,
+        survey: Survey,
+        manifest: Manifest,
+        staged: Mapping[str, StagedFile],
     ) -> dict[str, Pin]:
         """A pin for every file that the bucket holds, each seen to exist."""
         for path in survey.files:
             check_path(path, collection=manifest.collection)
-        staged = await self._catalogue.staged_files(artifact.id)
         previous = await self._catalogue.pins(artifact.id) if artifact.version else {}
         announced = await self._catalogue.announcements(artifact.id)
         before = await self._catalogue.by_id(artifact.id)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
+from gateway.artifact.layout import MANIFEST, STAGED_MANIFEST
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.version import Record
 from gateway.errors import CollectionNotEmpty, CommitConflict, PreconditionFailed
@@ -10,11 +11,11 @@ from gateway.identity import Workspace
 from gateway.services.lifecycle.committing import Committing
 from gateway.services.lifecycle.discarding import Discarding
 from gateway.services.lifecycle.surveying import Surveying
-from gateway.storage.bucket import Bucket
 from gateway.storage.catalogue import Catalogue
 from gateway.storage.commits import Commits
+from gateway.storage.endings import Endings
+from gateway.storage.intents import Intents
 from gateway.storage.records import Records
-from gateway.storage.stages import Stages
 
 NAMED_AT_MOST = 20
 
@@ -24,18 +25,18 @@ class Deleting:
 
     def __init__(
         self,
-        bucket: Bucket,
         catalogue: Catalogue,
-        stages: Stages,
+        intents: Intents,
+        endings: Endings,
         commits: Commits,
         records: Records,
         surveying: Surveying,
         committing: Committing,
         discarding: Discarding,
     ) -> None:
-        self._bucket = bucket
         self._catalogue = catalogue
-        self._stages = stages
+        self._intents = intents
+        self._endings = endings
         self._commits = commits
         self._records = records
         self._surveying = surveying
@@ -89,12 +90,12 @@ class Deleting:
             message=None,
             manifest=None,
         )
-        intent = await self._stages.intend(artifact, "delete", number=record.number, now=now)
+        intent = await self._intents.intend(artifact, "delete", number=record.number, now=now)
         try:
             await self._records.put_record(record)
         except PreconditionFailed:
             await self._committing.complete(workspace, artifact.id, record.number)
-            await self._stages.finish(intent)
+            await self._endings.finish(intent)
             raise CommitConflict(
                 f"another commit of {artifact.prefix!r} came first and is version "
                 f"{record.number}; look at it, and delete again",
@@ -107,11 +108,14 @@ class Deleting:
     async def remove_files(self, workspace: Workspace, artifact: Artifact) -> None:
         """Remove a buried artifact's keys from the bucket's newest state; safe to repeat."""
         survey = await self._surveying.survey(workspace, artifact)
-        found = [*survey.files.values(), survey.staged_manifest, survey.manifest]
-        for item in found:
-            if item is not None:
-                await self._bucket.delete(workspace.bucket, item.key)
-        await self._stages.end_delete(artifact.id)
+        paths = list(survey.files)
+        if survey.staged_manifest is not None:
+            paths.append(STAGED_MANIFEST)
+        if survey.manifest is not None:
+            paths.append(MANIFEST)
+        for path in paths:
+            await self._surveying.remove(workspace, artifact, path)
+        await self._endings.end_delete(artifact.id)
 
     async def delete_if_empty(
         self, workspace: Workspace, artifact_id: int, *, author: str, now: datetime

@@ -9,16 +9,20 @@ from gateway.artifact.version import Pin, StagedFile
 from gateway.identity import Workspace
 from gateway.services.lifecycle.surveying import Survey, Surveying, bare
 from gateway.storage.catalogue import Catalogue
-from gateway.storage.marks import Intent
+from gateway.storage.endings import Endings
+from gateway.storage.intents import Intent
 from gateway.storage.stages import Stages
 
 
 class Discarding:
     """Discards edits, and finishes discards that were interrupted."""
 
-    def __init__(self, catalogue: Catalogue, stages: Stages, surveying: Surveying) -> None:
+    def __init__(
+        self, catalogue: Catalogue, stages: Stages, endings: Endings, surveying: Surveying
+    ) -> None:
         self._catalogue = catalogue
         self._stages = stages
+        self._endings = endings
         self._surveying = surveying
 
     async def discard(self, workspace: Workspace, artifact: Artifact, *, now: datetime) -> None:
@@ -26,7 +30,7 @@ class Discarding:
 
         Objects that lay there before it was one are ordinary objects again.
         """
-        intent = await self._stages.begin_discard(artifact, now)
+        intent = await self._endings.begin_discard(artifact, now)
         await self.carry_out(workspace, artifact, intent)
 
     async def carry_out(self, workspace: Workspace, artifact: Artifact, intent: Intent) -> None:
@@ -37,7 +41,7 @@ class Discarding:
         artifact = await self._catalogue.by_id(artifact.id) or artifact
         stage = artifact.stage
         if stage is None:
-            await self._stages.finish(intent)
+            await self._endings.finish(intent)
             return
         staged = await self._catalogue.staged_files(artifact.id)
         survey = await self._surveying.survey(workspace, artifact)
@@ -45,7 +49,7 @@ class Discarding:
         for path in sorted(_changed(survey, pins, staged)):
             await self._take_back(workspace, artifact, path, pins.get(path), staged.get(path))
         await self._take_manifest_back(workspace, artifact, stage)
-        await self._stages.end_discard(intent, stage, tuple(staged.values()))
+        await self._endings.end_discard(intent, stage, tuple(staged.values()))
 
     async def withdraw(self, workspace: Workspace, artifact: Artifact, *, now: datetime) -> None:
         """Take a staged manifest away and nothing else: what was there before stays there."""
@@ -68,16 +72,20 @@ class Discarding:
         key = join(artifact.prefix, path)
         versions = await self._surveying.versions(workspace, artifact, path)
         # Asked after the listing: a version in it whose write nobody has settled is not ours.
-        if not await self._stages.untouched(artifact, path, staged):
-            return
-        if pin is None and staged is None:
-            # Nobody put it in this edit. Where an artifact was never committed it is as it was
-            # before; in one that was, readers' listings would show it: it is hidden, not lost.
-            if artifact.version:
-                await self._surveying.remove(workspace, artifact, path)
+        if not await self._endings.untouched(artifact, path, staged):
             return
         keep = await self._catalogue.pinned_ids(workspace.id, key)
-        await self._surveying.remove_above(workspace, artifact, path, versions, pin, keep)
+        if pin is not None:
+            await self._surveying.remove_above(workspace, artifact, path, versions, pin, keep)
+            return
+        written = await self._endings.written(artifact, path)
+        left = await self._surveying.remove_newest(
+            workspace, artifact, path, versions, written - keep
+        )
+        # Where an artifact was never committed, what is left is as it was before. In one that
+        # was, readers' listings would show it: it is hidden, not lost.
+        if artifact.version and left is not None and not left.marker:
+            await self._surveying.remove(workspace, artifact, path)
 
     async def _take_manifest_back(
         self, workspace: Workspace, artifact: Artifact, stage: Stage

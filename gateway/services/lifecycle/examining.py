@@ -15,7 +15,7 @@ from gateway.services.lifecycle.surveying import Surveying
 from gateway.services.lifecycle.validating import Validating
 from gateway.storage.bucket import BackendError
 from gateway.storage.catalogue import Catalogue
-from gateway.storage.marks import Intent
+from gateway.storage.intents import Intent
 from gateway.storage.stages import StagedManifest, Stages
 
 logger = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ from gateway.services.lifecycle.examining import Examining
 from gateway.services.statistics.counting import Counting
 from gateway.services.workspaces import Workspaces
 from gateway.storage.catalogue import Catalogue
-from gateway.storage.marks import Intent
-from gateway.storage.stages import Stages
+from gateway.storage.endings import Endings
+from gateway.storage.intents import Intent, Intents
 
 logger = logging.getLogger(__name__)
 
@@ -23,11 +23,12 @@ LOOK_SECONDS = 2.0
 class Recovering:
     """Looks for dead workers' intents, at start and again and again."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 (what dead workers left is everybody's)
         self,
         workspaces: Workspaces,
         catalogue: Catalogue,
-        stages: Stages,
+        intents: Intents,
+        endings: Endings,
         committing: Committing,
         deleting: Deleting,
         discarding: Discarding,
@@ -36,7 +37,8 @@ class Recovering:
     ) -> None:
         self._workspaces = workspaces
         self._catalogue = catalogue
-        self._stages = stages
+        self._intents = intents
+        self._endings = endings
         self._committing = committing
         self._deleting = deleting
         self._discarding = discarding
@@ -47,7 +49,7 @@ class Recovering:
     async def recover(self, now: datetime) -> int:
         """How many interrupted pieces of work were finished."""
         dead = await self._counting.dead_workers(now)
-        found = await self._stages.abandoned(dead)
+        found = await self._intents.abandoned(dead)
         # What a commit or delete settles, a look at single keys would take for an edit.
         intents = sorted([*self._left, *found], key=lambda intent: intent.action == "write")
         self._left = []
@@ -86,9 +88,9 @@ class Recovering:
             await self._discarding.carry_out(workspace, artifact, intent)
         elif intent.action == "commit":
             await self._committing.complete(workspace, artifact.id, intent.number)
-            await self._stages.finish(intent)
+            await self._endings.finish(intent)
         elif intent.action == "delete":
             if await self._committing.complete(workspace, artifact.id, intent.number):
                 await self._deleting.remove_files(workspace, artifact)
             else:
-                await self._stages.finish(intent)
+                await self._endings.finish(intent)

@@ -107,21 +107,31 @@ class Surveying:
         artifact: Artifact,
         path: str,
         versions: Sequence[ObjectVersion],
-        pin: Pin | None,
+        pin: Pin,
         keep: Collection[str],
     ) -> None:
-        """Of the `versions` of a path, remove those above its pinned one.
-
-        With no pin, those above the newest removal or above any version in `keep`.
-        """
-        if pin is not None and pin.version_id not in {version.version_id for version in versions}:
+        """Of the `versions` of a path, remove those above its pinned one, and above any to keep."""
+        if pin.version_id not in {version.version_id for version in versions}:
             return  # there is nothing to go back to, so nothing is taken away
         for version in versions:
-            if pin is not None and version.version_id == pin.version_id:
-                return
-            if version.version_id in keep or (pin is None and version.marker):
+            if version.version_id == pin.version_id or version.version_id in keep:
                 return
             await self.remove(workspace, artifact, path, version.version_id)
+
+    async def remove_newest(
+        self,
+        workspace: Workspace,
+        artifact: Artifact,
+        path: str,
+        versions: Sequence[ObjectVersion],
+        written: Collection[str],
+    ) -> ObjectVersion | None:
+        """The newest version that is left of a path, when those in `written` above it are gone."""
+        for version in versions:
+            if version.version_id not in written:
+                return version
+            await self.remove(workspace, artifact, path, version.version_id)
+        return None
 
 
 def _key(workspace: Workspace, artifact: Artifact, path: str) -> str:

@@ -19,7 +19,7 @@ from gateway.services.lifecycle.examining import Examining
 from gateway.services.lifecycle.versioning import Versioning
 from gateway.services.transfer.forwarding import Changes, Forwarding, Source
 from gateway.services.transfer.payloads import close_body
-from gateway.storage.marks import Intent
+from gateway.storage.intents import Intent
 from gateway.storage.stages import Stages
 
 NO_CONTENT = 204

@@ -226,7 +226,7 @@ def _is_text(value: JsonValue) -> bool:
     """Whether a string, if it is one, is text that every part of the system can hold."""
     if not isinstance(value, str):
         return True  # manifests have a reader of their own
-    return "\x00" not in value and is_text(value)
+    return is_text(value)
 
 
 def _fits(kind: Kind, value: JsonValue) -> bool:

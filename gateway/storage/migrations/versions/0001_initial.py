@@ -146,6 +146,16 @@ def _create_stages() -> None:
         sa.PrimaryKeyConstraint("artifact_id", "path", name="pk_staged_file"),
     )
     op.create_table(
+        "staged_version",
+        sa.Column("artifact_id", IDENTIFIER, nullable=False),
+        sa.Column("path", KEY, nullable=False),
+        sa.Column("version_id", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["artifact_id"], ["artifact.id"], name="fk_staged_version_artifact_id"
+        ),
+        sa.PrimaryKeyConstraint("artifact_id", "path", "version_id", name="pk_staged_version"),
+    )
+    op.create_table(
         "announcement",
         sa.Column("artifact_id", IDENTIFIER, nullable=False),
         sa.Column("path", KEY, nullable=False),

@@ -1,0 +1,110 @@
+"""What workers are about to do to the bucket, so that another can finish it.
+
+An intent is committed before the bucket is touched, and goes when the outcome is recorded.
+"""
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from uuid import uuid4
+from weakref import WeakValueDictionary
+
+from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.artifact.lifecycle import Artifact
+from gateway.storage import tables
+from gateway.storage.database import Database
+
+WRITE, COMMIT, DELETE, DISCARD = "write", "commit", "delete", "discard"
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Intent:
+    """What a worker is about to do to the bucket.
+
+    `action` is "write" (of the key at `path`), "commit", "delete" (of version `number`) or
+    "discard". A write's `number` is that of the artifact's newest record as it began. Who
+    holds the object is at it: one that nobody holds is abandoned.
+    """
+
+    id: str
+    artifact_id: int
+    action: str
+    path: str = ""
+    number: int = 0
+
+
+class Intents:
+    """The intents of one worker. Each method but `add` is one transaction."""
+
+    def __init__(self, database: Database, worker_id: str) -> None:
+        self._database = database
+        self._worker_id = worker_id
+        self._held: WeakValueDictionary[str, Intent] = WeakValueDictionary()
+
+    async def intend(
+        self, artifact: Artifact, action: str, *, number: int = 0, now: datetime
+    ) -> Intent:
+        """The intent to commit, delete or discard, so that another can finish it."""
+
+        async def work(connection: AsyncConnection) -> Intent:
+            return await self.add(connection, artifact.id, action, "", number, now)
+
+        return await self._database.transaction(work)
+
+    async def add(
+        self,
+        connection: AsyncConnection,
+        artifact_id: int,
+        action: str,
+        path: str,
+        number: int,
+        now: datetime,
+    ) -> Intent:
+        """A new intent, as a part of a transaction that the caller holds."""
+        intent = Intent(uuid4().hex, artifact_id, action, path, number)
+        self._held[intent.id] = intent
+        row = asdict(intent) | {"worker_id": self._worker_id, "created_at": now}
+        await connection.execute(tables.intent.insert().values(row))
+        return intent
+
+    async def abandoned(self, workers: Collection[str]) -> list[Intent]:
+        """The intents of workers that are dead, oldest first, now this worker's.
+
+        And its own that nobody is at any more: whoever was, was cancelled.
+        """
+
+        async def work(connection: AsyncConnection) -> list[Intent]:
+            table = tables.intent
+            mine = table.c.worker_id == self._worker_id
+            theirs = or_(table.c.worker_id.in_(workers), mine)
+            rows = await connection.execute(select(table).where(theirs).order_by("created_at"))
+            found = [
+                Intent(row["id"], row["artifact_id"], row["action"], row["path"], row["number"])
+                for row in rows.mappings()
+                if row["id"] not in self._held
+            ]
+            self._held.update({intent.id: intent for intent in found})
+            await connection.execute(
+                update(table)
+                .where(table.c.id.in_([intent.id for intent in found]))
+                .values(worker_id=self._worker_id)
+            )
+            return found
+
+        return await self._database.transaction(work)
+
+
+async def forget(connection: AsyncConnection, intent: Intent) -> None:
+    """Take an intent away."""
+    await connection.execute(delete(tables.intent).where(tables.intent.c.id == intent.id))
+
+
+async def under_way(connection: AsyncConnection, artifact_id: int, action: str) -> bool:
+    """Whether somebody intends to do this to the artifact."""
+    table = tables.intent
+    found = await connection.execute(
+        select(func.count()).where(table.c.artifact_id == artifact_id, table.c.action == action)
+    )
+    return bool(found.scalar_one())
