@@ -10,7 +10,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo $$python; break; }; done)
 
-.PHONY: run test check format clean
+.PHONY: run test javascript check format clean
 
 run: $(VENV)/.local
 	$(BIN)/artifact-gateway serve --sample --port $(PORT) --data-dir $(DATA)
@@ -18,6 +18,11 @@ run: $(VENV)/.local
 # PYTEST goes to pytest behind what is said here: make test PYTEST='-n 0 -k name'
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST)
+
+# The AWS SDK for JavaScript: its tests are skipped without. No lock file, since those name hosts.
+javascript:
+	npm install --prefix tests/clients/javascript --no-package-lock --no-audit --no-fund \
+		--ignore-scripts --loglevel error
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check
@@ -31,7 +36,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) tests/clients/javascript/node_modules build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed: make PYTHON=/path/to/python3" >&2; exit 1; }
