@@ -1,4 +1,4 @@
-"""aws-chunked framing: an incremental decoder that verifies, and an encoder.
+"""aws-chunked framing, read: an incremental decoder that verifies.
 
 The specification: "Signature Calculations for the Authorization Header: Transferring Payload
 in Multiple Chunks" and its "Including Trailing Headers" of the S3 API Reference.
@@ -6,8 +6,7 @@ in Multiple Chunks" and its "Including Trailing Headers" of the S3 API Reference
 
 import hmac
 import re
-from base64 import b64decode
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from hashlib import sha256
@@ -19,11 +18,10 @@ from gateway.errors import (
     SignatureDoesNotMatch,
 )
 from gateway.s3.canonical import EMPTY_SHA256, sign
-from gateway.s3.message import Body
-from gateway.s3.payload import CHECKSUM_LENGTHS
+from gateway.s3.payload import is_checksum
 
-FRAME_BYTES = 1 << 20
-"""How many bytes of the body one frame of the encoder holds; the last holds the rest."""
+TRAILER_SIGNATURE = "x-amz-trailer-signature"
+"""What signed trailers end with."""
 
 MAX_LINE_BYTES = 1024
 """The longest line of framing: a chunk's header, or a trailer."""
@@ -34,7 +32,6 @@ MAX_TRAILERS = 16
 _SIZE = re.compile(rb"([0-9a-fA-F]{1,16})[ \t]*\r\n")
 _SIGNED_SIZE = re.compile(rb"([0-9a-fA-F]{1,16});chunk-signature=([0-9a-f]{64})[ \t]*\r\n")
 _TRAILER = re.compile(r"([A-Za-z0-9-]+):[ \t]*(\S*)[ \t]*")
-_TRAILER_SIGNATURE = "x-amz-trailer-signature"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +54,6 @@ class ChunkSigning:
     def _sign(self, kind: str, previous: str, rest: str) -> str:
         prefix = f"AWS4-HMAC-SHA256-{kind}\n{self.timestamp}\n{self.scope}"
         return sign(self.key, f"{prefix}\n{previous}\n{rest}")
-
-
-@dataclass(slots=True)
-class Trailers:
-    """The trailers of one body: empty until its last byte was decoded, filled then."""
-
-    values: dict[str, str] = field(default_factory=dict)
 
 
 class _Part(Enum):
@@ -227,7 +217,7 @@ class ChunkDecoder:
         if match is None or not self._trailing or self._lines > MAX_TRAILERS:
             raise MalformedTrailer("What comes after the last chunk is no trailer.")
         name, value = match[1].lower(), match[2]
-        if name == _TRAILER_SIGNATURE and self._signing and not self._trailer_signature:
+        if name == TRAILER_SIGNATURE and self._signing and not self._trailer_signature:
             self._trailer_signature = value if value.isascii() else "-"
             return
         self._check_trailer(name, value)
@@ -237,56 +227,5 @@ class ChunkDecoder:
     def _check_trailer(self, name: str, value: str) -> None:
         if name not in self._names or name in self._values or self._trailer_signature:
             raise MalformedTrailer(f"The trailer {name} was not announced by x-amz-trailer.")
-        try:
-            b64decode(value, validate=True)
-            valid = len(value) == CHECKSUM_LENGTHS[name]
-        except ValueError:
-            valid = False
-        if not valid:
+        if not is_checksum(name, value):
             raise InvalidRequest(f"Value for {name} trailing header is invalid.")
-
-
-def encoded_length(length: int, names: Sequence[str]) -> int:
-    """How many bytes `encode_unsigned_trailer` makes of `length`: its Content-Length."""
-    full, rest = divmod(length, FRAME_BYTES)
-    framing = full * _frame_overhead(FRAME_BYTES) + (_frame_overhead(rest) if rest else 0)
-    trailers = sum(len(name) + CHECKSUM_LENGTHS[name] + len(":\r\n") for name in names)
-    return length + framing + len("0\r\n") + trailers + len("\r\n")
-
-
-async def encode_unsigned_trailer(
-    body: Body, length: int, names: Sequence[str], trailers: Trailers
-) -> AsyncIterator[bytes]:
-    """`body` framed as STREAMING-UNSIGNED-PAYLOAD-TRAILER, with the trailers `names`.
-
-    `length` counts the decoded bytes; the values are taken from `trailers` after the body's
-    end. Yields exactly `encoded_length(length, names)` bytes. Frames are opened before their
-    bytes are there, so nothing is kept. IncompleteBody for a body of another length.
-    """
-    left, frame = length, 0
-    async for block in body:
-        if len(block) > left:
-            raise IncompleteBody("The body is longer than it was declared.")
-        parts: list[bytes] = []
-        position = 0
-        while position < len(block):
-            if not frame:
-                frame = min(FRAME_BYTES, left)
-                parts.append(b"%x\r\n" % frame)
-            piece = block[position : position + frame]
-            position += len(piece)
-            left -= len(piece)
-            frame -= len(piece)
-            parts.append(piece)
-            if not frame:
-                parts.append(b"\r\n")
-        if parts:
-            yield b"".join(parts)
-    if left:
-        raise IncompleteBody("The body ended before its declared length.")
-    lines = "".join(f"{name}:{trailers.values[name]}\r\n" for name in names)
-    yield f"0\r\n{lines}\r\n".encode("ascii")
-
-
-def _frame_overhead(size: int) -> int:
-    return len(f"{size:x}") + len("\r\n\r\n")

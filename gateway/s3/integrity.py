@@ -5,12 +5,11 @@ leaves it with one that is short of at least the final block, which no backend k
 """
 
 import hmac
-import zlib
 from base64 import b64encode
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
-from hashlib import md5, sha1, sha256, sha512
-from typing import Protocol
+from dataclasses import dataclass
+from hashlib import md5, sha256
 
 from gateway.errors import (
     BadDigest,
@@ -18,9 +17,29 @@ from gateway.errors import (
     InvalidRequest,
     XAmzContentSHA256Mismatch,
 )
-from gateway.s3.chunked import ChunkDecoder, ChunkSigning, Trailers
+from gateway.s3.chunked import ChunkDecoder, ChunkSigning
+from gateway.s3.digests import CHECKSUMS, Digest
+from gateway.s3.framing import Trailers
 from gateway.s3.message import Body
-from gateway.s3.payload import Form, Payload
+from gateway.s3.payload import Form, Payload, is_checksum
+
+
+@dataclass(frozen=True, slots=True)
+class BackendChecks:
+    """What a backend was seen to check of a body, where the declaration goes on as it came.
+
+    `payload_hash` is x-amz-content-sha256 in hex. `headers` and `trailers` are the names of the
+    checksums that it computes when they are declared there.
+    """
+
+    payload_hash: bool = False
+    content_md5: bool = False
+    headers: tuple[str, ...] = ()
+    trailers: tuple[str, ...] = ()
+
+
+NOTHING = BackendChecks()
+"""What is known of a backend that nobody has tried."""
 
 
 async def checked(
@@ -29,8 +48,7 @@ async def checked(
     signing: ChunkSigning | None = None,
     trailers: Trailers | None = None,
     *,
-    hashes: bool = True,
-    checksums: bool = False,
+    elsewhere: BackendChecks = NOTHING,
 ) -> Body:
     """The decoded body, of which the end is held back until everything declared agrees.
 
@@ -39,15 +57,13 @@ async def checked(
     opening that request. `signing` is `VerifiedSignature.chunks`; `trailers` is filled before
     the last bytes come.
 
-    `hashes` checks x-amz-content-sha256 and Content-MD5; leave it out for a backend that is
-    known to check them and gets them as they came. `checksums` checks those x-amz-checksum-*
-    that the standard library computes (CRC32, SHA-1, SHA-256, SHA-512, MD5), where the body is
-    the object. Raises XAmzContentSHA256Mismatch, BadDigest, IncompleteBody,
+    What is checked `elsewhere`, by who gets the body next, is not computed here; lengths and
+    chunk signatures always are. Raises XAmzContentSHA256Mismatch, BadDigest, IncompleteBody,
     SignatureDoesNotMatch, InvalidRequest, MalformedTrailer, here or while it is read.
     """
     if payload.form.signed_chunks and signing is None:
         raise InvalidRequest("Signed chunks need a signed request.")
-    checks = _Checks(payload, hashes=hashes, checksums=checksums)
+    checks = _Checks(payload, elsewhere)
     decoder = (
         ChunkDecoder(
             payload.length,
@@ -99,47 +115,26 @@ async def _held_back(
         yield held
 
 
-class _Digest(Protocol):
-    def update(self, data: bytes, /) -> None: ...
-    def digest(self) -> bytes: ...
-
-
-class _CRC32:
-    """CRC-32 with the interface of hashlib's digests."""
-
-    def __init__(self) -> None:
-        self._value = 0
-
-    def update(self, data: bytes, /) -> None:
-        self._value = zlib.crc32(data, self._value)
-
-    def digest(self) -> bytes:
-        return self._value.to_bytes(4, "big")
-
-
-_COMPUTED: dict[str, Callable[[], _Digest]] = {
-    "x-amz-checksum-crc32": _CRC32,
-    "x-amz-checksum-md5": lambda: md5(usedforsecurity=False),
-    "x-amz-checksum-sha1": lambda: sha1(usedforsecurity=False),
-    "x-amz-checksum-sha256": sha256,
-    "x-amz-checksum-sha512": sha512,
-}
-
-
 class _Checks:
     """The running digests of one body, and what they have to come to."""
 
-    def __init__(self, payload: Payload, *, hashes: bool, checksums: bool) -> None:
+    def __init__(self, payload: Payload, elsewhere: BackendChecks) -> None:
         self._payload = payload
-        hashed = hashes and payload.form is Form.HASHED
+        hashed = payload.form is Form.HASHED and not elsewhere.payload_hash
         self._sha256 = sha256() if hashed else None
-        self._md5 = md5(usedforsecurity=False) if hashes and payload.content_md5 else None
-        names = {name for name, _ in payload.checksums} | set(payload.trailers)
-        self._checksums: dict[str, _Digest] = {
-            name: _COMPUTED[name]() for name in names if checksums and name in _COMPUTED
-        }
+        summed = payload.content_md5 is not None and not elsewhere.content_md5
+        self._md5 = md5(usedforsecurity=False) if summed else None
+        self._headers = tuple(
+            (name, value) for name, value in payload.checksums if name not in elsewhere.headers
+        )
+        self._trailers = tuple(name for name in payload.trailers if name not in elsewhere.trailers)
+        for name, value in self._headers:
+            if not is_checksum(name, value):
+                raise InvalidRequest(f"Value for {name} header is invalid.")
+        names = {name for name, _ in self._headers}.union(self._trailers)
+        self._checksums = {name: CHECKSUMS[name]() for name in names}
         running = (self._sha256, self._md5, *self._checksums.values())
-        self._running: list[_Digest] = [digest for digest in running if digest is not None]
+        self._running: list[Digest] = [digest for digest in running if digest is not None]
 
     def update(self, block: bytes) -> None:
         """Take a block of the body in."""
@@ -157,10 +152,17 @@ class _Checks:
             )
         if self._md5 and self._md5.digest() != payload.content_md5:
             raise BadDigest("The Content-MD5 you specified did not match what we received.")
-        for name, value in (*payload.checksums, *trailers.items()):
-            digest = self._checksums.get(name)
-            if digest and b64encode(digest.digest()).decode("ascii") != value:
+        computed = {
+            name: b64encode(sum_.digest()).decode() for name, sum_ in self._checksums.items()
+        }
+        for name, value in self._declared(trailers):
+            if computed[name] != value:
                 algorithm = name.removeprefix("x-amz-checksum-").upper()
                 raise BadDigest(
                     f"The {algorithm} you specified did not match the calculated checksum."
                 )
+
+    def _declared(self, trailers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        yield from self._headers
+        for name in self._trailers:
+            yield name, trailers[name]

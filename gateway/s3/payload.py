@@ -2,6 +2,7 @@
 
 import re
 from base64 import b64decode
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -23,6 +24,9 @@ CHECKSUM_LENGTHS = {
 }
 """S3's checksum headers, and how many characters of base64 a value of each has."""
 
+_OTHER_CHECKSUM_HEADERS = frozenset(
+    {"x-amz-checksum-algorithm", "x-amz-checksum-mode", "x-amz-checksum-type"}
+)
 _HEX = re.compile(r"[0-9a-fA-F]{64}")
 _LENGTH = re.compile(r"[0-9]{1,19}")
 _MD5_BYTES = 16
@@ -91,11 +95,7 @@ def parse_payload(
         length=_decoded_length(headers, form, length),
         sha256=payload_hash.lower() if form is Form.HASHED else "",
         content_md5=_content_md5(headers.getall("Content-MD5", [])),
-        checksums=tuple(
-            (name, value.strip())
-            for name, value in ((name.lower(), value) for name, value in headers.items())
-            if name in CHECKSUM_LENGTHS
-        ),
+        checksums=tuple(_checksums(headers)),
         trailers=_trailers(headers, form),
     )
 
@@ -106,6 +106,28 @@ def content_encoding(value: str | None) -> str | None:
         return None
     tokens = (token.strip() for token in value.split(","))
     return ",".join(token for token in tokens if token and token.lower() != "aws-chunked") or None
+
+
+def is_checksum(name: str, value: str) -> bool:
+    """Whether `value` can be one of the checksum header `name`: base64 of the right length."""
+    try:
+        b64decode(value, validate=True)
+    except ValueError:
+        return False
+    return len(value) == CHECKSUM_LENGTHS[name]
+
+
+def _checksums(headers: MultiMapping[str]) -> Iterator[tuple[str, str]]:
+    for name, value in headers.items():
+        lower = name.lower()
+        if not lower.startswith("x-amz-checksum-") or lower in _OTHER_CHECKSUM_HEADERS:
+            continue
+        if lower not in CHECKSUM_LENGTHS:
+            # Passed over, it would promise a check that nobody makes.
+            raise InvalidRequest(
+                "The algorithm type you specified in x-amz-checksum- header is invalid."
+            )
+        yield lower, value.strip()
 
 
 def _form(payload_hash: str) -> Form:

@@ -17,6 +17,7 @@ from gateway.s3.canonical import (
     signing_key,
     string_to_sign,
 )
+from gateway.s3.chunked import ChunkSigning
 
 _NOT_SIGNED = frozenset(
     {
@@ -77,6 +78,17 @@ class Signer:
             f"SignedHeaders={';'.join(name for name, _ in signed)}, Signature={signature}"
         )
         return added
+
+    def chunks(self, signed: Mapping[str, str]) -> ChunkSigning:
+        """What signs the chunks of a request that `sign` gave the headers `signed`."""
+        timestamp = signed["x-amz-date"]
+        day = timestamp[:8]
+        return ChunkSigning(
+            signing_key(self.secret_access_key, day, self.region),
+            timestamp,
+            credential_scope(day, self.region),
+            signed["Authorization"].rpartition("Signature=")[2],
+        )
 
 
 def presign(  # noqa: PLR0913, PLR0917 - a URL has these parts

@@ -101,6 +101,11 @@ def upload_id(data: bytes) -> str:
     return _text(_document(data), "UploadId")
 
 
+def part_numbers(data: bytes) -> list[int]:
+    """The numbers of the parts in a ListPartsResult, in document order."""
+    return [int(_text(part, "PartNumber")) for part in _children(_document(data), "Part")]
+
+
 def versioning_status(data: bytes) -> str:
     """One of "Enabled", "Suspended", and "" for a bucket that never kept versions."""
     return _text(_document(data), "Status")
@@ -139,6 +144,13 @@ def versions_page(data: bytes) -> VersionPage:
         decode(_text(root, "NextKeyMarker")),
         _text(root, "NextVersionIdMarker"),
     )
+
+
+def lists_anything(data: bytes) -> bool:
+    """Whether a listing, of objects or of versions, names anything or has another page."""
+    root = _document(data)
+    listed = ("Contents", "Version", "DeleteMarker", "CommonPrefixes")
+    return _text(root, "IsTruncated") == "true" or any(_tag(item) in listed for item in root)
 
 
 def _version(item: Element, key: str) -> ObjectVersion:

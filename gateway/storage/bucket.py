@@ -14,11 +14,12 @@ from yarl import URL
 from gateway.config import Backend
 from gateway.errors import EntityTooLarge, InvalidArgument, ServiceUnavailable
 from gateway.s3.address import Address, encode_path
+from gateway.s3.chunked import ChunkSigning
 from gateway.s3.message import Body
 from gateway.s3.signer import Signer
 from gateway.storage.credentials import CredentialsSource, chosen
 from gateway.storage.objects import Objects
-from gateway.storage.upload import IDLE_SECONDS, Upload, length_of
+from gateway.storage.upload import IDLE_SECONDS, Carriage, Upload, carriage_of
 from gateway.storage.upstream import (
     BackendError,
     BrokenUpstream,
@@ -60,6 +61,7 @@ class Bucket(Objects):
         self._credentials = chosen(backend) if credentials is None else credentials
         self._endpoint = urlsplit(backend.endpoint_url.rstrip("/"))
         self._virtual = backend.addressing_style == "virtual"
+        self.payload_signing = backend.payload_signing
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -104,8 +106,9 @@ class Bucket(Objects):
     async def _send(self, request: Outgoing) -> Upstream:
         if self._session is None:
             raise RuntimeError("the bucket is not open")
-        url, headers = await self._signed(request)
-        upload = Upload(request)
+        carriage = carriage_of(request, sign_chunks=self.payload_signing == "chunks")
+        url, headers, chunks = await self._signed(request, carriage)
+        upload = Upload(request, carriage, chunks)
         try:
             async with asyncio.timeout(None) as deadline:
                 response = await self._session.request(
@@ -127,7 +130,9 @@ class Bucket(Objects):
             upload.deadline = None
         return _Answer(response, upload)
 
-    async def _signed(self, request: Outgoing) -> tuple[URL, CIMultiDict[str]]:
+    async def _signed(
+        self, request: Outgoing, carriage: Carriage
+    ) -> tuple[URL, CIMultiDict[str], ChunkSigning]:
         key = await self._credentials.current()
         host = self._endpoint.netloc
         if self._virtual and request.bucket:
@@ -138,25 +143,19 @@ class Bucket(Objects):
         path = self._endpoint.path + path
         query = request.query.encode()
         headers = CIMultiDict(request.headers)
+        headers.update(carriage.headers)
         for name, value in headers.items():
             _check(name, value)
         signer = Signer(key.access_key_id, key.secret_access_key, self.region, key.token)
-        headers.update(
-            signer.sign(
-                request.method,
-                host,
-                path,
-                query,
-                headers,
-                request.payload_hash,
-                datetime.now(UTC),
-            )
+        signed = signer.sign(
+            request.method, host, path, query, headers, carriage.payload_hash, datetime.now(UTC)
         )
+        headers.update(signed)
         headers[hdrs.HOST] = host
-        if (length := length_of(request)) or request.method in ("PUT", "POST"):
-            headers[hdrs.CONTENT_LENGTH] = str(length)
+        if carriage.length or request.method in ("PUT", "POST"):
+            headers[hdrs.CONTENT_LENGTH] = str(carriage.length)
         target = f"{self._endpoint.scheme}://{host}{path}{'?' if query else ''}{query}"
-        return URL(target, encoded=True), headers
+        return URL(target, encoded=True), headers, signer.chunks(signed)
 
 
 class _Pool(aiohttp.TCPConnector):

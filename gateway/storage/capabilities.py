@@ -4,8 +4,9 @@ import json
 from dataclasses import asdict, dataclass
 
 from gateway.s3.address import KeyRules
+from gateway.s3.integrity import BackendChecks
 
-FORMAT = 2
+FORMAT = 3
 
 
 class BackendUnfit(Exception):
@@ -17,19 +18,23 @@ class Capabilities:
     """What a backend was seen to do.
 
     `keys` says which keys it folds and which it keeps for itself, and in which order it lists
-    them. `checks_payload_hash`: it refuses a body that is not what x-amz-content-sha256 says.
-    `conditional_put`: of two `If-None-Match: *` one loses. `versioning`: overwritten bytes
-    stay readable by version id. `delete_by_version`: deleting the newest version makes the one
-    before the newest again. `passed_over` names the operations of the table whose subresource
-    it does not know: it would take them for a plain GET, PUT or DELETE.
+    them. `checks` says which declarations about a body it refuses when they are wrong, and
+    `takes_trailers` that it decodes a body that is followed by its checksum. `conditional_put`:
+    of two `If-None-Match: *` one loses. `versioning`: overwritten bytes stay readable by version
+    id. `delete_by_version`: deleting the newest version makes the one before the newest again.
+    `passed_over` names the operations of the table whose subresource it does not know: it would
+    take them for a plain GET, PUT or DELETE. `payload_signing` is how bodies went when all this
+    was seen, as the configuration has it.
     """
 
     keys: KeyRules
-    checks_payload_hash: bool
+    checks: BackendChecks
+    takes_trailers: bool
     conditional_put: bool
     versioning: bool
     delete_by_version: bool
     passed_over: tuple[str, ...] = ()
+    payload_signing: str = "unsigned"
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -63,7 +68,7 @@ def decode(data: bytes) -> Capabilities | None:
         document = json.loads(data)
         if document["format"] != FORMAT:
             return None
-        keys = document["keys"]
+        keys, checks = document["keys"], document["checks"]
         return Capabilities(
             keys=KeyRules(
                 bool(keys["folds"]),
@@ -71,11 +76,18 @@ def decode(data: bytes) -> Capabilities | None:
                 tuple(map(str, keys["private_segments"])),
                 bool(keys["bytewise_listing"]),
             ),
-            checks_payload_hash=bool(document["checks_payload_hash"]),
+            checks=BackendChecks(
+                bool(checks["payload_hash"]),
+                bool(checks["content_md5"]),
+                tuple(map(str, checks["headers"])),
+                tuple(map(str, checks["trailers"])),
+            ),
+            takes_trailers=bool(document["takes_trailers"]),
             conditional_put=bool(document["conditional_put"]),
             versioning=bool(document["versioning"]),
             delete_by_version=bool(document["delete_by_version"]),
             passed_over=tuple(map(str, document["passed_over"])),
+            payload_signing=str(document["payload_signing"]),
         )
     except (ValueError, KeyError, TypeError):
         return None

@@ -191,6 +191,15 @@ class Objects(ABC):
         _accepted(answer)
         return True
 
+    async def is_empty(self, bucket: str) -> bool:
+        """Whether the bucket holds no object, no old version and no delete marker."""
+        for listing in (("versions", ""), ("list-type", "2")):
+            query = Query((listing, ("max-keys", "1")))
+            answer = _accepted(await self._call(Outgoing("GET", bucket, query=query)))
+            if answers.lists_anything(answer.data):
+                return False
+        return True
+
     async def _call(
         self, request: Outgoing, *, limit: int = DOCUMENT_LIMIT, tries: int = TRIES
     ) -> Answer:

@@ -1,6 +1,5 @@
 """What this backend can do, seen by trying it once, and remembered in the system area."""
 
-import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,8 +11,8 @@ from gateway.s3.address import KeyRules, Query
 from gateway.storage import answers, capabilities
 from gateway.storage.bucket import BackendError, Bucket, Outgoing
 from gateway.storage.capabilities import BackendUnfit, Capabilities, demand
+from gateway.storage.checking import Checking
 from gateway.storage.subresources import passed_over
-from gateway.storage.upstream import UNSIGNED_PAYLOAD
 
 __all__ = ["BackendUnfit", "Capabilities", "demand", "probe"]
 
@@ -53,7 +52,7 @@ async def probe(
     memory = system_prefix + MEMORY
     found = None if again else await bucket.get(system_bucket, memory, limit=LIMIT)
     known = None if found is None else capabilities.decode(found[1])
-    if known is not None:
+    if known is not None and known.payload_signing == bucket.payload_signing:
         return known
     folder = f"{system_prefix}probe/{secrets.token_hex(8)}/"
     seen = await _Probe(bucket, system_bucket, folder).run()
@@ -75,6 +74,8 @@ class _Probe:
         try:
             folds = await self._folds()
             versions = await self._versions()
+            trial = Checking(self._bucket, self._area, self._key)
+            checks = await trial.checks()
             return Capabilities(
                 keys=KeyRules(
                     folds,
@@ -82,18 +83,16 @@ class _Probe:
                     (PRIVATE_SEGMENT,) if await self._uploads_are_keys() else (),
                     await self._lists_in_order(),
                 ),
-                checks_payload_hash=await self._checks_payload_hash(),
+                checks=checks,
+                takes_trailers=await trial.takes_trailers(),
                 conditional_put=await self._conditional_put(),
                 versioning=versions.kept,
                 delete_by_version=versions.restored,
                 passed_over=await passed_over(self._bucket, self._area, self._key("table/")),
+                payload_signing=self._bucket.payload_signing,
             )
         finally:
             await self._clean()
-
-    async def _checks_payload_hash(self) -> bool:
-        key = self._key("hash")
-        return not await self._put(key, FIRST, hashlib.sha256(SECOND).hexdigest())
 
     async def _conditional_put(self) -> bool:
         key = self._key("conditional")
@@ -178,9 +177,8 @@ class _Probe:
             private=private,
         )
 
-    async def _put(self, key: str, data: bytes, payload_hash: str = UNSIGNED_PAYLOAD) -> bool:
-        request = Outgoing("PUT", self._area, key, body=data, payload_hash=payload_hash)
-        status, _ = await self._ask(request)
+    async def _put(self, key: str, data: bytes) -> bool:
+        status, _ = await self._ask(Outgoing("PUT", self._area, key, body=data))
         return status < HTTPStatus.MULTIPLE_CHOICES
 
     async def _ask(self, request: Outgoing) -> tuple[int, bytes]:

@@ -1,27 +1,77 @@
-"""Bodies of requests, on their way to the backend."""
+"""Bodies of requests, on their way to the backend: framed, counted and watched."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
 
 from gateway.errors import IncompleteBody
-from gateway.storage.upstream import Outgoing
+from gateway.s3.canonical import EMPTY_SHA256
+from gateway.s3.chunked import ChunkSigning
+from gateway.s3.framing import Trailers, framed, framed_length
+from gateway.s3.message import Body
+from gateway.s3.payload import Form
+from gateway.storage.upstream import UNSIGNED_PAYLOAD, Outgoing
 
 IDLE_SECONDS = 60
 PIECE_BYTES = 1 << 16
 
 
+@dataclass(frozen=True, slots=True)
+class Carriage:
+    """How a body goes on the wire: its x-amz-content-sha256, its bytes there, its headers.
+
+    `framed` says that it is in aws-chunked framing, `signed` that each chunk is signed.
+    """
+
+    payload_hash: str
+    length: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    framed: bool = False
+    signed: bool = False
+
+
+def carriage_of(request: Outgoing, *, sign_chunks: bool) -> Carriage:
+    """How the body of `request` goes: as it is where its hash is known, or can be.
+
+    A stream whose hash is not known goes unsigned, or chunk by chunk with `sign_chunks`.
+    ValueError for a stream of unknown length.
+    """
+    length, body = _length_of(request), request.body
+    if request.trailers is None:
+        if request.payload_hash != UNSIGNED_PAYLOAD:
+            return Carriage(request.payload_hash, length)
+        if isinstance(body, bytes):
+            return Carriage(sha256(body).hexdigest() if body else EMPTY_SHA256, length)
+        if not sign_chunks:
+            return Carriage(UNSIGNED_PAYLOAD, length)
+    names = () if request.trailers is None else request.trailers.names
+    headers = {"x-amz-decoded-content-length": str(length)}
+    if names:
+        headers["x-amz-trailer"] = ",".join(names)
+    signed = Form.SIGNED_CHUNKS_TRAILER if names else Form.SIGNED_CHUNKS
+    form = signed if sign_chunks else Form.UNSIGNED_CHUNKS_TRAILER
+    wire_length = framed_length(length, names, signed=sign_chunks)
+    return Carriage(form.value, wire_length, headers, framed=True, signed=sign_chunks)
+
+
 class Upload:
     """A request's body on its way: counted, and watched for a backend that stops reading.
 
-    `failure` is what the body raised. `deadline` is the sender's: it is put off while the
-    body's source is waited for, and gone once the sender has its answer.
+    `signing` signs the chunks of a carriage that has signed ones. `failure` is what the body
+    raised. `deadline` is the sender's: it is put off while the body's source is waited for, and
+    gone once the sender has its answer.
     """
 
-    def __init__(self, request: Outgoing) -> None:
-        self.length = length_of(request)
+    def __init__(self, request: Outgoing, carriage: Carriage, signing: ChunkSigning) -> None:
+        self.length = carriage.length
         self.failure: Exception | None = None
         self.deadline: asyncio.Timeout | None = None
-        self._body = _cut(request.body) if isinstance(request.body, bytes) else request.body
+        self._body: Body = _cut(request.body) if isinstance(request.body, bytes) else request.body
+        if carriage.framed:
+            chunks = signing if carriage.signed else None
+            trailers = request.trailers or Trailers()
+            self._body = framed(self._body, _length_of(request), trailers, chunks)
         self._quiet = asyncio.Event()
         self._quiet.set()
 
@@ -59,8 +109,7 @@ class Upload:
             self.deadline.reschedule(when)
 
 
-def length_of(request: Outgoing) -> int:
-    """How many bytes the body of `request` has; ValueError for a stream of unknown length."""
+def _length_of(request: Outgoing) -> int:
     if isinstance(request.body, bytes):
         return len(request.body)
     if request.length is None:

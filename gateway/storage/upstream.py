@@ -9,6 +9,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from gateway.errors import ServiceUnavailable
 from gateway.s3.address import Query
+from gateway.s3.framing import Trailers
 from gateway.s3.message import Body
 
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
@@ -41,17 +42,20 @@ class Outgoing:
 
     `bucket` and `key` are the backend's, decoded, "" when absent. `headers` are those that go
     on, without Host, Content-Length and signing headers. A `body` that is a stream needs its
-    `length` in bytes and is sent once. `payload_hash` is a SHA-256 in hex or UNSIGNED-PAYLOAD.
+    `length` in bytes and is sent once; `trailers` come after it, and have their values when it
+    has ended. `payload_hash` is a SHA-256 in hex, or UNSIGNED-PAYLOAD where it is not known
+    beforehand: then the sender chooses how the body goes.
     """
 
     method: str
     bucket: str = ""
     key: str = ""
     query: Query = field(default_factory=Query)
-    headers: CIMultiDict[str] = field(default_factory=CIMultiDict)
+    headers: CIMultiDict[str] = field(default_factory=CIMultiDict, repr=False)
     body: bytes | Body = field(default=b"", repr=False)
     length: int | None = None
     payload_hash: str = UNSIGNED_PAYLOAD
+    trailers: Trailers | None = None
 
 
 class Upstream(ABC):

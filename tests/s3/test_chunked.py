@@ -1,6 +1,5 @@
 """aws-chunked: any split decodes the same, and nothing that lies gets through."""
 
-from base64 import b64encode
 from dataclasses import replace
 from time import process_time
 
@@ -15,16 +14,9 @@ from gateway.errors import (
     MalformedTrailer,
     SignatureDoesNotMatch,
 )
-from gateway.s3 import chunked
-from gateway.s3.chunked import (
-    ChunkDecoder,
-    ChunkSigning,
-    Trailers,
-    encode_unsigned_trailer,
-    encoded_length,
-)
+from gateway.s3.chunked import ChunkDecoder, ChunkSigning
 from tests.s3.framing import SIGNING, signed_chunks, split, unsigned_chunks
-from tests.s3.oracle import body_of, collect, refusals
+from tests.s3.oracle import refusals
 
 CRC = ("x-amz-checksum-crc32", "AAAAAA==")
 CHUNKS = st.lists(st.binary(min_size=1, max_size=40), max_size=6)
@@ -213,37 +205,3 @@ def test_time_is_linear_in_the_bytes() -> None:
     seconds(1000)
     small = min(seconds(4000) for _ in range(3))
     assert min(seconds(32000) for _ in range(3)) < small * 8 * 4
-
-
-@pytest.mark.parametrize("length", [0, 1, 9, 10, 11, 20, 25])
-@pytest.mark.parametrize("names", [(), (CRC[0],), (CRC[0], "x-amz-checksum-sha256")])
-@pytest.mark.parametrize("block", [1, 3, 10, 100])
-async def test_encoded_body_has_the_promised_length_and_decodes_to_itself(
-    length: int, names: tuple[str, ...], block: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(chunked, "FRAME_BYTES", 10)
-    body = bytes(range(length))
-    values = {CRC[0]: CRC[1], "x-amz-checksum-sha256": b64encode(b"h" * 32).decode()}
-    blocks = [body[start : start + block] for start in range(0, length, block)]
-    trailers = Trailers({name: values[name] for name in names})
-    encoded = [
-        piece async for piece in encode_unsigned_trailer(body_of(blocks), length, names, trailers)
-    ]
-    raw = b"".join(encoded)
-    assert len(raw) == encoded_length(length, names)
-    assert decode([raw], length, names=names) == (body, trailers.values)
-
-
-@pytest.mark.parametrize("length", [1 << 20, (1 << 20) + 1, 5_000_000_000_000])
-def test_encoded_length_is_known_for_any_size(length: int) -> None:
-    frames = -(-length // (1 << 20))
-    assert 0 < encoded_length(length, ()) - length <= frames * len("100000\r\n\r\n") + 5
-
-
-@pytest.mark.parametrize("blocks", [[b"1234"], [b"123456"], [b"12345", b"6"]])
-async def test_body_of_another_length_is_never_encoded_to_its_end(blocks: list[bytes]) -> None:
-    out: list[bytes] = []
-    encoded = encode_unsigned_trailer(body_of(blocks), 5, (), Trailers())
-    with pytest.raises(IncompleteBody):
-        await collect(encoded, out)
-    assert sum(map(len, out)) < encoded_length(5, ())

@@ -18,9 +18,11 @@ from gateway.errors import (
     SignatureDoesNotMatch,
     XAmzContentSHA256Mismatch,
 )
-from gateway.s3.chunked import Trailers, encode_unsigned_trailer, encoded_length
-from gateway.s3.integrity import checked
-from gateway.s3.payload import Form, Payload
+from gateway.s3.chunked import ChunkSigning
+from gateway.s3.digests import checksum
+from gateway.s3.framing import Trailers, framed, framed_length
+from gateway.s3.integrity import NOTHING, BackendChecks, checked
+from gateway.s3.payload import CHECKSUM_LENGTHS, Form, Payload
 from tests.s3.framing import SIGNING, signed_chunks, split, unsigned_chunks
 from tests.s3.oracle import body_of, collect
 
@@ -37,12 +39,16 @@ def hashed(body: bytes) -> Payload:
 
 
 async def seen(
-    pieces: list[bytes], payload: Payload, trailers: Trailers | None = None, **switches: bool
+    pieces: list[bytes],
+    payload: Payload,
+    trailers: Trailers | None = None,
+    elsewhere: BackendChecks = NOTHING,
 ) -> tuple[bytes, GatewayError | None]:
     """What a consumer got, and the error that ended it."""
     got = b""
     try:
-        async for block in await checked(body_of(pieces), payload, SIGNING, trailers, **switches):
+        blocks = await checked(body_of(pieces), payload, SIGNING, trailers, elsewhere=elsewhere)
+        async for block in blocks:
             got += block
     except GatewayError as error:
         return got, error
@@ -70,7 +76,7 @@ async def test_right_body_comes_whole_in_every_form(body: bytes, cuts: list[int]
     ]
     for raw, payload in forms:
         trailers = Trailers()
-        got = await seen(split(raw, cuts) if raw else [], payload, trailers, checksums=True)
+        got = await seen(split(raw, cuts) if raw else [], payload, trailers)
         assert got == (body, None)
         assert trailers.values == (dict([crc]) if payload.trailers else {})
 
@@ -97,7 +103,7 @@ async def test_wrong_body_never_comes_whole_in_any_form(
         (bytes(tampered), Payload(Form.SIGNED_CHUNKS, len(body)), SignatureDoesNotMatch),
     ]
     for raw, payload, error in forms:
-        got, ended = await seen(split(raw, cuts), payload, checksums=True)
+        got, ended = await seen(split(raw, cuts), payload)
         assert isinstance(ended, error)
         assert len(got) < len(body)
         assert wrong.startswith(got)
@@ -187,47 +193,81 @@ async def test_last_block_waits_for_the_end_and_others_do_not() -> None:
 async def test_trailers_are_there_before_the_last_bytes() -> None:
     body, crc = b"hello", ("x-amz-checksum-crc32", crc32(b"hello"))
     payload = Payload(Form.UNSIGNED_CHUNKS_TRAILER, 5, trailers=(crc[0],))
-    trailers = Trailers()
-    stream = await checked(
-        body_of(split(unsigned_chunks([body], [crc]), range(60))), payload, None, trailers
-    )
-    encoded = encode_unsigned_trailer(stream, 5, payload.trailers, trailers)
-    raw = b"".join([piece async for piece in encoded])
-    assert raw == unsigned_chunks([body], [crc])
-    assert len(raw) == encoded_length(5, payload.trailers)
+    for signing, expected in (
+        (None, unsigned_chunks([body], [crc])),
+        (SIGNING, signed_chunks([body], [crc])),
+    ):
+        trailers = Trailers(payload.trailers)
+        raw = body_of(split(unsigned_chunks([body], [crc]), range(60)))
+        stream = await checked(raw, payload, None, trailers)
+        again = b"".join([piece async for piece in framed(stream, 5, trailers, signing)])
+        assert again == expected
+        assert len(again) == framed_length(5, payload.trailers, signed=signing is not None)
 
 
-async def test_wrong_body_framed_again_never_gets_its_zero_chunk() -> None:
+@pytest.mark.parametrize(("signing", "sent"), [(None, [b"a\r\nhello"]), (SIGNING, [])])
+async def test_wrong_body_framed_again_never_gets_its_zero_chunk(
+    signing: ChunkSigning | None, sent: list[bytes]
+) -> None:
     payload = Payload(Form.HASHED, 10, "ab" * 32)
     stream = await checked(body_of([b"hello", b"world"]), payload)
     got: list[bytes] = []
     with pytest.raises(XAmzContentSHA256Mismatch):
-        await collect(encode_unsigned_trailer(stream, 10, (), Trailers()), got)
-    assert got == [b"a\r\nhello"]
+        await collect(framed(stream, 10, Trailers(), signing), got)
+    assert got == sent
 
 
 async def test_hashing_may_be_left_to_the_backend_but_lengths_never() -> None:
     wrong = Payload(Form.HASHED, 5, "ab" * 32, content_md5=b"x" * 16)
-    assert await seen([b"hello"], wrong, hashes=False) == (b"hello", None)
-    got, ended = await seen([b"hell"], wrong, hashes=False)
+    elsewhere = BackendChecks(payload_hash=True, content_md5=True)
+    assert await seen([b"hello"], wrong, elsewhere=elsewhere) == (b"hello", None)
+    got, ended = await seen([b"hell"], wrong, elsewhere=elsewhere)
     assert (got, type(ended)) == (b"", IncompleteBody)
+    for one, error in (
+        (BackendChecks(payload_hash=True), BadDigest),
+        (BackendChecks(content_md5=True), XAmzContentSHA256Mismatch),
+    ):
+        assert isinstance((await seen([b"hello"], wrong, elsewhere=one))[1], error)
 
 
-@pytest.mark.parametrize("algorithm", ["md5", "sha1", "sha256", "sha512"])
-async def test_checksums_are_computed_where_asked_for(algorithm: str) -> None:
-    name = f"x-amz-checksum-{algorithm}"
-    right = b64encode(hashlib.new(algorithm, b"hello").digest()).decode()
-    wrong = b64encode(hashlib.new(algorithm, b"other").digest()).decode()
-    for value, error in ((right, None), (wrong, BadDigest)):
-        payload = Payload(Form.UNSIGNED, 5, checksums=((name, value),))
-        assert (await seen([b"hello"], payload))[1] is None
-        ended = (await seen([b"hello"], payload, checksums=True))[1]
-        assert ended is None if error is None else isinstance(ended, error)
+@pytest.mark.parametrize("name", sorted(CHECKSUM_LENGTHS))
+async def test_every_checksum_is_computed_unless_it_is_elsewhere(name: str) -> None:
+    for value, error in (
+        (checksum(name, b"hello"), None),
+        (checksum(name, b"other"), BadDigest),
+        ("A" * CHECKSUM_LENGTHS[name], BadDigest),
+    ):
+        in_header = Payload(Form.UNSIGNED, 5, checksums=((name, value),))
+        trailing = Payload(Form.UNSIGNED_CHUNKS_TRAILER, 5, trailers=(name,))
+        for raw, payload, elsewhere in (
+            (b"hello", in_header, BackendChecks(headers=(name,))),
+            (
+                unsigned_chunks([b"hello"], [(name, value)]),
+                trailing,
+                BackendChecks(trailers=(name,)),
+            ),
+        ):
+            other = BackendChecks(headers=elsewhere.trailers, trailers=elsewhere.headers)
+            for nobody in (NOTHING, other):
+                ended = (await seen([raw], payload, elsewhere=nobody))[1]
+                assert ended is None if error is None else isinstance(ended, error)
+            assert await seen([raw], payload, elsewhere=elsewhere) == (b"hello", None)
 
 
-async def test_checksum_that_is_not_computed_here_is_left_to_the_backend() -> None:
-    payload = Payload(Form.UNSIGNED, 5, checksums=(("x-amz-checksum-crc64nvme", "A" * 12),))
-    assert await seen([b"hello"], payload, checksums=True) == (b"hello", None)
+async def test_every_declared_checksum_has_to_agree() -> None:
+    names = ("x-amz-checksum-crc32", "x-amz-checksum-sha1")
+    right = {name: checksum(name, b"hello") for name in names}
+    for wrong in names:
+        values = right | {wrong: checksum(wrong, b"other")}
+        payload = Payload(Form.UNSIGNED, 5, checksums=tuple(values.items()))
+        assert isinstance((await seen([b"hello"], payload))[1], BadDigest)
+
+
+@pytest.mark.parametrize("value", ["", "AAAA", "AAAAAAA!", "AAAAAA==-2"])
+async def test_checksum_that_is_none_is_refused_before_there_is_a_body(value: str) -> None:
+    payload = Payload(Form.UNSIGNED, 5, checksums=(("x-amz-checksum-crc32", value),))
+    with pytest.raises(InvalidRequest, match="x-amz-checksum-crc32"):
+        await checked(body_of([b"hello"]), payload)
 
 
 async def test_signed_chunks_need_a_signature() -> None:

@@ -103,6 +103,14 @@ def test_content_md5_that_is_no_digest_is_refused(value: str) -> None:
         parse_payload(CIMultiDict({"Content-MD5": value}), None, 1)
 
 
+def test_checksum_of_an_unknown_algorithm_is_refused_where_it_would_be_passed_over() -> None:
+    with pytest.raises(InvalidRequest, match="algorithm"):
+        parse_payload(CIMultiDict({"X-Amz-Checksum-SHA3": "AAAA"}), None, 1)
+    others = {"x-amz-checksum-algorithm": "CRC32", "x-amz-checksum-mode": "ENABLED"}
+    known = CIMultiDict({**others, "x-amz-checksum-type": "COMPOSITE"})
+    assert parse_payload(known, None, 1).checksums == ()
+
+
 @pytest.mark.parametrize(
     ("value", "form"),
     [

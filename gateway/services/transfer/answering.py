@@ -1,65 +1,95 @@
 """Bring the backend's answer home: its headers filtered, its names the workspace's."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Self
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from gateway.errors import MalformedXML
 from gateway.s3.exchange import Verified
 from gateway.s3.message import Body, Reply
-from gateway.s3.operation import Effect
-from gateway.s3.translation import Names, Translator, translate
-from gateway.storage.bucket import Upstream
+from gateway.s3.naming import Names, rename_arns
+from gateway.s3.translation import Hides, Translator, translate
+from gateway.storage.bucket import BrokenUpstream, Upstream
 
 WHOLE_BYTES = 1 << 16
+POLICY_BYTES = 1 << 20
 BODILESS = frozenset((HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED))
 
-# Of the connection, or of the server that said it; the request has an id of the gateway's.
+# Of the connection, or of the server that said it: browsers would take them for the gateway's.
+# The request has an id of the gateway's; Vary names headers that the client has sent.
 DROPPED = frozenset(
     (
+        "alt-svc",
         "connection",
+        "content-security-policy",
         "keep-alive",
+        "nel",
         "proxy-authenticate",
         "proxy-connection",
+        "report-to",
+        "reporting-endpoints",
         "server",
+        "set-cookie",
+        "strict-transport-security",
         "te",
         "trailer",
         "transfer-encoding",
         "upgrade",
+        "vary",
         "x-amz-request-id",
+        "x-content-type-options",
     )
 )
 VENDORS = ("access-control-", "seaweed-", "x-seaweedfs-", "x-minio-")
 
 
-async def answer(upstream: Upstream, verified: Verified, names: Names) -> Reply:
+async def answer(
+    upstream: Upstream, verified: Verified, names: Names, hides: Hides | None = None
+) -> Reply:
     """The reply: small documents whole, all else streamed; broken off where the backend does.
 
     What reads an object may answer with its author's bytes, whatever the operation is called:
-    they are never changed, and can't act as a page of the gateway's own.
+    they are never changed, and said to be `authored`. A listing that is translated comes
+    without what it `hides`. BrokenUpstream where a document can't be read.
     """
     headers = _headers(upstream.headers)
-    reads = verified.operation.effect is Effect.READ_OBJECT
-    is_object = reads and upstream.status < HTTPStatus.BAD_REQUEST
-    if is_object:
-        headers["X-Content-Type-Options"] = "nosniff"
-        headers["Content-Security-Policy"] = "sandbox"
+    is_object = verified.operation.shows_object and upstream.status < HTTPStatus.BAD_REQUEST
     _relocate(upstream.status, headers, names)
     if verified.request.method == "HEAD" or upstream.status in BODILESS:
         await upstream.close()
-        return Reply(upstream.status, headers)
-    foreign = not is_object and not names.equal and "xml" in headers.get("Content-Type", "")
+        if upstream.status >= HTTPStatus.BAD_REQUEST and not names.equal:
+            # The length of a document with the backend's names in it.
+            headers.popall("Content-Length", None)
+        return Reply(upstream.status, headers, authored=is_object)
+    kind = "" if is_object or names.equal else headers.get("Content-Type", "")
+    encoded = verified.query.first("encoding-type") == "url"
     length = int(headers.get("Content-Length", WHOLE_BYTES + 1))
-    if length == 0 or (not is_object and length <= WHOLE_BYTES):
-        document = await upstream.read(WHOLE_BYTES)
-        if foreign and document:
-            document = translate(document, names)
-            headers["Content-Length"] = str(len(document))
-        return Reply(upstream.status, headers, document)
-    if foreign:
+    if length == 0 or (not is_object and length <= WHOLE_BYTES) or "json" in kind:
+        document = await upstream.read(POLICY_BYTES)
+        if "json" in kind or ("xml" in kind and document.lstrip()[:1] not in (b"", b"<")):
+            document = rename_arns(names, document.decode(errors="replace")).encode()
+        elif "xml" in kind and document:
+            with _readable():
+                document = translate(document, names, hides, encoded=encoded)
+        headers["Content-Length"] = str(len(document))
+        return Reply(upstream.status, headers, document, authored=is_object)
+    if "xml" in kind:
         headers.popall("Content-Length", None)
-        return Reply(upstream.status, headers, _Translated(upstream.stream(), names))
-    return Reply(upstream.status, headers, upstream.stream())
+        translator = Translator(names, hides, encoded=encoded)
+        return Reply(upstream.status, headers, _Translated(upstream.stream(), translator))
+    return Reply(upstream.status, headers, upstream.stream(), authored=is_object)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """What the backend's documents are: BrokenUpstream, as no client is to blame."""
+    try:
+        yield
+    except MalformedXML as error:
+        raise BrokenUpstream(f"the backend's answer can't be read: {error.message}") from error
 
 
 def _headers(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
@@ -78,15 +108,16 @@ def _relocate(status: int, headers: CIMultiDict[str], names: Names) -> None:
         # It leads to the backend, where the client has no business.
         del headers["Location"]
     elif not names.equal:
-        headers["Location"] = names.location or f"/{names.workspace}"
+        here = names.place + names.key
+        headers["Location"] = here if names.place else f"/{names.workspace}"
 
 
 class _Translated:
     """A document translated while it streams. A class: it closes also when it never ran."""
 
-    def __init__(self, document: Body, names: Names) -> None:
+    def __init__(self, document: Body, translator: Translator) -> None:
         self._document = document
-        self._translator = Translator(names)
+        self._translator = translator
         self._ended = False
 
     def __aiter__(self) -> Self:
@@ -95,11 +126,9 @@ class _Translated:
     async def __anext__(self) -> bytes:
         while not self._ended:
             piece = await anext(self._document, None)
-            if piece is None:
-                self._ended = True
-                said = self._translator.close()
-            else:
-                said = self._translator.feed(piece)
+            self._ended = piece is None
+            with _readable():
+                said = self._translator.close() if piece is None else self._translator.feed(piece)
             if said:
                 return said
         raise StopAsyncIteration

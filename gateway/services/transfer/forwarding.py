@@ -8,11 +8,11 @@ from multidict import CIMultiDict
 
 from gateway.errors import InvalidPath, NotImplementedByGateway
 from gateway.identity import Workspace
-from gateway.s3.address import Address, KeyRules, Query, encode_copy_source, encode_path
+from gateway.s3.address import Address, KeyRules, Query, encode_copy_source, encode_key, encode_path
 from gateway.s3.exchange import Verified
 from gateway.s3.message import Reply
+from gateway.s3.naming import Names
 from gateway.s3.operation import Effect, Level, Operation
-from gateway.s3.translation import Names
 from gateway.services.transfer import uploading
 from gateway.services.transfer.answering import answer
 from gateway.services.transfer.uploading import Upload
@@ -26,11 +26,15 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A resolved copy source: what the caller may see of it, in the backend's names."""
+    """A resolved copy source: what the caller may see of it, in the backend's names.
+
+    With an `etag`, it is that object as long as nothing else is stored in its place.
+    """
 
     bucket: str
     key: str
     version_id: str | None = None
+    etag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class Forwarding:
         self._bucket = bucket
         self._capabilities = capabilities
         self._public_url = public_url
+        self._private = capabilities.keys.private_suffixes + capabilities.keys.private_segments
 
     @property
     def _rules(self) -> KeyRules:
@@ -87,14 +92,27 @@ class Forwarding:
                 method=verified.operation.method,
                 bucket=workspace.bucket,
                 key=self._key(verified, workspace, key),
-                query=_query(verified, workspace, changes.version_id),
+                query=self._query(verified, workspace, changes.version_id),
                 headers=_headers(verified, changes, upload),
                 body=upload.body,
                 length=upload.length,
                 payload_hash=upload.payload_hash,
+                trailers=upload.trailers,
             )
         )
-        return await answer(upstream, verified, self._names(verified, workspace, key))
+        names = self._names(verified, workspace, key)
+        lists = verified.operation.effect is Effect.LIST
+        return await answer(upstream, verified, names, self._hides if lists else None)
+
+    def url(self, verified: Verified, address: Address) -> str:
+        """The URL of an object of a workspace at the place where the request found the gateway."""
+        base = self._public_url
+        if base is None:
+            headers = verified.request.headers
+            scheme = headers.get("X-Forwarded-Proto", "http")
+            host = headers.get("X-Forwarded-Host") or headers.get("Host", "")
+            base = f"{scheme}://{host}"
+        return base + encode_path(address)
 
     def check_known(self, operation: Operation) -> None:
         """Return when the backend knows the operation's subresource; NotImplementedByGateway."""
@@ -110,8 +128,10 @@ class Forwarding:
             return await uploading.deletions(verified, changes.body, workspace.prefix, self._rules)
         if changes.body is not None:
             return uploading.replaced(verified, changes.body)
+        if not verified.operation.takes_body:
+            return await uploading.ignored(verified)
         return await uploading.streamed(
-            verified, backend_checks=self._capabilities.checks_payload_hash
+            verified, self._capabilities.checks, takes_trailers=self._capabilities.takes_trailers
         )
 
     def _key(self, verified: Verified, workspace: Workspace, key: str) -> str:
@@ -123,28 +143,31 @@ class Forwarding:
             raise InvalidPath(f"{key!r} is a key that the backend keeps for itself")
         return stored
 
+    def _query(self, verified: Verified, workspace: Workspace, version_id: str | None) -> Query:
+        operation = verified.operation
+        query = operation.onward_query(verified.query)
+        if version_id is not None:
+            query = query.replacing("versionId", version_id)
+        if workspace.prefix and "prefix" in operation.parameters:
+            query = query if query.has("prefix") else query.adding("prefix", "")
+            for name in KEY_PARAMETERS:
+                value = query.first(name)
+                if value is not None and (value or name == "prefix"):
+                    # Folded as a whole: what begins with a slash is below the prefix too.
+                    inside = self._rules.fold(workspace.backend_key(value))
+                    query = query.replacing(name, inside)
+        return query
+
+    def _hides(self, key: str) -> bool:
+        """Whether a listing shows a key that the backend keeps for itself."""
+        return any(text in key for text in self._private) and self._rules.is_private(key)
+
     def _names(self, verified: Verified, workspace: Workspace, key: str) -> Names:
-        request = verified.request
-        base = self._public_url
-        if base is None:
-            scheme = request.headers.get("X-Forwarded-Proto", "http")
-            base = f"{scheme}://{request.headers.get('Host', '')}"
-        location = base + encode_path(Address(workspace.name, key))
-        return Names(workspace.name, workspace.bucket, workspace.prefix, location)
-
-
-def _query(verified: Verified, workspace: Workspace, version_id: str | None) -> Query:
-    operation = verified.operation
-    query = operation.onward_query(verified.query)
-    if version_id is not None:
-        query = query.replacing("versionId", version_id)
-    if workspace.prefix and "prefix" in operation.parameters:
-        query = query if query.has("prefix") else query.adding("prefix", "")
-        for name in KEY_PARAMETERS:
-            value = query.first(name)
-            if value is not None and (value or name == "prefix"):
-                query = query.replacing(name, workspace.backend_key(value))
-    return query
+        operation = verified.operation
+        # Only these answers name a place: all others pass untouched where names are equal.
+        located = operation.effect is Effect.WRITE_OBJECT and operation.method == "POST"
+        place = f"{self.url(verified, Address(workspace.name))}/" if located else ""
+        return Names(workspace.name, workspace.bucket, workspace.prefix, place, encode_key(key))
 
 
 def _headers(verified: Verified, changes: Changes, upload: Upload) -> CIMultiDict[str]:
@@ -157,6 +180,8 @@ def _headers(verified: Verified, changes: Changes, upload: Upload) -> CIMultiDic
         name = "x-amz-copy-source" if operation.copies else "x-amz-rename-source"
         address = Address(source.bucket, source.key)
         headers[name] = encode_copy_source(address, source.version_id)
+        if source.etag is not None and f"{name}-if-match" not in headers:
+            headers[f"{name}-if-match"] = source.etag
     headers.update(upload.headers)
     headers.update(changes.add)
     return headers

@@ -1,19 +1,31 @@
 """Bodies: the few that are held whole, and the end of those that stream."""
 
+from dataclasses import replace
+
 from gateway.errors import EntityTooLarge
 from gateway.s3.exchange import Verified
 from gateway.s3.integrity import checked
 from gateway.s3.message import Body
+from gateway.s3.payload import Payload
+
+# Its x-amz-checksum-* are those of the object that it makes, not of its own body.
+COMPLETES = "CompleteMultipartUpload"
+
+
+def body_payload(verified: Verified) -> Payload:
+    """What the request declares of its own body."""
+    if verified.operation.name == COMPLETES:
+        return replace(verified.payload, checksums=())
+    return verified.payload
 
 
 async def read_payload(verified: Verified, limit: int) -> bytes:
     """The decoded payload, checked; EntityTooLarge beyond `limit` bytes."""
-    if verified.payload.length > limit:
-        raise EntityTooLarge(
-            f"this body is {verified.payload.length} bytes; at most {limit} are taken here"
-        )
+    payload = body_payload(verified)
+    if payload.length > limit:
+        raise EntityTooLarge(f"this body is {payload.length} bytes; at most {limit} are taken here")
     signing = None if verified.signature is None else verified.signature.chunks
-    body = await checked(verified.request.body, verified.payload, signing, checksums=True)
+    body = await checked(verified.request.body, payload, signing)
     return b"".join([block async for block in body])
 
 
