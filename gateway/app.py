@@ -1,16 +1,15 @@
 """The composition root: every object is built once, and the doors are mounted."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from aiohttp import web
-
 from gateway.config import Backend, Config
 from gateway.errors import ServiceUnavailable
 from gateway.identity import Workspace
+from gateway.s3.address import virtual_host
 from gateway.s3.message import Request
 from gateway.services.enduring import Enduring
 from gateway.services.keys.access import Access
@@ -28,10 +27,14 @@ from gateway.services.lifecycle.versioning import Versioning
 from gateway.services.lifecycle.viewing import Viewing
 from gateway.services.objects.configuring import Configuring
 from gateway.services.objects.erasing import Erasing
+from gateway.services.objects.exempting import Exempting
+from gateway.services.objects.finishing import Finishing
 from gateway.services.objects.listing import Listings
+from gateway.services.objects.provisioning import Provisioning
 from gateway.services.objects.reading import Reading
 from gateway.services.objects.receiving import Receiving
 from gateway.services.objects.releasing import Releasing
+from gateway.services.objects.seeing import Seeing
 from gateway.services.objects.serving import Serving
 from gateway.services.objects.staging import Staging
 from gateway.services.registry.archiving import Archiving
@@ -65,13 +68,13 @@ from gateway.web import access_log
 from gateway.web.artifact import ArtifactDoor
 from gateway.web.authentication import Authentication
 from gateway.web.boundary import Boundary
+from gateway.web.cors import Cors
 from gateway.web.exchange import Door
+from gateway.web.forms import Forms
 from gateway.web.hosts import Hosts
 from gateway.web.operations import Check, Measures, Operations
 from gateway.web.rpc import RpcDoor
 from gateway.web.s3 import S3Door
-
-BOUNDARY = web.AppKey("boundary", Boundary)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,30 +89,18 @@ class Cellar:
     access: Access
 
 
-def build(config: Config, *, embedded: EmbeddedBackend | None = None) -> web.Application:
-    """The application, opened when it is set up and closed when it is cleaned up.
+@asynccontextmanager
+async def build(
+    config: Config, *, embedded: EmbeddedBackend | None = None
+) -> AsyncIterator[Boundary]:
+    """What answers requests, as long as it is open.
 
-    `embedded` is the backend where the configuration names none. Setting it up raises
+    `embedded` is the backend where the configuration names none. Opening it raises
     BackendUnfit, ServiceUnavailable and BackendError.
     """
-    app = web.Application()
-
-    async def lifetime(app: web.Application) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            cellar = await _open(config, embedded, stack)
-            app[BOUNDARY] = await _furnish(config, cellar, stack)
-            yield
-
-    async def handle(request: web.Request) -> web.StreamResponse:
-        return await request.app[BOUNDARY].handle(request)
-
-    async def stay_silent(request: web.Request) -> None:
-        """Send no `100 Continue`: the boundary does, when it knows who asks."""
-        del request
-
-    app.cleanup_ctx.append(lifetime)
-    app.router.add_route("*", r"/{path:[\s\S]*}", handle, expect_handler=stay_silent)
-    return app
+    async with AsyncExitStack() as stack:
+        cellar = await _open(config, embedded, stack)
+        yield await _furnish(config, cellar, stack)
 
 
 @asynccontextmanager
@@ -159,9 +150,8 @@ async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Bou
     catalogue = Catalogue(cellar.database)
     intents = Intents(cellar.database, counting.worker_id)
     stages, endings = Stages(cellar.database, intents), Endings(cellar.database, intents)
-    commits = Commits(cellar.database)
-    workspaces = Workspaces(Registry(cellar.database), cellar.records)
-    await workspaces.open(_workspaces(config), _now())
+    commits, registry = Commits(cellar.database), Registry(cellar.database)
+    workspaces = Workspaces(registry, cellar.records, config.system, config.workspace_defaults)
     validating = Validating(
         manifest_bytes=config.limits.manifest_bytes,
         validation_seconds=config.limits.validation_seconds,
@@ -204,7 +194,8 @@ async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Bou
         examining,
         counting,
     )
-    reading = Reading(access, catalogue, commits, committing, forwarding, counting, viewing)
+    seeing = Seeing(access, bucket, catalogue, commits, committing, viewing)
+    reading = Reading(seeing, catalogue, forwarding, counting)
     page = config.limits.collection_page
     showing = Showing(access, catalogue, surveying, validating, page=page)
     browsing = Browsing(access, catalogue, surveying, showing, counting)
@@ -240,11 +231,13 @@ async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Bou
     releasing = Releasing(
         bucket, catalogue, stages, versioning, validating, composing, committing, arriving, enduring
     )
+    finishing = Finishing(registry, cellar.records, bucket, counting)
     serving = Serving(
         access,
         workspaces,
         catalogue,
         forwarding,
+        seeing,
         reading,
         Listings(
             access,
@@ -259,24 +252,36 @@ async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Bou
         deleting,
         Erasing(catalogue, forwarding, rules),
         Configuring(catalogue, cellar.records, versioning, forwarding),
+        Provisioning(
+            access, workspaces, registry, catalogue, bucket, forwarding, finishing, enduring
+        ),
+        Exempting(access, catalogue, forwarding),
         rules,
     )
     calling = Calling(access, workspaces, authoring, filing, browsing, counting, enduring)
     archiving = Archiving(bucket, catalogue, browsing, counting)
-    opening = Opening(catalogue, browsing, reading, forwarding, archiving)
+    await finishing.recover(_now())
+    await workspaces.open(_workspaces(config), _now())
     await recovering.recover(_now())
-    await _keep(recovering, stack)
+    for work in (recovering.run(), finishing.run()):
+        _keep(work, stack)
     hosts = Hosts(config.public_url, config.listen.domain)
     authentication = Authentication(access, rules, hosts, config.listen.domain)
     measures = Measures()
     operations = Operations(_checks(config, cellar), measures, config.metrics_token)
-    s3, rpc = (
-        S3Door(authentication, serving),
+    s3, rpc, artifact = (
+        S3Door(authentication, Forms(access, authentication), workspaces, serving),
         RpcDoor(authentication, calling, config.limits.manifest_bytes),
+        ArtifactDoor(
+            authentication,
+            workspaces,
+            Opening(catalogue, browsing, seeing, reading, forwarding, archiving),
+        ),
     )
-    artifact = ArtifactDoor(authentication, workspaces, opening)
 
     def choose(request: Request) -> Door:
+        if virtual_host(request.headers.get("Host", ""), config.listen.domain):
+            return s3  # the whole path is a key
         if Operations.serves(request.path):
             return operations
         if RpcDoor.serves(request.path):
@@ -288,14 +293,15 @@ async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Bou
     return Boundary(
         choose,
         hosts=hosts,
+        cors=Cors(config.allow_origins),
         trusted=config.listen.trusted_proxies,
         observers=(access_log.write, measures.observe),
     )
 
 
-async def _keep(recovering: Recovering, stack: AsyncExitStack) -> None:
-    """Look for interrupted work until the application closes."""
-    task = asyncio.create_task(recovering.run())
+def _keep(work: Coroutine[None, None, None], stack: AsyncExitStack) -> None:
+    """Have something done again and again until the application closes."""
+    task = asyncio.create_task(work)
 
     async def end() -> None:
         task.cancel()

@@ -51,13 +51,17 @@ class Listen:
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """The real S3 service. Credentials that are None come from AWS's default chain."""
+    """The real S3 service. Credentials that are None come from AWS's default chain.
+
+    `payload_signing` is "unsigned" or "chunks": how bodies go whose hash is not known beforehand.
+    """
 
     endpoint_url: str
     region: str = "us-east-1"
     access_key_id: str | None = None
     secret_access_key: str | None = field(default=None, repr=False)
     addressing_style: str = "path"
+    payload_signing: str = "unsigned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ class WorkspaceSettings:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceDefaults:
-    """What workspaces that are made at run time start with."""
+    """What holds for every workspace that is made at run time."""
 
     public: str = "artifacts"
     backend_settings: bool = False

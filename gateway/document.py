@@ -11,6 +11,7 @@ T = TypeVar("T")
 Number = TypeVar("Number", int, float)
 Check = Callable[[str], str | None]
 
+_NAMING = re.compile(r"\b(alias|anchor|tag)\b")
 _VARIABLE = re.compile(r"\$(\$?)\{([^{}]*)\}")
 _UNKNOWN: Final = object()  # a value that could not be made: its problem has been said
 
@@ -167,7 +168,7 @@ def parse(text: str, environ: Mapping[str, str], problems: list[str]) -> Section
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise ConfigError([f"{place}{error.problem or 'no YAML'}"]) from None
+        raise ConfigError([f"{place}{_told(error)}"]) from None
     except yaml.YAMLError as error:
         raise ConfigError([str(error).replace("\n", " ")]) from None
     filled = _fill("", {} if document is None else document, environ, problems)
@@ -194,6 +195,15 @@ class _Loader(yaml.SafeLoader):
                 raise ConfigError([f"{key}: is there twice, the second time in line {line}"])
             seen.add(key)
         return super().construct_mapping(node, deep=deep)
+
+
+def _told(error: yaml.MarkedYAMLError) -> str:
+    """What a YAML error says, without what it quotes of the text: that may be a secret."""
+    problem = error.problem or "no YAML"
+    if _NAMING.search(problem) is None:
+        return problem
+    said = problem.partition("'")[0].partition('"')[0].rstrip()
+    return f"{said}: a text that begins with *, & or ! is put in quotes"
 
 
 def _fill(where: str, value: object, environ: Mapping[str, str], problems: list[str]) -> object:

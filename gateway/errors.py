@@ -68,6 +68,13 @@ class KeyTooLong(GatewayError):
     status = 400
 
 
+class IllegalLocationConstraint(GatewayError):
+    """A bucket is wanted in another region than the backend's."""
+
+    code = "IllegalLocationConstraintException"
+    status = 400
+
+
 class MalformedXML(GatewayError):
     """An XML body is not what the operation takes."""
 
@@ -131,10 +138,45 @@ class RequestTimeout(GatewayError):
     status = 400
 
 
+class RequestHeaderSectionTooLarge(GatewayError):
+    """The request line or a header is longer than the gateway reads."""
+
+    code = "RequestHeaderSectionTooLarge"
+    status = 400
+
+
 class EntityTooLarge(GatewayError):
-    """A body that must be held whole is too large for that."""
+    """A body is larger than its form's policy allows, or than can be held whole."""
 
     code = "EntityTooLarge"
+    status = 400
+
+
+class EntityTooSmall(GatewayError):
+    """A file is smaller than its form's policy allows."""
+
+    code = "EntityTooSmall"
+    status = 400
+
+
+class InvalidPolicyDocument(GatewayError):
+    """A form's policy is no policy document."""
+
+    code = "InvalidPolicyDocument"
+    status = 400
+
+
+class MalformedPOSTRequest(GatewayError):
+    """The body of an upload by HTML form is not multipart/form-data."""
+
+    code = "MalformedPOSTRequest"
+    status = 400
+
+
+class MaxPostPreDataLengthExceeded(GatewayError):
+    """The fields before a form's file have at most 20 KiB."""
+
+    code = "MaxPostPreDataLengthExceededError"
     status = 400
 
 
@@ -173,6 +215,13 @@ class AccessDenied(GatewayError):
     """The caller lacks the right."""
 
     code = "AccessDenied"
+    status = 403
+
+
+class AccessForbidden(GatewayError):
+    """Pages of this origin may not ask so (CORS)."""
+
+    code = "AccessForbidden"
     status = 403
 
 
@@ -339,8 +388,15 @@ class BucketAlreadyExists(GatewayError):
     status = 409
 
 
+class BucketNotEmpty(GatewayError):
+    """A workspace that is to go holds objects, old versions of some, or artifacts."""
+
+    code = "BucketNotEmpty"
+    status = 409
+
+
 class InvalidBucketState(GatewayError):
-    """The bucket's artifacts forbid this setting."""
+    """The bucket's artifacts, or the configuration, forbid this."""
 
     code = "InvalidBucketState"
     status = 409

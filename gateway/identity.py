@@ -112,6 +112,11 @@ class Workspace:
     backend_settings: bool = False
     versioning: bool = True
 
+    @property
+    def renamed(self) -> bool:
+        """Whether names of it, or in it, are others at the backend."""
+        return self.name != self.bucket or bool(self.prefix)
+
     def backend_key(self, key: str) -> str:
         """The key in the backend bucket of the workspace's `key`."""
         return self.prefix + key

@@ -42,7 +42,7 @@ class Assignment:
     All workers read the text that the parent has read, whatever became of the file.
     """
 
-    text: str
+    text: str = field(repr=False)
     overrides: Overrides = field(default_factory=Overrides)
     embedded: EmbeddedBackend | None = None
 

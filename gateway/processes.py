@@ -1,7 +1,9 @@
-"""Child processes: asked to end before they are made to, started again with patience."""
+"""Processes: what one may hold open, how children end, and how they are started again."""
 
 import asyncio
+import resource
 from asyncio.subprocess import Process
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 10.0  # seconds
@@ -22,6 +24,17 @@ class Backoff:
         pause = FIRST_PAUSE if lived >= STEADY_SECONDS else self._next
         self._next = min(2 * pause, LONGEST_PAUSE)
         return pause
+
+
+def allow_open_files() -> None:
+    """Raises the number of files and connections that this process and its children may hold.
+
+    Many systems start processes with 1,024, which a crowd of idle clients uses up, and allow
+    more to those that ask.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def end(process: Process, seconds: float) -> None:

@@ -75,6 +75,7 @@ def parse(text: str, environ: Mapping[str, str], overrides: Overrides | None = N
     )
     root.finish()
     problems.extend(_overlaps(config))
+    problems.extend(_hosts(config))
     problems.extend(_not_yet(config))
     if problems:
         raise ConfigError(problems)
@@ -116,6 +117,7 @@ def _backend(section: Section) -> Backend:
         access_key_id=section.optional("access_key_id"),
         secret_access_key=section.optional("secret_access_key"),
         addressing_style=section.choice("addressing_style", "path", ("path", "virtual")),
+        payload_signing=section.choice("payload_signing", "unsigned", ("unsigned", "chunks")),
     )
     for one, other in (
         ("access_key_id", "secret_access_key"),
@@ -243,13 +245,16 @@ def _overlaps(config: Config) -> Iterator[str]:
             yield f"workspaces.{other.name}: overlaps workspaces.{one.name}, which is {one.area}"
 
 
+def _hosts(config: Config) -> Iterator[str]:
+    host = (config.public_url or "").lower().partition("://")[2].partition(":")[0]
+    domain = config.listen.domain
+    if domain is not None and host.endswith(f".{domain}"):
+        yield f"listen.domain: {host}, of public_url, is below it, where workspaces are"
+
+
 def _not_yet(config: Config) -> Iterator[str]:
     # To take these and do nothing would be a lie about who reads, and about what is counted.
     untouched = Stats(durability=config.stats.durability)
     for name in ("double_click_seconds", "exclude_robots", "count_not_modified"):
         if getattr(config.stats, name) != getattr(untouched, name):
             yield f"stats.{name}: is not in this version yet: leave it out"
-    if config.allow_origins:
-        yield "cors.allow_origins: is not in this version yet: leave it out"
-    if config.workspace_defaults != WorkspaceDefaults():
-        yield "workspace_defaults: workspaces made at run time are not in this version yet"

@@ -17,6 +17,7 @@ from gateway.config import Config
 from gateway.document import ConfigError
 from gateway.identity import AccessKey, Right
 from gateway.prefork import Assignment, WorkerFailed
+from gateway.processes import allow_open_files
 from gateway.settings import Overrides
 from gateway.storage.credentials import CredentialsMissing
 from gateway.storage.embedded import EmbeddedFailed, EmbeddedServer
@@ -74,6 +75,7 @@ class Startup:
         refuses to start for.
         """
         config = self.assignment.config()
+        allow_open_files()
         make_data_dir(config)
         listener = server.bind(config.listen.host, config.listen.port)
         port = int(listener.getsockname()[1])

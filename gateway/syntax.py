@@ -4,6 +4,7 @@ import re
 from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
+DEFAULT_PORTS = {"http": 80, "https": 443}
 SECRET_BYTES = 32
 SECRET_CHARACTERS = 8
 LONGEST_PREFIX = 512  # bytes: leaves half of S3's longest key to the workspace
@@ -68,22 +69,37 @@ def base_url_flaw(url: str) -> str | None:
     """What keeps a text from being the base of URLs: a scheme and a host, and nothing after."""
     if _splits(url) and urlsplit(url).path in ("", "/"):
         return None
-    return f"{url!r} must be http:// or https://, a host, perhaps a port, and nothing more"
+    # A password may stand in it: it is not repeated.
+    return "must be http:// or https://, a host, perhaps a port, and nothing more"
 
 
 def origin_flaw(origin: str) -> str | None:
-    """What keeps a text from being an origin as browsers send it."""
+    """What keeps a text from being an origin as browsers send it (RFC 6454, section 6.2)."""
     if _splits(origin) and not urlsplit(origin).path and origin == origin.lower():
-        return None
-    return f"{origin!r} must be an exact origin, such as https://example.org"
+        parts = urlsplit(origin)
+        if parts.port != DEFAULT_PORTS[parts.scheme]:
+            return None
+    return "must be an exact origin, such as https://example.org"
 
 
 def database_url_flaw(url: str) -> str | None:
     """What keeps a text from being a database's URL."""
-    if url.startswith(("sqlite:///", "postgresql://")) and url != "sqlite:///":
+    if url.startswith("sqlite:///") and url != "sqlite:///":
         return None
     # The URL may hold a password: it is not repeated.
-    return "must be sqlite:///file.db or postgresql://user:password@host/name"
+    if not url.startswith("postgresql://"):
+        return "must be sqlite:///file.db or postgresql://user:password@host/name"
+    try:
+        parts = urlsplit(url)
+        ambiguous = parts.port == 0 or parts.netloc.count("@") > 1 or "@" in parts.path
+    except ValueError:
+        ambiguous = True
+    if ambiguous:
+        return (
+            "must be postgresql://user:password@host:port/name, with special characters of "
+            "the password percent-encoded"
+        )
+    return None
 
 
 def host_flaw(host: str) -> str | None:

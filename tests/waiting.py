@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-def wait_until(happened: Callable[[], bool], seconds: float = 20) -> bool:
+def wait_until(happened: Callable[[], object], seconds: float = 20) -> bool:
     """Whether it happened within so many seconds."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -12,6 +12,7 @@ MANIFEST = "manifest.yaml"
 STAGED_MANIFEST = "_manifest.yaml"
 KEY_BYTES = 1024
 PUBLIC = "public"
+DOTS = frozenset((".", ".."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +126,14 @@ def join(prefix: str, path: str) -> str:
     return key
 
 
-def is_public(name: str) -> bool:
-    """Whether a prefix or key is `public` or below it."""
-    return name == PUBLIC or name.startswith(PUBLIC + "/")
+def is_public(prefix: str) -> bool:
+    """Whether a prefix is `public` or below it."""
+    return prefix == PUBLIC or is_public_key(prefix)
+
+
+def is_public_key(key: str) -> bool:
+    """Whether a key is below `public/`, and would be however somebody resolved its segments."""
+    return key.startswith(PUBLIC + "/") and DOTS.isdisjoint(key.split("/"))
 
 
 def _below(key: str, prefix: str) -> bool:
@@ -149,7 +155,7 @@ def _fault(segment: str) -> str | None:
     reason = None
     if not segment:
         reason = "it is empty, begins or ends with a slash, or has two in a row"
-    elif segment in (".", ".."):
+    elif segment in DOTS:
         reason = f'it has a segment "{segment}"'
     elif "\\" in segment:
         reason = "it holds a backslash"

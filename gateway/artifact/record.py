@@ -48,13 +48,14 @@ class WeightChange:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceRecord:
-    """A workspace made at run time."""
+    """A workspace; `created_by` is the access key that made it at run time, else None."""
 
     id: str
     name: str
     bucket: str
     prefix: str
     created_at: datetime
+    created_by: str | None = None
 
 
 def record_folder(workspace_id: str, prefix: str) -> str:
@@ -201,6 +202,7 @@ def decode_workspace(data: bytes) -> WorkspaceRecord:
         bucket=source.text("bucket"),
         prefix=source.text("prefix"),
         created_at=source.time("created_at"),
+        created_by=source.text_or_none("created_by"),
     )
 
 

@@ -4,13 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+NULL_VERSION = "null"
+"""The version of what a bucket stored without versioning; it stays that when that is turned on.
+
+Asked for without a version, the key would answer with whatever is newest by then.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Pin:
     """What a commit records of one file.
 
     `path` is relative to the artifact. `etag` is as the backend quotes it. `version_id` is
-    None on a backend bucket without versioning. `weight` is in millionths of a download.
+    the backend's, NULL_VERSION where it keeps none, and None for a manifest whose plain key is
+    not written yet. `weight` is in millionths of a download.
     """
 
     path: str

@@ -124,13 +124,7 @@ def parse_path(raw_path: str, bucket: str | None = None) -> Address:
         name = _decode(raw_bucket)
     else:
         raw_key, name = raw_path[1:], bucket
-    key = _decode(raw_key)
-    if "\0" in key or "\0" in name:
-        raise InvalidURI("The path holds a NUL.")
-    size = len(key.encode())
-    if size > KEY_BYTES:
-        raise KeyTooLong("Your key is too long.", Size=size, MaxSizeAllowed=KEY_BYTES)
-    return Address(name, key)
+    return _checked(name, _decode(raw_key))
 
 
 def virtual_host(host: str, domain: str | None) -> str | None:
@@ -148,7 +142,12 @@ def encode_key(key: str) -> str:
 
 
 def encode_path(address: Address) -> str:
-    """The canonical raw path of an address, path style: "/", "/bucket" or "/bucket/key"."""
+    """The canonical raw path of an address: "/", "/bucket" or "/bucket/key".
+
+    Without a bucket, which then the host names, it is "/key".
+    """
+    if not address.bucket:
+        return f"/{encode_key(address.key)}"
     if not address.key:
         return f"/{_encode(address.bucket, '')}"
     return f"/{_encode(address.bucket, '')}/{encode_key(address.key)}"
@@ -166,11 +165,13 @@ def valid_bucket_name(name: str) -> bool:
 def parse_copy_source(value: str) -> tuple[Address, str | None]:
     """Address and version id of an x-amz-copy-source, decoded.
 
-    It is `[/]bucket/key[?versionId=…]` and nothing else: InvalidArgument otherwise.
+    It is `[/]bucket/key[?versionId=…]` and nothing else: InvalidArgument otherwise. Some SDKs
+    encode the slashes, too.
     """
-    path, mark, query = value.removeprefix("/").partition("?")
+    path, mark, query = value.partition("?")
     try:
-        address = parse_path("/" + path)
+        bucket, _, key = _decode(path).removeprefix("/").partition("/")
+        address = _checked(bucket, key)
         version = _decode(query.removeprefix(_COPY_VERSION)) if mark else None
     except InvalidURI as error:
         raise _bad_copy_source(value) from error
@@ -185,6 +186,15 @@ def encode_copy_source(address: Address, version_id: str | None) -> str:
     """An x-amz-copy-source that names exactly this object, or this version of it."""
     source = encode_path(address)[1:]
     return source if version_id is None else f"{source}?{_COPY_VERSION}{_encode(version_id, '')}"
+
+
+def _checked(bucket: str, key: str) -> Address:
+    if "\0" in key or "\0" in bucket:
+        raise InvalidURI("The path holds a NUL.")
+    size = len(key.encode())
+    if size > KEY_BYTES:
+        raise KeyTooLong("Your key is too long.", Size=size, MaxSizeAllowed=KEY_BYTES)
+    return Address(bucket, key)
 
 
 def _plain(query: str, version: str) -> bool:

@@ -1,6 +1,7 @@
-"""What a signed request says about itself: the Authorization header, or a presigned query."""
+"""What a signed request says about itself: in the Authorization header, a query, or a form."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -18,6 +19,7 @@ from gateway.errors import (
 from gateway.s3.address import Query
 from gateway.s3.canonical import (
     ALGORITHM,
+    EMPTY_SHA256,
     SERVICE,
     TERMINATOR,
     UNSIGNED_PAYLOAD,
@@ -47,6 +49,8 @@ _TIMESTAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")
 _HEADER_NAMES = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+(?:;[!#$%&'*+.^_`|~0-9a-z-]+)*")
 _SIGNATURE_V4A = "AWS4-ECDSA-P256-SHA256"
+_FORM_FIELDS = ("policy", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature")
+_OLD_FIELDS = frozenset({"awsaccesskeyid", "signature"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ class Claim:
 
     `date` is the scope's day (YYYYMMDD), `timestamp` the request's time in UTC. `expires` is
     in seconds, None unless presigned. `payload_hash` is the value that was signed in its
-    place: hex, UNSIGNED-PAYLOAD or STREAMING-….
+    place: hex, UNSIGNED-PAYLOAD or STREAMING-…. A form signs neither headers nor a payload.
     """
 
     access_key_id: str
@@ -101,6 +105,46 @@ def parse_claim(headers: MultiMapping[str], query: Query) -> Claim | None:
     return _from_header(headers, authorizations[0])
 
 
+def parse_form_claim(fields: Mapping[str, str]) -> Claim | None:
+    """The claim of an upload form with these fields (lower-case names); None if it is unsigned.
+
+    InvalidRequest for Signature V2 and V4A, InvalidArgument for what is missing or can't be read.
+    """
+    if not _OLD_FIELDS.isdisjoint(fields):
+        raise _unsupported("Signature V2")
+    missing = [name for name in _FORM_FIELDS if not fields.get(name)]
+    if len(missing) == len(_FORM_FIELDS):
+        return None
+    if missing:
+        raise InvalidArgument(
+            f"Bucket POST must contain a field named {missing[0]!r}. If it is specified, please "
+            "check the order of the fields.",
+            ArgumentName=missing[0],
+        )
+    if fields["x-amz-algorithm"] == _SIGNATURE_V4A:
+        raise _unsupported("Signature V4A")
+    if fields["x-amz-algorithm"] != ALGORITHM:
+        raise InvalidArgument(f"x-amz-algorithm only supports {ALGORITHM}.")
+    try:
+        timestamp = _time(fields["x-amz-date"])
+    except ValueError as bad:
+        raise InvalidArgument("x-amz-date must be in the form 20130524T000000Z.") from bad
+    credential, error = fields["x-amz-credential"], InvalidArgument
+    access_key_id, date, region = _credential(credential, timestamp, error)
+    return Claim(
+        access_key_id=access_key_id,
+        date=date,
+        region=region,
+        service=SERVICE,
+        signed_headers=(),
+        signature=_signature(fields["x-amz-signature"], error),
+        timestamp=timestamp,
+        expires=None,
+        payload_hash="",
+        presigned=False,
+    )
+
+
 def _from_header(headers: MultiMapping[str], authorization: str) -> Claim | None:
     scheme, _, rest = authorization.strip().partition(" ")
     if scheme.lower() == "bearer":
@@ -112,9 +156,6 @@ def _from_header(headers: MultiMapping[str], authorization: str) -> Claim | None
     if scheme != ALGORITHM:
         raise InvalidArgument("Unsupported authorization type.", ArgumentName="Authorization")
     fields = _fields(rest)
-    payload_hash = headers.get("x-amz-content-sha256")
-    if payload_hash is None:
-        raise InvalidRequest("Missing required header for this request: x-amz-content-sha256")
     error = AuthorizationHeaderMalformed
     timestamp = _header_time(headers)
     access_key_id, date, region = _credential(fields["Credential"], timestamp, error)
@@ -127,9 +168,22 @@ def _from_header(headers: MultiMapping[str], authorization: str) -> Claim | None
         signature=_signature(fields["Signature"], error),
         timestamp=timestamp,
         expires=None,
-        payload_hash=payload_hash.strip(),
+        payload_hash=_header_hash(headers),
         presigned=False,
     )
+
+
+def _header_hash(headers: MultiMapping[str]) -> str:
+    """X-Amz-Content-Sha256, or the hash of nothing where nothing is sent.
+
+    Older curls leave it out: without a body it is clear what they signed.
+    """
+    declared = headers.get("x-amz-content-sha256")
+    if declared is not None:
+        return declared.strip()
+    if headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in headers:
+        raise InvalidRequest("Missing required header for this request: x-amz-content-sha256")
+    return EMPTY_SHA256
 
 
 def _fields(text: str) -> dict[str, str]:

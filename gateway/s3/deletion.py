@@ -8,7 +8,9 @@ from gateway.s3.address import KEY_BYTES
 from gateway.s3.xml import document, element, parse, wrap
 
 MAX_ENTRIES = 1000
-"""How many objects one DeleteObjects may name."""
+"""How many objects one DeleteObjects may name, in S3."""
+
+_FIELDS = frozenset(("Key", "VersionId", "ETag", "LastModifiedTime", "Size"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class DeleteEntry:
 
 @dataclass(frozen=True, slots=True)
 class DeleteRequest:
-    """A DeleteObjects body: 1 to 1,000 entries; `quiet` answers failures only."""
+    """A DeleteObjects body; `quiet` answers failures only."""
 
     entries: tuple[DeleteEntry, ...]
     quiet: bool = False
@@ -59,12 +61,19 @@ class DeleteResult:
 
 
 def parse_delete(body: bytes) -> DeleteRequest:
-    """The entries of a Delete document; MalformedXML where it is none, KeyTooLong."""
+    """The entries of a Delete document; MalformedXML where it is none, KeyTooLong.
+
+    Also what readers of XML take in different ways is none: an element that is not S3's or is
+    there twice, a name with a prefix, text with elements in it. How many entries there may be is
+    for whoever deletes them to say.
+    """
     root = parse(body)
-    entries = tuple(_entry(item) for item in root.iterfind("Object"))
-    if root.tag != "Delete" or not 1 <= len(entries) <= MAX_ENTRIES:
-        raise MalformedXML(f"A Delete document names 1 to {MAX_ENTRIES} objects.")
-    return DeleteRequest(entries, _flag(root, "Quiet"))
+    flags = [item for item in root if item.tag == "Quiet"]
+    objects = [item for item in root if item.tag == "Object"]
+    known = len(root) == len(flags) + len(objects) and len(flags) <= 1
+    if root.tag != "Delete" or not known or any(len(flag) for flag in flags):
+        raise MalformedXML("A Delete document holds objects, and one Quiet.")
+    return DeleteRequest(tuple(map(_entry, objects)), _flag(root, "Quiet"))
 
 
 def render_delete(request: DeleteRequest) -> bytes:
@@ -141,6 +150,11 @@ def render_delete_result(result: DeleteResult) -> bytes:
 
 
 def _entry(item: Element) -> DeleteEntry:
+    names = [field.tag for field in item]
+    if len(set(names)) != len(names) or not _FIELDS.issuperset(names):
+        raise MalformedXML(f"An object of a Delete document has each of {sorted(_FIELDS)} once.")
+    if any(len(field) for field in item):
+        raise MalformedXML("What an object of a Delete document holds is text.")
     key = item.findtext("Key", "")
     if not key:
         raise MalformedXML("An object of a Delete document has no key.")

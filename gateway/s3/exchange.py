@@ -6,6 +6,7 @@ from gateway.s3.address import Address, Query
 from gateway.s3.message import Request
 from gateway.s3.operation import Operation
 from gateway.s3.payload import Payload
+from gateway.s3.post import Posted
 from gateway.s3.sigv4 import VerifiedSignature
 
 
@@ -28,7 +29,9 @@ class Verified:
     private key or prefix of the backend's gets this far. `query` has no signing parameters.
     `signature` is None on unsigned requests. `source` is there on copies and renames. `own`
     has the signed parameters of a URL that the gateway made itself (stage, silent, version),
-    which `query` then has not; it is None on all other requests.
+    which `query` then has not; it is None on all other requests. `posted` is there on uploads by
+    HTML form, of which the rest is the PUT that they ask for: its body and its length come
+    from there, once the caller may write.
     """
 
     request: Request = field(repr=False)
@@ -39,3 +42,4 @@ class Verified:
     signature: VerifiedSignature | None = None
     source: CopySource | None = None
     own: Query | None = None
+    posted: Posted | None = field(default=None, repr=False)

@@ -19,8 +19,8 @@ class Request:
 
     method: str
     path: str
-    query: str
-    headers: CIMultiDictProxy[str]
+    query: str = field(repr=False)
+    headers: CIMultiDictProxy[str] = field(repr=False)
     body: Body = field(repr=False)
     length: int | None = None
     remote: str = ""
@@ -32,8 +32,13 @@ class Reply:
 
     A stream comes with a Content-Length among the headers unless the backend gave none. A
     stream that fails is cut off, never ended as if complete; `aclose` of it always happens.
+    `authored` says that the body is, or tells of, bytes that a user stored, which browsers must
+    not take for a page of the gateway's. `public` says that callers without credentials would
+    have got the same: only then may it be kept by others. Both are for the edge to act on.
     """
 
     status: int
     headers: CIMultiDict[str] = field(default_factory=CIMultiDict)
     body: bytes | Body = field(default=b"", repr=False)
+    authored: bool = False
+    public: bool = False

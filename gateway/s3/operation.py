@@ -1,6 +1,6 @@
 """What a request does: its row of the operation table, found once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -39,7 +39,7 @@ class Effect(Enum):
     WRITE_OBJECT writes an object's bytes: PUT, COPY, CompleteMultipartUpload, the POST form.
     ALTER_OBJECT changes what hangs on an object: tags, ACL, locks, restore, annotations.
     RENAME_OBJECT takes x-amz-rename-source away and writes the key. WRITE_UPLOAD changes parts
-    of an upload, and no object.
+    of an upload, and no object. What UNLISTED does nobody here knows.
     """
 
     SERVICE = "service"
@@ -54,6 +54,7 @@ class Effect(Enum):
     DELETE_MANY = "delete-many"
     READ_UPLOAD = "read-upload"
     WRITE_UPLOAD = "write-upload"
+    UNLISTED = "unlisted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ class Operation:
 
     `subresources` are the query names that select it, `parameters` the others it takes.
     `headers` (lower-case) go on besides x-amz-meta-*. `copies` says that x-amz-copy-source is
-    there. `dangerous` is 403 unless the workspace's backend_settings allow it.
+    there. `dangerous` is 403 unless the workspace's backend_settings allow it. `public` says
+    that it needs no right where the workspace is open to anonymous callers.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Operation:
     headers: frozenset[str] = frozenset()
     copies: bool = False
     dangerous: bool = False
+    public: bool = False
 
     @property
     def reads_version(self) -> bool:
@@ -82,9 +85,20 @@ class Operation:
         return "versionId" in self.parameters
 
     @property
+    def takes_body(self) -> bool:
+        """Whether the body of a request means something."""
+        return "content-md5" in self.headers
+
+    @property
     def reads_bytes(self) -> bool:
         """Whether a good answer's body is the object itself, or a part of it."""
         return self.effect is Effect.READ_OBJECT and self.method == "GET" and not self.subresources
+
+    @property
+    def shows_object(self) -> bool:
+        """Whether a good answer may be bytes that an object's author has chosen."""
+        unlisted = self.effect is Effect.UNLISTED and self.level is Level.OBJECT
+        return unlisted or self.effect is Effect.READ_OBJECT
 
     def onward(self, headers: MultiMapping[str]) -> CIMultiDict[str]:
         """Those of a request's headers that go on to the backend, in one pass.
@@ -136,11 +150,19 @@ def _rows() -> Iterator[Operation]:
             headers=frozenset().union(COMMON, *headers),
             copies="copies" in flags,
             dangerous="dangerous" in flags,
+            public="public" in flags,
         )
 
 
 OPERATIONS: tuple[Operation, ...] = tuple(_rows())
 """Every operation, in the order of the table."""
+
+# Of what has no row: none of these opens anything.
+_UNLISTED_GROUPS = ("body", "checksum-mode", "entity", "if-get", "range")
+_UNLISTED_METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE", "PATCH"})
+_LISTED_NAMES = frozenset(
+    name.lower() for o in OPERATIONS for name in (*o.subresources, *o.parameters)
+)
 
 _BY_REQUEST = {(o.method, o.level, o.subresources, o.copies): o for o in OPERATIONS}
 _SELECTING = {
@@ -166,10 +188,51 @@ def identify(method: str, address: Address, query: Query, headers: MultiMapping[
     if operation is None:
         operation = _BY_REQUEST.get((method, level, selecting, False))
     if operation is None:
-        raise _unknown(method, selecting)
+        raise unknown(method, selecting)
     if names:
         _check_parameters(operation, names, query, headers)
     return _for_request(operation, headers)
+
+
+def unlisted(
+    method: str, address: Address, query: Query, headers: MultiMapping[str]
+) -> Operation | None:
+    """What has no row, as an operation of its own; None where it could be taken for one that has.
+
+    Its query holds no name of the table's, in whatever case: nobody could tell which of two
+    operations a backend would make of it. At a bucket it only reads. It needs admin.
+    """
+    names = [name for name, _ in query.pairs if name not in _PASSED_OVER]
+    level = Level.OBJECT if address.key else Level.BUCKET
+    if (
+        not address.bucket
+        or method not in _UNLISTED_METHODS
+        or (level is Level.BUCKET and method not in {"GET", "HEAD"})
+        or not _LISTED_NAMES.isdisjoint(name.lower() for name in names)
+        or len(set(names)) != len(names)
+        or COPY_SOURCE in headers
+        or RENAME_SOURCE in headers
+    ):
+        return None
+    groups = (HEADER_GROUPS[group] for group in _UNLISTED_GROUPS)
+    return Operation(
+        name="Unlisted",
+        method=method,
+        level=level,
+        right=Right.ADMIN,
+        effect=Effect.UNLISTED,
+        subresources=frozenset(names),
+        headers=COMMON.union(*groups),
+    )
+
+
+def unknown(method: str, names: Iterable[str]) -> NotImplementedByGateway:
+    """The refusal of what has no row."""
+    return NotImplementedByGateway(
+        "A header or query you provided implies functionality that is not implemented.",
+        Method=method,
+        Parameters=", ".join(sorted(names)),
+    )
 
 
 def lift_headers(query: Query, headers: MultiMapping[str]) -> tuple[Query, MultiMapping[str]]:
@@ -197,13 +260,11 @@ def _check_parameters(
     operation: Operation, names: list[str], query: Query, headers: MultiMapping[str]
 ) -> None:
     known = operation.subresources | operation.parameters
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise _unknown(operation.method, unknown)
+    others = [name for name in names if name not in known]
+    if others:
+        raise unknown(operation.method, others)
     if len(set(names)) != len(names):
         raise InvalidArgument("A query parameter occurs more than once.")
-    if operation.name == "ListObjectsV2" and query.first("list-type") != "2":
-        raise InvalidArgument("Invalid list type.", ArgumentName="list-type")
     overrides = any(name.startswith("response-") for name in names)
     if overrides and "Authorization" not in headers and not query.has("X-Amz-Signature"):
         raise InvalidRequest(
@@ -233,11 +294,3 @@ def _with_acl(operation: Operation, headers: MultiMapping[str]) -> Operation:
     if dangerous == operation.dangerous:
         return operation
     return replace(operation, dangerous=dangerous)
-
-
-def _unknown(method: str, names: frozenset[str] | list[str]) -> NotImplementedByGateway:
-    return NotImplementedByGateway(
-        "A header or query you provided implies functionality that is not implemented.",
-        Method=method,
-        Parameters=", ".join(sorted(names)),
-    )

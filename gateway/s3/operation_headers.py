@@ -85,7 +85,8 @@ HEADER_GROUPS: dict[str, frozenset[str]] = {
     "if-get": frozenset(
         {"if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since"}
     ),
-    "if-put": frozenset({"if-match", "if-none-match"}),
+    # S3 knows the first two; a backend that heeds the times (HTTP does) must be told them too.
+    "if-put": frozenset({"if-match", "if-none-match", "if-modified-since", "if-unmodified-since"}),
     "lifecycle": frozenset({"x-amz-transition-default-minimum-object-size"}),
     "lock": frozenset(
         {

@@ -7,7 +7,7 @@ Below `METHOD level` each row is
 `subresources` are the query names that select the operation, `parameters` the other ones it
 takes, `headers` the groups of `operation_headers` that go on; lists are joined by ",", "-" is
 none. Flags: `copies` is selected by x-amz-copy-source; `dangerous` would open, copy or brick
-the backend behind the gateway's back.
+the backend behind the gateway's back; `public` needs no right below `public/`.
 
 Left out on purpose: WriteGetObjectResponse (Object Lambda) and ListDirectoryBuckets (directory
 buckets), which have endpoints of their own, and CORS preflight, which is the gateway's.
@@ -26,9 +26,9 @@ GET service
 ListBuckets - max-buckets,continuation-token,prefix,bucket-region none service -
 
 GET bucket
-ListObjects - @page,marker,max-keys read list optional-attributes
+ListObjects - @page,marker,max-keys read list optional-attributes public
 ListObjectsV2 list-type @page,max-keys,continuation-token,fetch-owner,start-after read list \
-optional-attributes
+optional-attributes public
 ListObjectVersions versions @page,key-marker,max-keys,version-id-marker write list \
 optional-attributes
 ListMultipartUploads uploads @page,key-marker,max-uploads,upload-id-marker write list -
@@ -122,20 +122,22 @@ DeleteBucketTagging tagging - admin bucket-write -
 DeleteBucketWebsite website - admin bucket-write - dangerous
 
 GET object
-GetObject - @responses,versionId,partNumber read read-object if-get,range,ssec,checksum-mode
+GetObject - @responses,versionId,partNumber read read-object \
+if-get,range,ssec,checksum-mode public
 GetObjectAcl acl versionId read read-object -
 GetObjectAnnotation annotation,annotationName versionId read read-object checksum-mode
 ListObjectAnnotations annotation versionId,max-annotation-results,annotation-prefix,\
 continuation-token read read-object -
-GetObjectAttributes attributes versionId read read-object attributes,ssec
+GetObjectAttributes attributes versionId read read-object attributes,ssec public
 GetObjectLegalHold legal-hold versionId read read-object -
 GetObjectRetention retention versionId read read-object -
-GetObjectTagging tagging versionId read read-object -
+GetObjectTagging tagging versionId read read-object - public
 GetObjectTorrent torrent - read read-object -
 ListParts uploadId max-parts,part-number-marker write read-upload ssec
 
 HEAD object
-HeadObject - @responses,versionId,partNumber read read-object if-get,range,ssec,checksum-mode
+HeadObject - @responses,versionId,partNumber read read-object \
+if-get,range,ssec,checksum-mode public
 
 PUT object
 PutObject - - write write-object body,entity,acl,sse,ssec,lock,if-put,write-offset

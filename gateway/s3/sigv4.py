@@ -1,4 +1,4 @@
-"""AWS Signature Version 4, verified: header and presigned query.
+"""AWS Signature Version 4, verified: header, presigned query, and the policy of a form.
 
 The specification: "Authenticating Requests (AWS Signature Version 4)" of the S3 API Reference.
 
@@ -14,11 +14,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import product
+from urllib.parse import unquote
 
 from multidict import MultiMapping
 
 from gateway.errors import (
     AccessDenied,
+    GatewayError,
     InvalidAccessKeyId,
     RequestTimeTooSkewed,
     SignatureDoesNotMatch,
@@ -48,20 +50,28 @@ _ALTERED: tuple[dict[str, str], ...] = (
 )
 _UNKNOWN_SECRET = "no key has this secret"  # noqa: S105 - what unknown keys are tried with
 _LEFT_OUT = "[left out]"
-_SECRET_HEADERS = frozenset(
+_MISMATCH = (
+    "The request signature that the gateway calculated does not match the one that you "
+    "provided. Check your secret access key and signing method."
+)
+# What a refusal repeats. Anybody may name a header as signed that only a proxy has added, and
+# would be shown it: so all other ones are left out.
+_SHOWN_HEADERS = frozenset(
     {
-        "authorization",
-        "cookie",
-        "x-amz-security-token",
-        "x-amz-server-side-encryption-customer-key",
-        "x-amz-copy-source-server-side-encryption-customer-key",
-        "forwarded",
-        "via",
-        "x-real-ip",
+        "accept",
+        "accept-encoding",
+        "cache-control",
+        "connection",
+        "date",
+        "expect",
+        "expires",
+        "host",
+        "range",
+        "user-agent",
     }
 )
-_PROXY_HEADERS = "x-forwarded-"
-_SECRET_PARAMETERS = ("X-Amz-Security-Token=", "x-amz-server-side-encryption-customer-key=")
+_SHOWN_KINDS = ("amz-sdk-", "content-", "if-", "x-amz-")
+_SECRETS = ("x-amz-security-token", "-customer-key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +120,31 @@ def verify(
         if hmac.compare_digest(sign(key, text), claim.signature) and secret is not None:
             chunks = ChunkSigning(key, timestamp, scope, claim.signature)
             return VerifiedSignature(claim, spelling.path, spelling.host, chunks)
-    refusal = _mismatch(claim, request.method, first)
-    if secret is None:
-        raise InvalidAccessKeyId(
-            "The access key id that you provided does not exist here.",
-            AWSAccessKeyId=claim.access_key_id,
-        )
-    raise refusal
+    raise _refusal(claim, secret, _mismatch(claim, request.method, first))
+
+
+def verify_policy(claim: Claim, secret: str | None, policy: str, now: datetime) -> None:
+    """Nothing, if `secret` gives the claim's signature for a form's `policy`, in base64.
+
+    As `verify` for a key that is not there. How long it is good for is the policy's to say;
+    AccessDenied where its date is still to come.
+    """
+    if claim.timestamp - now > MAX_SKEW:
+        raise AccessDenied("Request is not valid yet.", ServerTime=amz_date(now))
+    key = signing_key(_UNKNOWN_SECRET if secret is None else secret, claim.date, claim.region)
+    if hmac.compare_digest(sign(key, policy), claim.signature) and secret is not None:
+        return
+    # The string to sign is the policy, which may name a token: who sent it has it already.
+    raise _refusal(claim, secret, SignatureDoesNotMatch(_MISMATCH))
+
+
+def _refusal(claim: Claim, secret: str | None, mismatch: SignatureDoesNotMatch) -> GatewayError:
+    if secret is not None:
+        return mismatch
+    return InvalidAccessKeyId(
+        "The access key id that you provided does not exist here.",
+        AWSAccessKeyId=claim.access_key_id,
+    )
 
 
 def _check_signed(claim: Claim, headers: MultiMapping[str]) -> None:
@@ -202,24 +230,24 @@ def _mismatch(claim: Claim, method: str, spelling: _Spelling | None) -> Signatur
         method,
         spelling.path,
         "&".join(map(_without_secret, spelling.query.split("&"))),
-        [(name, _LEFT_OUT if _is_secret(name) else value) for name, value in spelling.headers],
+        [(name, _LEFT_OUT if _is_left_out(name) else value) for name, value in spelling.headers],
         claim.payload_hash,
     )
     return SignatureDoesNotMatch(
-        "The request signature that the gateway calculated does not match the one that you "
-        "provided. Check your secret access key and signing method.",
+        _MISMATCH,
         CanonicalRequest=shown,
         StringToSign=text,
         SignatureProvided=claim.signature,
     )
 
 
-def _is_secret(name: str) -> bool:
-    return name in _SECRET_HEADERS or name.startswith(_PROXY_HEADERS)
+def _is_left_out(name: str) -> bool:
+    shown = name in _SHOWN_HEADERS or name.startswith(_SHOWN_KINDS)
+    return not shown or name.endswith(_SECRETS)
 
 
 def _without_secret(pair: str) -> str:
-    for start in _SECRET_PARAMETERS:
-        if pair.lower().startswith(start.lower()):
-            return pair[: len(start)] + _LEFT_OUT
+    name, equals, _ = pair.partition("=")
+    if unquote(name).lower().endswith(_SECRETS):
+        return f"{name}{equals}{_LEFT_OUT}"
     return pair

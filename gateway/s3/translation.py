@@ -1,87 +1,58 @@
 """Backend names in XML answers, turned into the workspace's while they stream."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import Enum, auto
+from collections.abc import Callable, Mapping
+from urllib.parse import unquote_plus
 from xml.parsers.expat import ExpatError, ParserCreate
 
 from gateway.errors import MalformedXML
+from gateway.s3.naming import ENTRIES, LISTINGS, NAMING, Kind, Names, translated
 from gateway.s3.xml import escape, refuse_declaration
 
-MAX_DEPTH = 16
+ROOT_DEPTH, ENTRY_DEPTH, MAX_DEPTH = 2, 3, 16  # the document itself is 1
 
 MAX_NAME = 1 << 14
 """The longest name, in characters: a key of 1,024 bytes, escaped, and a URL around it."""
 
+MAX_ENTRY = 1 << 18
+"""The longest entry of a listing, in bytes."""
 
-@dataclass(frozen=True, slots=True)
-class Names:
-    """How a workspace's names and its backend's map onto each other.
+_NOTHING: Mapping[str, Kind] = {}
 
-    `prefix` is the key prefix of the workspace in `bucket`, "" or ending in "/". `location`
-    replaces Location elements (a URL of the gateway) where it is not "".
-    """
-
-    workspace: str
-    bucket: str
-    prefix: str = ""
-    location: str = ""
-
-    @property
-    def equal(self) -> bool:
-        """Whether nothing differs, so that documents pass untouched."""
-        return self.workspace == self.bucket and not self.prefix and not self.location
-
-
-class _Kind(Enum):
-    """What an element names."""
-
-    BUCKET = auto()
-    KEY = auto()
-    LOCATION = auto()
-    RESOURCE = auto()
-
-
-_LISTINGS = ("ListBucketResult", "ListVersionsResult", "ListMultipartUploadsResult")
-_UPLOADS = (
-    "ListMultipartUploadsResult",
-    "ListPartsResult",
-    "InitiateMultipartUploadResult",
-    "CompleteMultipartUploadResult",
-    "PostResponse",
-)
-_ECHOED = ("Prefix", "Marker", "NextMarker", "StartAfter", "KeyMarker", "NextKeyMarker")
-_KEYED = ("Contents", "Version", "DeleteMarker", "Upload", "Deleted", "Error", *_UPLOADS)
-
-_NAMING: dict[tuple[str, str], _Kind] = {
-    **{(root, "Name"): _Kind.BUCKET for root in _LISTINGS},
-    **{(root, "Bucket"): _Kind.BUCKET for root in _UPLOADS},
-    **{(root, name): _Kind.KEY for root in _LISTINGS for name in _ECHOED},
-    **{(parent, "Key"): _Kind.KEY for parent in _KEYED},
-    **{(root, "Location"): _Kind.LOCATION for root in _UPLOADS},
-    ("CommonPrefixes", "Prefix"): _Kind.KEY,
-    ("Error", "BucketName"): _Kind.BUCKET,
-    ("Error", "Bucket"): _Kind.BUCKET,
-    ("Error", "Resource"): _Kind.RESOURCE,
-}
-"""Parent and element, to what the element names; tags' keys and rules' prefixes are not here."""
+Hides = Callable[[str], bool]
 
 
 class Translator:
     """One document in UTF-8, fed in any pieces; all but its names comes out byte for byte.
 
-    A key outside the workspace's prefix comes out empty: names of others never leave. White
-    space before the document, which keeps a slow answer alive, passes at once.
+    Of a name, too, what stays is spelled as it came. An entry of a listing is left out whose
+    key is outside the workspace's prefix, or which `hides` says yes to (it is given the key as
+    the workspace has it, decoded); another name outside comes out empty. White space before
+    the document, which keeps a slow answer alive, passes at once.
+
+    The count of a listing that has lost entries is put right where it comes behind them.
     """
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: Names, hides: Hides | None = None, *, encoded: bool = False) -> None:
+        """`encoded` says that the listing was asked for with encoding-type=url."""
         self._names = names
+        self._hides = hides
+        self._encoded = encoded
         self._raw = bytearray()  # what was fed and has not come out
         self._base = 0  # where _raw starts, in the parser's count of bytes
-        self._path: list[str] = []
-        self._kind: _Kind | None = None
-        self._text: list[str] = []
+        self._unread = bytearray()  # the end of _raw, which the parser has not been given
+        # How much of a tag is still without its end. The parser reads all of it again with each
+        # piece, so it is given as much again at least.
+        self._unfinished = 0
+        self._inner = [_NOTHING]  # for the document and each open element, what is named in it
+        self._listing = False
+        self._kind: Kind | None = None
+        self._text: list[tuple[int, str]] = []  # pieces of the name, and where each starts
+        self._length = 0  # of the name so far, in characters
         self._from: int | None = None  # where the text of the name starts
+        self._section = False  # whether a part of it is a CDATA section
+        self._entry: int | None = None  # where in _out the entry starts that is being read
+        self._dropped = False  # whether that entry is to be left out
+        self._missing = 0  # how many were
         self._out = bytearray()
         self._started = False
         self._parser = ParserCreate()
@@ -98,27 +69,40 @@ class Translator:
             self._out += data[: len(data) - len(rest)]
             self._started = bool(rest)
             data = rest
-        if data:
-            self._raw += data
-            self._parse(data, last=False)
-            self._flush(self._parser.CurrentByteIndex if self._from is None else self._from)
+        self._raw += data
+        self._unread += data
+        if len(self._unread) > self._unfinished:
+            self._parse(last=False)
+            position = self._parser.CurrentByteIndex
+            self._unfinished = self._base + len(self._raw) - position
+            self._flush(position if self._from is None else self._from)
         return self._taken()
 
     def close(self) -> bytes:
         """The rest; MalformedXML where the document is not complete."""
-        self._parse(b"", last=True)
+        self._parse(last=True)
         self._flush(self._base + len(self._raw))
         return self._taken()
 
-    def _parse(self, data: bytes, *, last: bool) -> None:
+    def _parse(self, *, last: bool) -> None:
+        data = bytes(self._unread)
+        self._unread.clear()
         try:
             self._parser.Parse(data, last)
         except (ExpatError, ValueError, LookupError) as error:
-            raise MalformedXML("The backend's XML is not well-formed.") from error
+            raise MalformedXML("The XML is not well-formed.") from error
 
     def _taken(self) -> bytes:
-        out = bytes(self._out)
-        self._out.clear()
+        """What may leave: all but an entry of which nobody knows yet whose it is."""
+        if self._entry is None:
+            out = bytes(self._out)
+            self._out.clear()
+            return out
+        out = bytes(self._out[: self._entry])
+        del self._out[: self._entry]
+        self._entry = 0
+        if len(self._out) > MAX_ENTRY:
+            raise MalformedXML("An entry of the XML is too long.")
         return out
 
     def _flush(self, stop: int) -> None:
@@ -130,30 +114,42 @@ class Translator:
             self._base = stop
 
     def _start(self, name: str, _attributes: Mapping[str, str]) -> None:
-        local = name.rpartition(":")[2]
-        if self._path:
-            kind = _NAMING.get((self._path[-1], local))
-        else:
-            kind = None
-            self._check_root()
-        self._path.append(local)
-        if len(self._path) > MAX_DEPTH:
-            raise MalformedXML("The backend's XML nests too deeply.")
+        if ":" in name:
+            name = name.rpartition(":")[2]
+        inner = self._inner
+        kind = inner[-1].get(name)
+        inner.append(NAMING.get(name, _NOTHING))
         if kind is not None or self._kind is not None:
             self._listen(kind)
+            return
+        depth = len(inner)
+        if depth == ENTRY_DEPTH and self._listing and name in ENTRIES:
+            self._flush(self._parser.CurrentByteIndex)
+            self._entry = len(self._out)
+        elif depth == ROOT_DEPTH:
+            self._check_root()
+            self._listing = name in LISTINGS
+        elif depth > MAX_DEPTH:
+            raise MalformedXML("The XML nests too deeply.")
 
     def _check_root(self) -> None:
         start = self._parser.CurrentByteIndex - self._base
         if self._raw[start : start + 1] != b"<" or self._raw[start + 1 : start + 2] == b"\0":
-            raise MalformedXML("The backend's XML is not in UTF-8.")
+            raise MalformedXML("The XML is not in UTF-8.")
 
-    def _listen(self, kind: _Kind | None) -> None:
+    def _listen(self, kind: Kind | None) -> None:
         """Take the text of an element in that names something; none of any other."""
         self._kind = kind
         self._text.clear()
+        self._length = 0
         self._from = None
+        self._section = False
         self._parser.CharacterDataHandler = self._characters if kind else None
-        self._parser.StartCdataSectionHandler = self._open if kind else None
+        self._parser.StartCdataSectionHandler = self._open_section if kind else None
+
+    def _open_section(self) -> None:
+        self._section = True
+        self._open()
 
     def _open(self) -> None:
         if self._from is None:
@@ -161,68 +157,86 @@ class Translator:
 
     def _characters(self, data: str) -> None:
         self._open()
-        self._text.append(data)
-        if len(self._text) > MAX_NAME:
-            raise MalformedXML("A name in the backend's XML is too long.")
+        self._text.append((self._parser.CurrentByteIndex, data))
+        self._length += len(data)
+        if self._length > MAX_NAME:
+            raise MalformedXML("A name in the XML is too long.")
 
     def _end(self, _name: str) -> None:
-        self._path.pop()
-        if self._kind is None:
+        self._inner.pop()
+        if self._kind is not None:
+            if self._from is not None:
+                self._replace(self._kind)
+            self._listen(None)
+        elif self._entry is not None and len(self._inner) == ROOT_DEPTH:
+            self._end_entry()
+
+    def _end_entry(self) -> None:
+        if self._dropped:
+            end = self._parser.CurrentByteIndex
+            self._flush(end)
+            size = self._raw.index(b">") + 1  # of the end tag
+            del self._raw[:size]
+            self._base = end + size
+            del self._out[self._entry :]
+            self._missing += 1
+        self._entry, self._dropped = None, False
+
+    def _replace(self, kind: Kind) -> None:
+        """Put the workspace's name where the backend's is."""
+        text = "".join(piece for _, piece in self._text)
+        if kind is Kind.COUNT:
+            head, kept = self._count(text), len(text)
+        else:
+            head, kept = translated(self._names, kind, text)
+        if kind is Kind.KEY and self._entry is not None and self._is_hidden(text, kept):
+            self._dropped = True
+        elif kind is Kind.FOLLOWING and self._hidden(text[kept:]):
+            # A client may not hand back a name that is kept from it, but one just behind it.
+            head, kept = text[kept:].rstrip("/") + "!", len(text)
+        if head == text[:kept]:
             return
-        if self._from is not None:
-            text = "".join(self._text)
-            translated = self._translated(self._kind, text)
-            if translated != text:
-                self._flush(self._from)
-                end = self._parser.CurrentByteIndex
-                del self._raw[: end - self._base]
-                self._base = end
-                self._out += escape(translated).encode()
-        self._listen(None)
+        self._flush(self._from or 0)
+        if self._section:  # its spelling is of no use outside it
+            head, kept = head + text[kept:], len(text)
+        end = self._start_of(kept)
+        del self._raw[: end - self._base]
+        self._base = end
+        self._out += escape(head).encode()
 
-    def _translated(self, kind: _Kind, text: str) -> str:
-        names = self._names
-        if kind is _Kind.BUCKET:
-            return names.workspace if text == names.bucket else text
-        if kind is _Kind.LOCATION:
-            return names.location or text
-        if kind is _Kind.KEY:
-            return _stripped(text, names.prefix) or ""
-        slash = "/" if text.startswith("/") else ""
-        bucket, _, key = text.removeprefix("/").partition("/")
-        if bucket != names.bucket:
-            return text
-        if "/" not in text.removeprefix("/"):
-            return f"{slash}{names.workspace}"
-        return f"{slash}{names.workspace}/{_stripped(key, names.prefix) or ''}"
+    def _count(self, text: str) -> str:
+        whole = text.strip()
+        return str(int(whole) - self._missing) if self._missing and whole.isdigit() else text
+
+    def _is_hidden(self, text: str, kept: int) -> bool:
+        """Whether the entry of a key is left out; `kept` is where the workspace's key starts."""
+        if self._names.prefix and kept == len(text):
+            return True  # also the workspace's own folder, which has no name in it
+        return self._hidden(text[kept:])
+
+    def _hidden(self, name: str) -> bool:
+        if self._hides is None:
+            return False
+        return self._hides(unquote_plus(name) if self._encoded else name)
+
+    def _start_of(self, position: int) -> int:
+        """Where the name's character at `position` starts in the document, or the name's end."""
+        for start, piece in self._text:
+            if position < len(piece):
+                # What expat gives in one piece is spelled as it is: entities are pieces alone.
+                return start + len(piece[:position].encode())
+            position -= len(piece)
+        return self._parser.CurrentByteIndex
 
 
-def translate(body: bytes, names: Names) -> bytes:
+def translate(
+    body: bytes, names: Names, hides: Hides | None = None, *, encoded: bool = False
+) -> bytes:
     """A whole document with the workspace's names in it."""
-    translator = Translator(names)
+    translator = Translator(names, hides, encoded=encoded)
     return translator.feed(body) + translator.close()
 
 
 def _check_encoding(_version: str, encoding: str | None, _standalone: int) -> None:
     if encoding is not None and encoding.lower() not in ("utf-8", "us-ascii"):
-        raise MalformedXML("The backend's XML is not in UTF-8.")
-
-
-def _stripped(text: str, prefix: str) -> str | None:
-    """`text` without `prefix`, in whatever way it is encoded; None where it does not have it.
-
-    Backends encode names where they were asked to, but not all of them, and each in its way.
-    """
-    if text.startswith(prefix):
-        return text[len(prefix) :]
-    position = 0
-    for character in prefix:
-        escaped = "".join(f"%{byte:02X}" for byte in character.encode())
-        found = text[position : position + 1]
-        if (found == character and found != "%") or (found == "+" and character == " "):
-            position += 1
-        elif text[position : position + len(escaped)].upper() == escaped:
-            position += len(escaped)
-        else:
-            return None
-    return text[position:]
+        raise MalformedXML("The XML is not in UTF-8.")

@@ -1,74 +1,141 @@
 """Which workspaces there are, and where they lie in the backend."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import uuid4
 
 from gateway.artifact.record import WorkspaceRecord
+from gateway.config import Area, WorkspaceDefaults
+from gateway.document import ConfigError
 from gateway.errors import NoSuchBucket
 from gateway.identity import Workspace
 from gateway.storage.records import Records
-from gateway.storage.registry import Registry
+from gateway.storage.registry import Entry, Overlap, Registry
 
 
 class Workspaces:
-    """The configured workspaces, by name; each under an id that is never used again."""
+    """The workspaces of the configuration, and those made at run time, by name and by id.
 
-    def __init__(self, registry: Registry, records: Records) -> None:
+    Those of the configuration are held here. The others are read from the database each time:
+    another worker, or another replica, may have made or removed one a moment ago.
+    """
+
+    def __init__(
+        self, registry: Registry, records: Records, system: Area, defaults: WorkspaceDefaults
+    ) -> None:
+        """`system` is the gateway's own area; `defaults` hold for workspaces made at run time."""
         self._registry = registry
         self._records = records
+        self._system = system
+        self.defaults = defaults
         self._by_name: dict[str, tuple[Workspace, datetime]] = {}
         self._by_id: dict[str, Workspace] = {}
 
     async def open(self, configured: Sequence[Workspace], now: datetime) -> None:
         """Find or make the ids of the configured workspaces.
 
-        The index knows them; without it, the system area does.
+        The index knows them; without it, the system area does. ConfigError where one of them,
+        or the system area, overlaps a workspace that was made at run time.
         """
-        known = await self._registry.workspaces()
+        known = {entry.name: entry for entry in await self._registry.all()}
         recorded = {
             (record.name, record.bucket, record.prefix): record
             async for record in self._records.workspaces()
         }
+        problems = [
+            f"system.bucket: {entry.bucket} is the workspace {entry.name!r}, made at run time"
+            for entry in known.values()
+            if not entry.configured and entry.bucket == self._system.bucket
+        ]
         for wanted in configured:
-            row = known.get(wanted.name)
-            if row is not None and (row[0].bucket, row[0].prefix) == (wanted.bucket, wanted.prefix):
-                identity, made = row[0].id, row[1]
-            else:
-                place = (wanted.name, wanted.bucket, wanted.prefix)
+            place = (wanted.name, wanted.bucket, wanted.prefix)
+            entry = known.get(wanted.name)
+            if entry is None or (entry.name, entry.bucket, entry.prefix) != place:
                 record = recorded.get(place) or WorkspaceRecord(uuid4().hex, *place, now)
                 if place not in recorded:
                     await self._records.put_workspace(record)
-                identity, made = record.id, record.created_at
-            workspace = Workspace(
-                identity,
-                wanted.name,
-                wanted.bucket,
-                wanted.prefix,
-                wanted.public,
-                wanted.backend_settings,
-                wanted.versioning,
-            )
-            # Of two replicas that start at once on nothing, the first one's id stands.
-            workspace, made = await self._registry.remember(workspace, made)
-            self._by_name[workspace.name] = (workspace, made)
+                entry = Entry(record.id, *place, record.created_at)
+            try:
+                # Of two replicas that start at once on nothing, the first one's id stands.
+                entry = await self._registry.remember(entry)
+            except Overlap as overlap:
+                problems.append(_conflict(wanted, overlap.entry))
+                continue
+            workspace = replace(wanted, id=entry.id)
+            self._by_name[workspace.name] = (workspace, entry.created_at)
             self._by_id[workspace.id] = workspace
+        if problems:
+            raise ConfigError(problems)
 
-    def named(self, name: str) -> Workspace:
+    async def named(self, name: str) -> Workspace:
         """The workspace called `name`; NoSuchBucket."""
-        found = self._by_name.get(name)
+        found = self.configured(name)
+        if found is None:
+            entry = await self._registry.named(name)
+            found = None if entry is None else self._made(entry)
         if found is None:
             raise NoSuchBucket("The specified bucket does not exist", bucket=name)
-        return found[0]
+        return found
 
-    def has(self, name: str) -> bool:
-        """Whether there is a workspace called `name`."""
-        return name in self._by_name
+    def presumed(self, name: str) -> Workspace:
+        """What can be said of a workspace called `name` without asking whether it is there.
 
-    def with_id(self, workspace_id: str) -> Workspace | None:
-        """The workspace whose records lie under this id, None when it is not configured now."""
-        return self._by_id.get(workspace_id)
+        It has an id only if the configuration knows it.
+        """
+        return self.configured(name) or self._with_defaults("", name, name, "")
 
-    def all(self) -> Iterable[tuple[Workspace, datetime]]:
-        """Every workspace, and when it was made."""
-        return list(self._by_name.values())
+    def configured(self, name: str) -> Workspace | None:
+        """The workspace of the configuration that is called `name`."""
+        found = self._by_name.get(name)
+        return None if found is None else found[0]
+
+    def claims(self, bucket: str) -> bool:
+        """Whether the configuration gives a backend bucket, or part of it, to somebody."""
+        held = (workspace.bucket for workspace in self._by_id.values())
+        return bucket == self._system.bucket or bucket in held
+
+    async def with_id(self, workspace_id: str) -> Workspace | None:
+        """The workspace whose records lie under this id; None when there is none of it now."""
+        found = self._by_id.get(workspace_id)
+        if found is not None:
+            return found
+        entry = await self._registry.with_id(workspace_id)
+        return None if entry is None else self._made(entry)
+
+    async def all(self) -> list[tuple[Workspace, datetime]]:
+        """Every workspace, and when it was made; by name."""
+        found = dict(self._by_name)
+        for entry in await self._registry.all():
+            workspace = self._made(entry)
+            if workspace is not None:
+                found.setdefault(entry.name, (workspace, entry.created_at))
+        return [found[name] for name in sorted(found)]
+
+    def _made(self, entry: Entry) -> Workspace | None:
+        """The workspace of an entry, if it was made at run time, and wholly."""
+        if entry.configured or entry.unfinished:
+            return None
+        return self._with_defaults(entry.id, entry.name, entry.bucket, entry.prefix)
+
+    def _with_defaults(self, identity: str, name: str, bucket: str, prefix: str) -> Workspace:
+        chosen = self.defaults
+        return Workspace(
+            identity,
+            name,
+            bucket,
+            prefix,
+            chosen.public,
+            chosen.backend_settings,
+            chosen.versioning,
+        )
+
+
+def _conflict(wanted: Workspace, made: Entry) -> str:
+    if made.unfinished:
+        return f"workspaces.{wanted.name}: {made.name!r} is being made or removed: start again"
+    return (
+        f"workspaces.{wanted.name}: overlaps the workspace {made.name!r}, made at run time in the "
+        f"bucket {made.bucket}: give both its name and its bucket here to set its settings, or "
+        "remove it with DeleteBucket first"
+    )

@@ -123,6 +123,17 @@ class Catalogue:
             )
             return found.first() is not None
 
+    async def held_artifact(self, workspace_id: str, key: str) -> bool:
+        """Whether an artifact that could own `key` is there, or ever was."""
+        table = tables.artifact
+        async with self._database.reading() as connection:
+            found = await connection.execute(
+                select(table.c.id)
+                .where(table.c.workspace_id == workspace_id, table.c.prefix.in_(ancestors(key)))
+                .limit(1)
+            )
+            return found.first() is not None
+
     async def open_edits(self) -> int:
         """How many edits are open, in all workspaces."""
         async with self._database.reading() as connection:

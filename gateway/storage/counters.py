@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import BigInteger, bindparam, delete, select, update
+from sqlalchemy import BigInteger, bindparam, delete, select, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.storage import tables
@@ -78,11 +78,15 @@ class Counters:
             return offset
 
     async def orphans(self) -> set[str]:
-        """The ids of workers that left an intent behind and no row."""
-        theirs = tables.intent.c.worker_id
+        """The ids of workers that left an intent or an unfinished workspace, and no row."""
+        left = union(
+            select(tables.intent.c.worker_id),
+            select(tables.workspace.c.worker_id).where(tables.workspace.c.worker_id.is_not(None)),
+        ).subquery()
+        theirs = left.c.worker_id
         async with self._database.reading() as connection:
             rows = await connection.execute(
-                select(theirs).where(theirs.not_in(select(tables.worker.c.id))).distinct()
+                select(theirs).where(theirs.not_in(select(tables.worker.c.id)))
             )
             return set(rows.scalars())
 

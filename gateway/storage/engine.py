@@ -34,8 +34,9 @@ def parse_url(database_url: str) -> URL:
     """The address of a database, with the driver that the gateway uses; ValueError otherwise."""
     try:
         url = make_url(database_url)
-    except failures.ArgumentError as error:
-        raise ValueError("database_url is no URL: use sqlite:///path or postgresql://…") from error
+    except (failures.ArgumentError, ValueError):
+        # Whatever it says may repeat a password.
+        raise ValueError("database_url is no URL: use sqlite:///path or postgresql://…") from None
     kind = url.get_backend_name()
     if kind == "sqlite":
         if not url.database or url.database == ":memory:" or url.query:
@@ -106,6 +107,7 @@ def _sqlite(
         pool_size=size,
         max_overflow=0,
         pool_timeout=BUSY_SECONDS,
+        hide_parameters=True,
         connect_args={"async_creator_fn": connect},
     )
     event.listen(engine.sync_engine, "connect", set_up)
@@ -121,6 +123,7 @@ def postgresql_engine(url: URL) -> AsyncEngine:
             pool_size=8,
             max_overflow=8,
             pool_timeout=BUSY_SECONDS,
+            hide_parameters=True,
             connect_args={
                 "timeout": 5,
                 "command_timeout": 30,

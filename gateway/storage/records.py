@@ -136,7 +136,7 @@ class Records:
         await self._remove(workspace_key(workspace_id))
 
     async def workspaces(self) -> AsyncIterator[WorkspaceRecord]:
-        """Every workspace made at run time."""
+        """Every recorded workspace, of the configuration and made at run time."""
         async for data in self._below(self._prefix + WORKSPACES):
             yield decode_workspace(data)
 

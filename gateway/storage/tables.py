@@ -96,11 +96,12 @@ workspace = Table(
     Column("name", String(63), nullable=False, unique=True),
     Column("bucket", String(63), nullable=False),
     Column("prefix", Key, nullable=False),
-    Column("public", String(16), nullable=False),
-    Column("backend_settings", Boolean, nullable=False),
-    Column("versioning", Boolean, nullable=False),
-    Column("configured", Boolean, nullable=False),
     Column("created_at", Instant, nullable=False),
+    # The access key that made it at run time; None for a workspace of the configuration.
+    Column("created_by", Words),
+    # "" | "making" | "removing": its bucket comes or goes, by the hand of this worker.
+    Column("unfinished", String(16), nullable=False, default=""),
+    Column("worker_id", String(32)),
 )
 
 artifact = Table(

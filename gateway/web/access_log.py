@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 logger = logging.getLogger("gateway.access")
 
-SECRETS = ("signature", "token", "secret", "credential", "password")
+SECRETS = ("signature", "token", "secret", "credential", "password", "customer-key")
 HIDDEN = "…"
 
 

@@ -1,18 +1,27 @@
 """Requests as they arrive: aiohttp's turned into the gateway's own, nothing believed yet."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
-from aiohttp import ClientError, HttpVersion11, hdrs, web
+from aiohttp import ClientError, HttpVersion10, HttpVersion11, hdrs, web
 from aiohttp.http import HttpProcessingError
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from gateway.errors import IncompleteBody, InvalidURI, RequestTimeout
+from gateway.errors import (
+    IncompleteBody,
+    InvalidRequest,
+    InvalidURI,
+    NotImplementedByGateway,
+    RequestTimeout,
+)
 from gateway.s3.message import Request
 
 IDLE_SECONDS = 60
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+CHUNKED = "chunked"
+ABSOLUTE = re.compile(r"https?://([^/?]+)", re.IGNORECASE)
 BELIEVED = ("X-Forwarded-Host", "X-Forwarded-Proto")
 
 Network = IPv4Network | IPv6Network
@@ -29,6 +38,9 @@ class Arrival:
 
     def __init__(self, request: web.BaseRequest, trusted: Sequence[Network] = ()) -> None:
         self._request = request
+        # After a request to upgrade, aiohttp loses what follows in the same piece.
+        self._upgrading = hdrs.UPGRADE in request.headers
+        self._doubtful = False
         self.received = 0
         self.stalled = False
         expected = request.headers.get(hdrs.EXPECT, "").lower() == "100-continue"
@@ -37,10 +49,13 @@ class Arrival:
         headers = CIMultiDict(request.headers)
         remote = peer
         if _is_in(peer, trusted):
-            remote = _client(headers.get("X-Forwarded-For", ""), trusted) or peer
-        else:
-            for name in BELIEVED:
-                headers.popall(name, None)
+            # Some proxies add a line of their own below the one that the client made up.
+            hops = ",".join(headers.getall("X-Forwarded-For", ()))
+            remote = _client(hops, trusted) or peer
+        for name in BELIEVED:
+            said = ",".join(headers.popall(name, ())).partition(",")[0].strip()
+            if said and _is_in(peer, trusted):
+                headers[name] = said
         path, _, query = _origin_form(request.raw_path).partition("?")
         self.message = Request(
             method=request.method,
@@ -53,14 +68,30 @@ class Arrival:
         )
 
     @property
-    def unread(self) -> bool:
-        """Whether bytes of the body are still to come, or waited for."""
-        return self.waiting or not self._request.content.is_eof()
+    def last(self) -> bool:
+        """Whether nothing may follow on the connection: it is in doubt where that would begin."""
+        doubtful = self._doubtful or self._upgrading
+        return doubtful or self.waiting or not self._request.content.is_eof()
 
     def check(self) -> None:
-        """Nothing; InvalidURI where the request's target is no path."""
+        """Nothing, for a request of HTTP/1.1 that is meant for this server.
+
+        InvalidURI where its target is no path, or names another host than its Host header does.
+        InvalidRequest for other versions of HTTP, NotImplementedByGateway for a body that is
+        encoded for its transfer.
+        """
+        self._doubtful = True
+        if self._request.version not in (HttpVersion10, HttpVersion11):
+            raise InvalidRequest("this gateway speaks HTTP/1.1 and HTTP/1.0")
         if not self.message.path.startswith("/"):
             raise InvalidURI("the request's target is no path")
+        authority = _authority(self._request.raw_path)
+        if authority and authority.lower() != self._request.headers.get(hdrs.HOST, "").lower():
+            raise InvalidURI("the request's target names another host than its Host header")
+        coding = self._request.headers.get(hdrs.TRANSFER_ENCODING, CHUNKED)
+        if coding.strip().lower() != CHUNKED:
+            raise NotImplementedByGateway("of transfer codings this gateway knows chunked alone")
+        self._doubtful = False
 
     async def _pieces(self) -> AsyncIterator[bytes]:
         content = self._request.content
@@ -94,13 +125,16 @@ class Arrival:
 
 
 def _origin_form(target: str) -> str:
-    if target.startswith("/"):
-        return target
-    scheme, separator, rest = target.partition("://")
-    if separator and scheme.lower() in ("http", "https"):
-        authority, slash, path = rest.partition("/")
-        return f"/{path}" if slash else f"/{'?' if '?' in authority else ''}"
+    absolute = ABSOLUTE.match(target)
+    if absolute is not None:
+        path = target[absolute.end() :]
+        return path if path.startswith("/") else f"/{path}"
     return "/" if target == "*" else target
+
+
+def _authority(target: str) -> str:
+    absolute = ABSOLUTE.match(target)
+    return absolute[1] if absolute is not None else ""
 
 
 def _client(forwarded: str, trusted: Sequence[Network]) -> str:

@@ -1,8 +1,11 @@
 """The artifact door: manifests and files for browsers, web applications and curl."""
 
+from dataclasses import replace
+
 from gateway.errors import InvalidArgument, MethodNotAllowed
-from gateway.s3.address import Query, parse_path
+from gateway.s3.address import Address, Query, parse_path
 from gateway.s3.message import Reply, Request
+from gateway.services.objects.seeing import may_list_publicly
 from gateway.services.registry.opening import Opening, Path
 from gateway.services.registry.showing import Wanted
 from gateway.services.workspaces import Workspaces
@@ -19,6 +22,8 @@ class ArtifactDoor:
     """`GET /{workspace}/artifact/{path}`, unsigned or with a bearer token."""
 
     name = "artifact"
+    methods = READING
+    varies = ("Authorization", "Accept")
 
     def __init__(
         self, authentication: Authentication, workspaces: Workspaces, opening: Opening
@@ -45,7 +50,7 @@ class ArtifactDoor:
         caller = await self._authentication.bearer(request, exchange.now)
         address = parse_path(request.path)
         exchange.notes.of(caller, address.bucket, "open")
-        workspace = self._workspaces.named(address.bucket)
+        workspace = await self._workspaces.named(address.bucket)
         query = Query.parse(request.query)
         _refuse_repeated(query)
         wanted = Wanted(
@@ -53,20 +58,24 @@ class ArtifactDoor:
             version=_number(query, "version"),
             silent=_flag(query, "silent"),
         )
-        rest = address.key.removeprefix(SEGMENT).removeprefix("/")
-        path = Path(rest.rstrip("/"), folder=rest.endswith("/"))
+        path = _path(address)
         if _archived(query):
             reply = await self._opening.archive(caller, workspace, path, wanted, request)
         else:
             reply = await self._opening.open(
                 caller, workspace, path, wanted, request, download=_flag(query, "download")
             )
-        reply.headers["Vary"] = "Authorization, Accept"
-        if caller.anonymous and not wanted.stage:
-            reply.headers["Access-Control-Allow-Origin"] = "*"
-        else:
-            reply.headers["Cache-Control"] = "private, no-store"
-        return reply
+        return replace(reply, public=reply.public or caller.anonymous)
+
+    def is_public(self, request: Request) -> bool:
+        """Whether the path is `public`, or below it, in a workspace that opens that."""
+        address = parse_path(request.path)
+        return may_list_publicly(self._workspaces.presumed(address.bucket), _path(address).text)
+
+
+def _path(address: Address) -> Path:
+    rest = address.key.removeprefix(SEGMENT).removeprefix("/")
+    return Path(rest.rstrip("/"), folder=rest.endswith("/"))
 
 
 def _flag(query: Query, name: str) -> bool:

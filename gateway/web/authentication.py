@@ -1,6 +1,7 @@
 """Who asks: signatures and tokens, turned into callers and verified requests."""
 
 import hmac
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
@@ -8,7 +9,13 @@ from typing import Protocol
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from gateway.errors import AccessDenied, InvalidPath, InvalidRequest, XAmzContentSHA256Mismatch
+from gateway.errors import (
+    AccessDenied,
+    InvalidPath,
+    InvalidRequest,
+    NotImplementedByGateway,
+    XAmzContentSHA256Mismatch,
+)
 from gateway.identity import ANONYMOUS, AccessKey, Caller
 from gateway.s3.address import (
     Address,
@@ -28,6 +35,7 @@ from gateway.s3.operation import (
     Operation,
     identify,
     lift_headers,
+    unlisted,
 )
 from gateway.s3.payload import parse_payload
 from gateway.s3.sigv4 import VerifiedSignature, verify
@@ -37,6 +45,8 @@ from gateway.web.hosts import Hosts
 
 OWN_PARAMETERS = frozenset(("stage", "version", "silent"))
 BEARER = "bearer "
+
+ReadBody = Callable[[Caller], Awaitable[bytes]]
 
 
 class Identities(Protocol):
@@ -118,22 +128,25 @@ class Authentication:
             raise InvalidRequest("this door takes a bearer token, or nothing")
         return await self._identities.caller_of_token(authorization[len(BEARER) :].strip(), now)
 
-    async def rpc(self, request: Request, body: bytes, now: datetime) -> Caller:
-        """The caller of an RPC request: by bearer token, or by Signature V4 in its headers.
+    async def rpc(self, request: Request, read: ReadBody, now: datetime) -> tuple[Caller, bytes]:
+        """The caller of an RPC request, by bearer token or Signature V4 in headers, and its body.
 
-        The signed payload hash must be that of `body`: XAmzContentSHA256Mismatch.
+        Nothing is read before the caller is known. The signed payload hash must be the body's:
+        XAmzContentSHA256Mismatch.
         """
         claim = parse_claim(request.headers, Query.parse(request.query))
         if claim is None:
-            return await self.bearer(request, now)
+            caller = await self.bearer(request, now)
+            return caller, await read(caller)
         if claim.presigned:
             raise InvalidRequest("this door takes no presigned URLs: sign in headers")
         proof = await self._prove(claim, request, now)
         if proof.own:
             raise AccessDenied("this key signs URLs of the gateway alone")
+        body = await read(proof.caller)
         if not hmac.compare_digest(claim.payload_hash, sha256(body).hexdigest()):
             raise XAmzContentSHA256Mismatch("x-amz-content-sha256 is not the body's hash")
-        return proof.caller
+        return proof.caller, body
 
     async def _prove(self, claim: Claim, request: Request, now: datetime) -> _Proof:
         key = await self._identities.secret_for(claim.access_key_id)
@@ -147,12 +160,12 @@ class Authentication:
     def _verified(
         self, request: Request, path: str, query: Query, signature: VerifiedSignature | None
     ) -> Verified:
-        host = request.headers.get("Host", "") if signature is None else signature.host
+        host = self._hosts.named(request) if signature is None else signature.host
         address = parse_path(path, virtual_host(host, self._domain))
-        address = self._folded(address)
+        address = self.checked(address)
         self._check_parameters(query)
         # The signing parameters are still there: some operations are not for the unsigned.
-        operation = identify(request.method, address, query, request.headers)
+        operation = self._operation(request, address, query, signature)
         payload_hash = None if signature is None else signature.claim.payload_hash
         return Verified(
             request=request,
@@ -164,6 +177,18 @@ class Authentication:
             source=self._source(operation, request),
         )
 
+    @staticmethod
+    def _operation(
+        request: Request, address: Address, query: Query, signature: VerifiedSignature | None
+    ) -> Operation:
+        try:
+            return identify(request.method, address, query, request.headers)
+        except NotImplementedByGateway:
+            found = unlisted(request.method, address, query, request.headers)
+            if signature is None or found is None:
+                raise
+            return found
+
     def _source(self, operation: Operation, request: Request) -> CopySource | None:
         name = COPY_SOURCE if operation.copies else RENAME_SOURCE
         if not operation.copies and operation.effect is not Effect.RENAME_OBJECT:
@@ -172,9 +197,19 @@ class Authentication:
         if value is None:
             return None
         address, version_id = parse_copy_source(value)
-        return CopySource(self._folded(address), version_id)
+        return CopySource(self.checked(address), version_id)
 
-    def _folded(self, address: Address) -> Address:
+    def address(self, request: Request) -> Address:
+        """Where a request points if it is unsigned; it raises as `s3` does."""
+        host = self._hosts.named(request)
+        return self.checked(parse_path(request.path, virtual_host(host, self._domain)))
+
+    def folded(self, prefix: str) -> str:
+        """A listing's prefix as the backend understands it."""
+        return self._rules.fold(prefix)
+
+    def checked(self, address: Address) -> Address:
+        """The address as the backend understands it; InvalidPath for what it keeps for itself."""
         key = self._rules.fold(address.key)
         if self._rules.is_private(key):
             raise InvalidPath(f"{address.key!r} is a key that the backend keeps for itself")

@@ -6,6 +6,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -18,15 +19,17 @@ from gateway.s3.xml import render_error
 from gateway.web import access_log
 from gateway.web.access_log import Entry, Observer
 from gateway.web.arrival import Arrival, Network
+from gateway.web.cors import Cors, announced
 from gateway.web.exchange import Door, Exchange
+from gateway.web.headers import final_headers
 from gateway.web.hosts import Hosts
 from gateway.web.reply import Sent, send
 
 logger = logging.getLogger(__name__)
 
-SERVER = "ArtifactGateway"
 RETRY_AFTER_SECONDS = "1"
 EDGE = "edge"
+PREFLIGHT = "preflight"
 CLIENT_LEFT = "ClientLeft"
 # No status went out, or nobody was there to hear it; nginx's number for that.
 CLIENT_CLOSED_REQUEST = 499
@@ -36,8 +39,9 @@ class Boundary:
     """The one handler of the web application: chooses the door, and answers for it.
 
     `choose` gives the door of a request by its method, path, query and headers. `hosts`
-    refuses requests for others at every door but "operations". Every answered request is
-    told to the `observers`.
+    refuses requests for others at every door but "operations"; `cors` answers preflights, and
+    says of every answer which pages may read it. Every answered request is told to the
+    `observers`.
     """
 
     def __init__(
@@ -45,12 +49,14 @@ class Boundary:
         choose: Callable[[Request], Door],
         *,
         hosts: Hosts | None = None,
+        cors: Cors | None = None,
         trusted: Sequence[Network] = (),
         observers: Sequence[Observer] = (access_log.write,),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._choose = choose
         self._hosts = hosts or Hosts()
+        self._cors = cors or Cors()
         self._trusted = trusted
         self._observers = observers
         self._clock = clock
@@ -59,39 +65,63 @@ class Boundary:
         """The answer, whatever happened; only a connection that was cut has none."""
         started = time.monotonic()
         request_id = secrets.token_hex(8).upper()
-        door = EDGE
+        door: Door | None = None
         arrival = Arrival(request, self._trusted)
         exchange = Exchange(arrival.message, request_id, self._clock())
         try:
             arrival.check()
-            chosen = self._choose(exchange.request)
-            door = chosen.name
-            if door != "operations":
+            method = announced(exchange.request)
+            # A preflight is for the door to which the request will come that it announces.
+            door = self._choose(
+                replace(exchange.request, method=method) if method else exchange.request
+            )
+            if door.name != "operations":
                 self._hosts.check(exchange.request)
-            sent = await self._send(request, arrival, exchange, await chosen.answer(exchange))
+            reply = await self._answer(door, exchange, method)
+            sent = await self._send(request, arrival, exchange, door, reply)
         except Exception as error:  # noqa: BLE001 - here, once, every failure becomes an answer
-            refusal = self._refused(exchange, door, error)
-            sent = await self._send(request, arrival, exchange, refusal)
+            refusal = self._refused(exchange, _name(door), error)
+            sent = await self._send(request, arrival, exchange, door, refusal)
         except asyncio.CancelledError:
             exchange.notes.error = CLIENT_LEFT
             seconds = time.monotonic() - started
-            self._tell(_entry(exchange, arrival, door, None, seconds))
+            self._tell(_entry(exchange, arrival, _name(door), None, seconds))
             raise
         if sent.failure is not None:
             self._note_cut(exchange, sent.failure)
         seconds = time.monotonic() - started
-        self._tell(_entry(exchange, arrival, door, sent, seconds))
+        self._tell(_entry(exchange, arrival, _name(door), sent, seconds))
         return sent.response
 
+    def refuse(self, request: web.BaseRequest, error: GatewayError) -> web.StreamResponse:
+        """The answer to what could not be read as a request; it ends the connection."""
+        arrival = Arrival(request)
+        exchange = Exchange(arrival.message, secrets.token_hex(8).upper(), self._clock())
+        exchange.notes.error = error.code
+        headers = final_headers(Reply(error.status), exchange, None, self._cors)
+        headers[hdrs.CONTENT_TYPE] = "application/xml"
+        body = _xml(error, exchange)
+        response = web.Response(status=error.status, headers=headers, body=body)
+        response.force_close()
+        self._tell(_entry(exchange, arrival, EDGE, Sent(response, len(body)), 0.0))
+        return response
+
+    async def _answer(self, door: Door, exchange: Exchange, announced: str | None) -> Reply:
+        if exchange.request.method == hdrs.METH_OPTIONS and door.methods:
+            exchange.notes.operation = PREFLIGHT
+            return self._cors.preflight(exchange.request, door, announced)
+        return await door.answer(exchange)
+
     async def _send(
-        self, request: web.BaseRequest, arrival: Arrival, exchange: Exchange, reply: Reply
+        self,
+        request: web.BaseRequest,
+        arrival: Arrival,
+        exchange: Exchange,
+        door: Door | None,
+        reply: Reply,
     ) -> Sent:
-        headers = CIMultiDict(reply.headers)
-        headers[hdrs.SERVER] = SERVER
-        headers["x-amz-request-id"] = exchange.request_id
-        headers["X-Request-Id"] = exchange.request_id
-        whole = Reply(reply.status, headers, reply.body)
-        sent = await send(request, whole, last=arrival.unread)
+        headers = final_headers(reply, exchange, door, self._cors)
+        sent = await send(request, replace(reply, headers=headers), last=arrival.last)
         # A client that still waits for 100 may send its body or not: nobody could tell where
         # the next request begins. For one that has stopped, nobody waits longer.
         if (arrival.waiting or arrival.stalled) and request.protocol is not None:
@@ -130,6 +160,10 @@ class Boundary:
     def _tell(self, entry: Entry) -> None:
         for observer in self._observers:
             observer(entry)
+
+
+def _name(door: Door | None) -> str:
+    return EDGE if door is None else door.name
 
 
 def _entry(

@@ -47,5 +47,19 @@ class Door(Protocol):
     def name(self) -> str:
         """The door's name, as logs and metrics have it."""
 
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods that pages of other origins may use here; none: they see nothing."""
+
+    @property
+    def varies(self) -> tuple[str, ...]:
+        """The request headers that its answers depend on, Origin apart."""
+
+    def is_public(self, request: Request) -> bool:
+        """Whether callers without credentials may read the path, if something is there.
+
+        It looks at the path alone; GatewayError where that can't be read.
+        """
+
     async def answer(self, exchange: Exchange) -> Reply:
         """The answer to a request; GatewayError for a refusal."""

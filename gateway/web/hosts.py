@@ -26,6 +26,10 @@ class Hosts:
         if not any(self._is_ours(host) for host in _named(request)):
             raise MisdirectedRequest(f"this gateway answers for {self._public}")
 
+    def named(self, request: Request) -> str:
+        """The host that the client asked, by a trusted proxy's word where there is one."""
+        return next(iter(_named(request)), "")
+
     def signed(self, request: Request) -> tuple[str, ...]:
         """The hosts that the client may have named when it signed, likeliest first."""
         hosts = _named(request)
@@ -46,7 +50,7 @@ class Hosts:
 
 def _named(request: Request) -> list[str]:
     # Only what a trusted proxy forwarded is still there.
-    forwarded = request.headers.get("X-Forwarded-Host", "").split(",")[0].strip()
+    forwarded = request.headers.get("X-Forwarded-Host", "")
     return [host for host in (forwarded, request.headers.get("Host", "")) if host]
 
 

@@ -70,6 +70,8 @@ class Operations:
     """
 
     name = "operations"
+    methods = ()  # no page of another origin has business here
+    varies = ("Authorization",)
 
     def __init__(
         self, checks: Mapping[str, Check], measures: Measures, metrics_token: str | None = None
@@ -82,6 +84,12 @@ class Operations:
     def serves(path: str) -> bool:
         """Whether a path is one of this door's."""
         return path.startswith(PREFIXES)
+
+    @staticmethod
+    def is_public(request: Request) -> bool:
+        """Nothing is, to pages of other origins."""
+        del request
+        return False
 
     async def answer(self, exchange: Exchange) -> Reply:
         """The state as JSON, or the metrics as text; 503 while not ready."""

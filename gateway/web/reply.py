@@ -1,5 +1,6 @@
 """Replies, written to the client: whole, or cut off where they can't be."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -8,6 +9,9 @@ from aiohttp import hdrs, web
 from gateway.s3.message import Body, Reply
 
 BODILESS = frozenset((204, 304))
+
+STALL_SECONDS = 300.0
+"""How long a client may take to read a piece: longer than a player that has enough for now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ async def _write(
     try:
         await response.prepare(request)
         async for piece in pieces:
-            await response.write(piece)
+            await _put(response, piece)
             size += len(piece)
         if not bodiless and declared is not None and size != declared:
             _cut(request)
@@ -67,6 +71,14 @@ async def _write(
         _cut(request)
         raise
     return Sent(response, size)
+
+
+async def _put(response: web.StreamResponse, piece: bytes) -> None:
+    try:
+        async with asyncio.timeout(STALL_SECONDS):
+            await response.write(piece)
+    except TimeoutError:
+        raise ConnectionError("the client stopped reading") from None
 
 
 def _cut(request: web.BaseRequest) -> None:

@@ -1,9 +1,11 @@
 """The RPC door: keyword arguments in JSON in, JSON out."""
 
 import json
+from functools import partial
 
 from gateway.artifact.value import JsonValue
 from gateway.errors import EntityTooLarge, InvalidRequest, MethodNotAllowed, NoSuchMethod
+from gateway.identity import Caller
 from gateway.s3.message import Reply, Request
 from gateway.services.registry.calling import Calling
 from gateway.services.registry.opening import json_reply
@@ -12,12 +14,15 @@ from gateway.web.exchange import Exchange
 
 PREFIX = "/_rpc/"
 PARTS = 2
+ARGUMENT_BYTES = 65_536
 
 
 class RpcDoor:
     """`POST /_rpc/{workspace}/{method}`."""
 
     name = "rpc"
+    methods = ("POST",)
+    varies = ("Authorization",)
 
     def __init__(
         self, authentication: Authentication, calling: Calling, manifest_bytes: int
@@ -25,12 +30,18 @@ class RpcDoor:
         """`manifest_bytes` bounds a call's body: JSON may spell a manifest six times as long."""
         self._authentication = authentication
         self._calling = calling
-        self._limit = 6 * manifest_bytes + 65_536
+        self._limit = 6 * manifest_bytes + ARGUMENT_BYTES
 
     @staticmethod
     def serves(path: str) -> bool:
         """Whether a path is one of this door's."""
         return path.startswith(PREFIX)
+
+    @staticmethod
+    def is_public(request: Request) -> bool:
+        """No call is read by GET, so none is public."""
+        del request
+        return False
 
     async def answer(self, exchange: Exchange) -> Reply:
         """What the method returns, as JSON."""
@@ -43,21 +54,22 @@ class RpcDoor:
             raise MethodNotAllowed("a method is called by POST, with its arguments as JSON")
         if not _is_json(request):
             raise InvalidRequest("send the arguments as Content-Type: application/json")
-        body = await self._read(request)
-        caller = await self._authentication.rpc(request, body, exchange.now)
+        caller, body = await self._authentication.rpc(
+            request, partial(self._read, request), exchange.now
+        )
         exchange.notes.of(caller, workspace, method)
         arguments = _arguments(body)
         result = await self._calling.call(caller, workspace, method, arguments, exchange.now)
-        reply = json_reply(result)
-        reply.headers["Cache-Control"] = "private, no-store"
-        return reply
+        return json_reply(result)
 
-    async def _read(self, request: Request) -> bytes:
+    async def _read(self, request: Request, caller: Caller) -> bytes:
+        # Anonymous callers stage no manifests.
+        limit = ARGUMENT_BYTES if caller.anonymous else self._limit
         body = bytearray()
         async for chunk in request.body:
             body += chunk
-            if len(body) > self._limit:
-                raise EntityTooLarge(f"a call has at most {self._limit} bytes")
+            if len(body) > limit:
+                raise EntityTooLarge(f"this call has at most {limit} bytes")
         return bytes(body)
 
 

@@ -1,23 +1,53 @@
 """The S3 door: verify, then hand down."""
 
-from gateway.s3.message import Reply
+from dataclasses import replace
+
+from gateway.s3.address import Query
+from gateway.s3.message import Reply, Request
+from gateway.s3.post import POST_OBJECT
+from gateway.services.objects.seeing import may_list_publicly, may_read_publicly
 from gateway.services.objects.serving import Serving
+from gateway.services.workspaces import Workspaces
 from gateway.web.authentication import Authentication
 from gateway.web.exchange import Exchange
+from gateway.web.forms import Forms
 
 
 class S3Door:
     """Any request that fits no other door, signed or not."""
 
     name = "s3"
+    methods = ("GET", "HEAD", "PUT", "POST", "DELETE")
+    varies = ("Authorization",)
 
-    def __init__(self, authentication: Authentication, serving: Serving) -> None:
+    def __init__(
+        self,
+        authentication: Authentication,
+        forms: Forms,
+        workspaces: Workspaces,
+        serving: Serving,
+    ) -> None:
         self._authentication = authentication
+        self._forms = forms
+        self._workspaces = workspaces
         self._serving = serving
 
     async def answer(self, exchange: Exchange) -> Reply:
         """The answer to an S3 request."""
-        caller, verified = await self._authentication.s3(exchange.request, exchange.now)
-        operation = verified.operation.name
+        request, now = exchange.request, exchange.now
+        is_form = self._forms.takes(request)
+        verify = self._forms.verify if is_form else self._authentication.s3
+        caller, verified = await verify(request, now)
+        operation = POST_OBJECT if is_form else verified.operation.name
         exchange.notes.of(caller, verified.address.bucket or None, operation)
-        return await self._serving.answer(caller, verified, exchange.now)
+        reply = await self._serving.answer(caller, verified, now)
+        return replace(reply, public=reply.public or caller.anonymous)
+
+    def is_public(self, request: Request) -> bool:
+        """Whether the key is below `public/`, or a listing's prefix, in what a workspace opens."""
+        address = self._authentication.address(request)
+        workspace = self._workspaces.presumed(address.bucket)
+        if address.key:
+            return may_read_publicly(workspace, address.key)
+        prefix = Query.parse(request.query).first("prefix") or ""
+        return may_list_publicly(workspace, self._authentication.folded(prefix))

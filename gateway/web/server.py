@@ -3,18 +3,18 @@
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
 
-LONGEST_LINE = 65_536  # bytes: presigned URLs and metadata pass aiohttp's own 8,190
+from gateway.web.connection import Connection, Edge
+
 STOP_SECONDS = 10.0
-# Longer than what balancers keep a connection for: whoever closes first must be the client.
-KEEPALIVE_SECONDS = 630.0
+CUT_SECONDS = 0.1
 BACKLOG = 1_024
 
 Ready = Callable[[], Awaitable[None]]
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class AddressTaken(Exception):
@@ -45,61 +45,55 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 async def serve(
-    app: web.Application, listener: socket.socket, stopping: asyncio.Event, ready: Ready
+    app: AbstractAsyncContextManager[Edge],
+    listener: socket.socket,
+    stopping: asyncio.Event,
+    ready: Ready,
 ) -> None:
-    """Serves until `stopping` is set; then takes no more, and ends what it has begun.
+    """Opens `app` and serves it until `stopping` is set; then takes no more, and ends what began.
 
     `ready` runs once requests are answered. What is not answered STOP_SECONDS after the stop
     is cut off.
     """
-    under_way = UnderWay()
-    app.middlewares.append(under_way.counting())
-    runner = web.AppRunner(
-        app,
-        access_log=None,  # the boundary writes its own
-        auto_decompress=False,  # bodies are stored as they come
-        handler_cancellation=True,
-        keepalive_timeout=KEEPALIVE_SECONDS,
-        max_field_size=LONGEST_LINE,
-        max_line_size=LONGEST_LINE,
-        shutdown_timeout=0.1,  # by then the time is over; aiohttp takes 0 for no limit
-    )
-    try:
-        await runner.setup()
-        site = web.SockSite(runner, listener, backlog=BACKLOG)
-        await site.start()
-        await ready()
-        await stopping.wait()
-        await site.stop()
-        # The runner's own way of stopping would drop what is still to come of bodies.
-        await under_way.ended(STOP_SECONDS)
-    finally:
-        await runner.cleanup()
+    loop = asyncio.get_running_loop()
+    async with app as edge:
+        under_way = UnderWay(edge.handle)
+        connections = web.Server(under_way.handle, handler_cancellation=True)
+        listening = await loop.create_server(
+            lambda: Connection(connections, edge, loop), sock=listener, backlog=BACKLOG
+        )
+        try:
+            await ready()
+            await stopping.wait()
+            listening.close()
+            # aiohttp's own way of stopping would drop what is still to come of bodies.
+            await under_way.ended(STOP_SECONDS)
+        finally:
+            listening.close()
+            connections.pre_shutdown()
+            # By now the time is over; aiohttp takes 0 for no limit.
+            await connections.shutdown(CUT_SECONDS)
 
 
 class UnderWay:
-    """The requests that are being answered."""
+    """Answers requests by `handler`, and knows whether one is being answered."""
 
-    def __init__(self) -> None:
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
         self._number = 0
         self._none = asyncio.Event()
         self._none.set()
 
-    def counting(self) -> Middleware:
-        """A middleware that counts those of its application."""
-
-        @web.middleware
-        async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
-            self._number += 1
-            self._none.clear()
-            try:
-                return await handler(request)
-            finally:
-                self._number -= 1
-                if not self._number:
-                    self._none.set()
-
-        return count
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """The handler's answer."""
+        self._number += 1
+        self._none.clear()
+        try:
+            return await self._handler(request)
+        finally:
+            self._number -= 1
+            if not self._number:
+                self._none.set()
 
     async def ended(self, seconds: float) -> None:
         """Nothing, once all are answered, or after so many seconds."""

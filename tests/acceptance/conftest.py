@@ -7,9 +7,24 @@ import pytest
 
 from tests.acceptance.edited import edited
 from tests.acceptance.harness import Backend, Gateway
+from tests.acceptance.pages import pages
+from tests.acceptance.publics import publics, watched
+from tests.acceptance.secrecy import secluded
 from tests.acceptance.silence import signer, silence, tap, tapped
 
-__all__ = ["backend", "edited", "gateway", "signer", "silence", "tap", "tapped"]
+__all__ = [
+    "backend",
+    "edited",
+    "gateway",
+    "pages",
+    "publics",
+    "secluded",
+    "signer",
+    "silence",
+    "tap",
+    "tapped",
+    "watched",
+]
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 CHUNK = 65_536
 
@@ -18,6 +19,16 @@ class Head:
     def header(self, name: str) -> str | None:
         """The first header called `name`, lower case; None when it is absent."""
         return next((value for key, value in self.headers if key == name), None)
+
+
+class Sink(Protocol):
+    """Where bytes go to."""
+
+    def write(self, data: bytes, /) -> None:
+        """Take the bytes."""
+
+    async def drain(self) -> None:
+        """Return when more can be taken."""
 
 
 async def read_head(reader: asyncio.StreamReader) -> Head | None:
@@ -37,7 +48,7 @@ def ignore(_: bytes) -> None:
 
 async def pump(
     source: asyncio.StreamReader,
-    target: asyncio.StreamWriter,
+    target: Sink,
     head: Head,
     see: Callable[[bytes], None] = ignore,
 ) -> None:
@@ -57,7 +68,7 @@ async def pump(
 
 async def pump_bytes(
     source: asyncio.StreamReader,
-    target: asyncio.StreamWriter,
+    target: Sink,
     left: int,
     see: Callable[[bytes], None],
 ) -> None:
@@ -73,7 +84,7 @@ async def pump_bytes(
 
 
 async def pump_chunks(
-    source: asyncio.StreamReader, target: asyncio.StreamWriter, see: Callable[[bytes], None]
+    source: asyncio.StreamReader, target: Sink, see: Callable[[bytes], None]
 ) -> None:
     """Pass a chunked body with its trailer."""
     while True:

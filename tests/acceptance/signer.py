@@ -79,7 +79,8 @@ class Signer:
     def _signature(
         self, method: str, path: str, query: str, headers: Mapping[str, str], payload: str
     ) -> str:
-        pairs = sorted(each if "=" in each else f"{each}=" for each in query.split("&") if each)
+        pairs = [each if "=" in each else f"{each}=" for each in query.split("&") if each]
+        pairs.sort(key=lambda pair: pair.split("=", 1))
         canonical = "\n".join(
             [
                 method,

@@ -19,7 +19,7 @@ HEAD_LIMIT = 262_144
 NO_CONTENT = 204
 NOT_MODIFIED = 304
 
-When = Literal["before", "after"]
+When = Literal["before", "after", "within"]
 
 
 @dataclass(slots=True)
@@ -109,6 +109,32 @@ class Pause:
         loop.call_soon_threadsafe(decide)
 
 
+@dataclass(slots=True)
+class Halves:
+    """A body that is gathered, and passed in two halves: the second when the pause is over."""
+
+    writer: asyncio.StreamWriter
+    pause: Pause
+    request: WireRequest
+    data: bytearray = field(default_factory=bytearray)
+
+    def write(self, data: bytes, /) -> None:
+        """Take the bytes."""
+        self.data += data
+
+    async def drain(self) -> None:
+        """Return at once."""
+
+    async def pass_on(self) -> None:
+        """Return when all has gone; EOFError where the pause ends in a cut."""
+        middle = len(self.data) // 2 if self.pause.when == "within" else 0
+        self.writer.write(self.data[:middle])
+        await self.writer.drain()
+        if middle and not await self.pause.hold(self.request):
+            raise EOFError
+        self.writer.write(self.data[middle:])
+
+
 class WireTap:
     """A proxy in front of `backend_url`: use it as a context manager, or start and stop it.
 
@@ -143,8 +169,9 @@ class WireTap:
             raise TimeoutError(message)
 
     def stop(self) -> None:
-        """Cut every connection and end the thread."""
-        self._loop.call_soon_threadsafe(self._stopping.set)
+        """Cut every connection and end the thread; once more does nothing."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join(10)
 
     @property
@@ -163,7 +190,7 @@ class WireTap:
 
         `method` is a regular expression for the whole method, `target` one to be found in
         `path?query`. `before`: nothing of it has gone to the backend. `after`: the backend has
-        answered, the gateway has not heard of it.
+        answered, the gateway has not heard of it. `within`: of its answer's body half has gone.
         """
         pause = Pause(method, target, nth, when)
         with self._lock:
@@ -240,7 +267,10 @@ class WireTap:
                 return False
             writer.write(answer.raw)
             if request.method != "HEAD" and request.status not in (NO_CONTENT, NOT_MODIFIED):
-                await pump(answers, writer, answer)
+                body = writer if pause is None else Halves(writer, pause, request)
+                await pump(answers, body, answer)
+                if isinstance(body, Halves):
+                    await body.pass_on()
             await writer.drain()
             if not sending.done() or answer.header("connection") == "close":
                 return False

@@ -121,12 +121,20 @@ def test_the_command_line_goes_before_the_file(tmp_path: Path) -> None:
     assert config.database_url == f"sqlite:///{tmp_path}/artifact-gateway.db"
 
 
+def test_bodies_go_on_unsigned_unless_their_chunks_are_to_be_signed() -> None:
+    for said, signing in (("", "unsigned"), (", payload_signing: chunks", "chunks")):
+        config = parse(f"{MINIMAL}backend: {{endpoint_url: 'http://s3.example'{said}}}\n", {})
+        assert config.backend is not None
+        assert config.backend.payload_signing == signing
+
+
 def test_all_problems_are_said_at_once_each_with_its_key() -> None:
     text = """
         secret: short
         listen: {host: 0.0.0.0, port: high, workers: 0, colour: red, domain: "UP.example"}
         public_ulr: https://example.org
-        backend: {endpoint_url: "ftp://x", access_key_id: a, addressing_style: odd}
+        backend: {endpoint_url: "ftp://x", access_key_id: a, addressing_style: odd,
+          payload_signing: none}
         system: {bucket: System}
         database_url: mysql://root:hush@db/x
         workspaces:
@@ -153,6 +161,7 @@ def test_all_problems_are_said_at_once_each_with_its_key() -> None:
         "backend.endpoint_url",
         "backend.secret_access_key",
         "backend.addressing_style",
+        "backend.payload_signing",
         "system.bucket",
         "database_url",
         "workspaces.My_Workspace",
@@ -166,7 +175,6 @@ def test_all_problems_are_said_at_once_each_with_its_key() -> None:
         "keys[1].secret_access_key",
         "keys[1].grants",
         "keys[2]",
-        "cors.allow_origins",
         "cors.allow_origins[0]",
         "cors.allow_origins[1]",
         "limits.manifest_bytes",
@@ -281,13 +289,45 @@ def test_workspaces_have_the_names_that_buckets_have(name: str, *, good: bool) -
         "stats: {double_click_seconds: 30}",
         "stats: {exclude_robots: true}",
         "stats: {count_not_modified: true}",
-        "cors: {allow_origins: ['https://example.org']}",
-        "workspace_defaults: {public: none}",
     ],
 )
 def test_what_is_not_there_yet_is_refused_and_not_ignored(text: str) -> None:
     (line,) = problems(f"{MINIMAL}{text}\n")
     assert "not in this version yet" in line
+
+
+def test_the_public_host_is_no_workspaces() -> None:
+    text = f"{MINIMAL}public_url: https://data.example.org\nlisten: {{domain: example.org}}\n"
+    (line,) = problems(text)
+    assert line.startswith("listen.domain: data.example.org")
+    apart = parse(text.replace("domain: ", "domain: s3.data."), {})
+    assert apart.listen.domain == "s3.data.example.org"
+
+
+@pytest.mark.parametrize(
+    ("origin", "good"),
+    [
+        ("https://app.example.org", True),
+        ("http://localhost:3000", True),
+        ("http://[::1]:3000", True),
+        ("https://app.example.org:443", False),  # browsers leave it out
+        ("http://app.example.org:80", False),
+        ("https://app.example.org/", False),
+        ("https://App.example.org", False),
+        ("https://*.example.org", False),
+        ("app.example.org", False),
+        ("null", False),
+        ("*", False),
+        ("file://", False),
+    ],
+)
+def test_origins_are_as_browsers_send_them(origin: str, *, good: bool) -> None:
+    text = f"{MINIMAL}cors: {{allow_origins: [{json.dumps(origin)}]}}\n"
+    if good:
+        assert parse(text, {}).allow_origins == (origin,)
+    else:
+        (line,) = problems(text)
+        assert line.startswith("cors.allow_origins[0]")
 
 
 def test_a_file_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:

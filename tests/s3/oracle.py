@@ -107,15 +107,15 @@ class Sent(Exception):
         self.request = request
 
 
-def client(**config: object) -> BaseClient:
-    """An S3 client that raises Sent instead of sending."""
+def client(style: str = "path", **config: object) -> BaseClient:
+    """An S3 client of this addressing style that raises Sent instead of sending."""
     made = botocore.session.get_session().create_client(
         "s3",
         endpoint_url=ENDPOINT,
         region_name="us-east-1",
         aws_access_key_id=KEY_ID,
         aws_secret_access_key=SECRET,
-        config=Config(s3={"addressing_style": "path"}, **config),
+        config=Config(s3={"addressing_style": style}, **config),
     )
 
     def caught(request: AWSPreparedRequest, **_context: object) -> AWSResponse:
@@ -132,11 +132,18 @@ def sent(made: BaseClient, operation: str, **arguments: object) -> Request:
     request = caught.value.request
     body = request.body or b""
     data = body if isinstance(body, bytes) else body.read()
+    host, target = split_url(request.url)
     fields = [
-        ("Host", urlsplit(ENDPOINT).netloc),
+        ("Host", host),
         *(
             (name, value if isinstance(value, str) else value.decode())
             for name, value in request.headers.items()
         ),
     ]
-    return arrived(request.method, request.url[len(ENDPOINT) :], fields, data)
+    return arrived(request.method, target, fields, data)
+
+
+def split_url(url: str) -> tuple[str, str]:
+    """Host and raw target of a URL, as they go on the wire."""
+    host, slash, rest = url.partition("://")[2].partition("/")
+    return host, slash + rest

@@ -288,6 +288,8 @@ def test_bucket_names_are_those_of_s3(name: str, *, valid: bool) -> None:
         ("bucket/key?versionId=a%2Bb", Address("bucket", "key"), "a+b"),
         ("/bkt2//secret.txt", Address("bkt2", "/secret.txt"), None),
         ("bucket/a+b", Address("bucket", "a+b"), None),
+        ("bucket%2Fa%2Fb%2525", Address("bucket", "a/b%25"), None),
+        ("%2Fbucket%2Fkey?versionId=1", Address("bucket", "key"), "1"),
     ],
 )
 def test_copy_source_is_read(value: str, address: Address, version: str | None) -> None:
@@ -303,6 +305,8 @@ def test_copy_source_is_read(value: str, address: Address, version: str | None) 
         "bucket",
         "bucket/",
         "//bucket/key",
+        "%2F/bucket/key",
+        "bucket%3FversionId=1",
         "bucket/key?",
         "bucket/key?versionId=",
         "bucket/key?versionid=1",

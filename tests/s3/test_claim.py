@@ -16,6 +16,7 @@ from gateway.errors import (
     InvalidRequest,
 )
 from gateway.s3.address import Query
+from gateway.s3.canonical import EMPTY_SHA256
 from gateway.s3.claim import parse_claim
 from tests.s3.oracle import refusals
 
@@ -88,6 +89,13 @@ def test_date_header_serves_where_x_amz_date_is_not(changes: dict[str, str], day
     assert claim.timestamp.isoformat() == day
 
 
+@pytest.mark.parametrize("length", [None, "0"])
+def test_without_a_body_its_hash_may_be_left_out(length: str | None) -> None:
+    claim = parse_claim(headers({"x-amz-content-sha256": None, "Content-Length": length}), Query())
+    assert claim is not None
+    assert claim.payload_hash == EMPTY_SHA256
+
+
 def test_unsigned_and_bearer_requests_claim_nothing() -> None:
     assert parse_claim(CIMultiDict(), Query.parse("list-type=2")) is None
     assert parse_claim(CIMultiDict({"Authorization": "Bearer abc"}), Query()) is None
@@ -119,7 +127,8 @@ def test_key_id_may_hold_slashes_and_fields_need_no_spaces() -> None:
         ({"Authorization": HEADER.replace("host;", "host;;")}, AuthorizationHeaderMalformed),
         ({"Authorization": HEADER.replace("abab", "abAB")}, AuthorizationHeaderMalformed),
         ({"Authorization": HEADER[:-1]}, AuthorizationHeaderMalformed),
-        ({"x-amz-content-sha256": None}, InvalidRequest),
+        ({"x-amz-content-sha256": None, "Content-Length": "1"}, InvalidRequest),
+        ({"x-amz-content-sha256": None, "Transfer-Encoding": "chunked"}, InvalidRequest),
         ({"x-amz-date": None}, AccessDenied),
         ({"x-amz-date": "20240230T123456Z"}, AccessDenied),
         ({"x-amz-date": "20240229T126056Z"}, AccessDenied),

@@ -1,5 +1,6 @@
 """Names in the backend's documents become the workspace's, and nothing else changes."""
 
+from collections.abc import Iterable
 from time import process_time
 from urllib.parse import quote, quote_plus
 
@@ -9,11 +10,12 @@ from hypothesis import strategies as st
 
 from gateway.errors import MalformedXML
 from gateway.s3.listing import Entry, Listing, ListingKind, parse_listing, render_listing
-from gateway.s3.translation import Names, Translator, translate
+from gateway.s3.naming import Names, rename_arns
+from gateway.s3.translation import MAX_ENTRY, Translator, translate
 from tests.s3.framing import split
 from tests.s3.oracle import refusals
 
-NAMES = Names("shown", "backend-bucket", "team a/ä/", "http://gw.test/shown/k")
+NAMES = Names("shown", "backend-bucket", "team a/ä/", "http://gw.test/shown/", "k")
 DECLARED = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 TEXT = st.text(
     st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"), max_size=12
@@ -131,8 +133,48 @@ TEXT = st.text(
             "<Error><Resource>shown/</Resource></Error>",
         ),
         (
-            "<ListBucketResult><Contents><Key>elsewhere/secret</Key></Contents></ListBucketResult>",
-            "<ListBucketResult><Contents><Key></Key></Contents></ListBucketResult>",
+            (
+                "<ListBucketResult><KeyCount>9</KeyCount> <Contents><Size>1</Size><Key>elsewhere/k"
+                "</Key></Contents >\n<Contents><Key>team a/ä/k</Key></Contents><Contents><Key>"
+                "team%20a/%C3%A4/</Key></Contents><CommonPrefixes><Prefix>team b/</Prefix>"
+                "</CommonPrefixes><KeyCount>4</KeyCount></ListBucketResult>"
+            ),
+            (
+                "<ListBucketResult><KeyCount>9</KeyCount> "
+                "\n<Contents><Key>k</Key></Contents>"
+                "<KeyCount>1</KeyCount></ListBucketResult>"
+            ),
+        ),
+        (
+            (
+                "<ListPartsResponse><Bucket>backend-bucket</Bucket><Key>team a/ä/k</Key>"
+                "</ListPartsResponse>"
+            ),
+            "<ListPartsResponse><Bucket>shown</Bucket><Key>k</Key></ListPartsResponse>",
+        ),
+        (
+            (
+                "<Error><Message>no s3:GetObject on arn:aws:s3:::backend-bucket/team a/ä/k, "
+                "arn:aws-cn:s3:::backend-bucket, arn:aws:s3:::backend-bucket-2</Message></Error>"
+            ),
+            (
+                "<Error><Message>no s3:GetObject on arn:aws:s3:::shown/k, "
+                "arn:aws-cn:s3:::shown, arn:aws:s3:::backend-bucket-2</Message></Error>"
+            ),
+        ),
+        (
+            (
+                "<BucketLoggingStatus><LoggingEnabled><TargetBucket>backend-bucket</TargetBucket>"
+                "<TargetPrefix>backend-bucket</TargetPrefix></LoggingEnabled></BucketLoggingStatus>"
+            ),
+            (
+                "<BucketLoggingStatus><LoggingEnabled><TargetBucket>shown</TargetBucket>"
+                "<TargetPrefix>backend-bucket</TargetPrefix></LoggingEnabled></BucketLoggingStatus>"
+            ),
+        ),
+        (
+            "<R><Rule><Destination><Bucket>arn:aws:s3:::backend-bucket</Bucket></Destination></Rule></R>",
+            "<R><Rule><Destination><Bucket>arn:aws:s3:::shown</Bucket></Destination></Rule></R>",
         ),
         (
             (
@@ -172,6 +214,9 @@ def test_listing_is_translated_however_it_arrives(
 ) -> None:
     spelled = spell if callable(spell) else str
 
+    # What is nothing but the prefix has no name in the workspace.
+    names = [each for each in names if each[0] or not prefix]
+
     def listing(bucket: str, start: str) -> bytes:
         keys = tuple(spelled(start + name) for name, folder in names if not folder)
         folders = tuple(spelled(start + name) for name, folder in names if folder)
@@ -186,6 +231,70 @@ def test_listing_is_translated_however_it_arrives(
     assert parse_listing(b"".join([*out, translator.close()])) == parse_listing(
         listing("shown", "")
     )
+
+
+@given(
+    st.lists(st.tuples(TEXT, st.booleans()), max_size=6),
+    st.lists(st.integers(0, 3000), max_size=12),
+)
+def test_entries_that_are_hidden_are_left_out_however_they_arrive(
+    names: list[tuple[str, bool]], cuts: list[int]
+) -> None:
+    hidden = {name for name, hides in names if hides}
+
+    def listing(keys: Iterable[str]) -> bytes:
+        entries = tuple(Entry(quote(f"team a/{key}"), "2024-02-29T12:34:56Z") for key in keys)
+        return render_listing(Listing(ListingKind.OBJECTS, "hidden", entries=entries))
+
+    translator = Translator(Names("shown", "hidden", "team a/"), hidden.__contains__, encoded=True)
+    pieces = split(listing(name for name, _ in names), cuts)
+    out = b"".join([*(translator.feed(piece) for piece in pieces), translator.close()])
+    # A key that is nothing but the prefix has no name in the workspace.
+    shown = [name for name, _ in names if name and name not in hidden]
+    assert [entry.key for entry in parse_listing(out).entries] == [quote(name) for name in shown]
+    assert b"team" not in out
+
+
+def test_a_marker_that_is_hidden_is_one_just_behind_it() -> None:
+    document = (
+        b"<ListBucketResult><Marker>p/a.x/b</Marker><NextMarker>p/a.x/</NextMarker>"
+        b"<Contents><Key>p/a.x/</Key></Contents></ListBucketResult>"
+    )
+    names = Names("w", "b", "p/")
+    assert translate(document, names, lambda key: key.startswith("a.x")) == (
+        b"<ListBucketResult><Marker>a.x/b</Marker><NextMarker>a.x!</NextMarker></ListBucketResult>"
+    )
+
+
+def test_what_is_not_known_yet_waits() -> None:
+    translator = Translator(NAMES)
+    assert translator.feed(b"<ListBucketResult><Name>x</Name><Contents>") == (
+        b"<ListBucketResult><Name>x</Name>"
+    )
+    assert translator.feed(b"<ETag>others</ETag><Key>team b/k") == b""
+    assert translator.feed(b"</Key></Contents>") == b""
+    assert translator.feed(b"<IsTruncated>") == b"<IsTruncated>"
+
+
+def test_an_entry_that_never_ends_is_refused() -> None:
+    translator = Translator(NAMES)
+    translator.feed(b"<ListBucketResult><Contents>")
+    translator.feed(b"<E/>" * (MAX_ENTRY // 4 - 100))
+    with pytest.raises(MalformedXML):
+        translator.feed(b"<E/>" * 100)
+
+
+POLICY = (
+    '{"Statement": [{"Resource": ["arn:aws:s3:::%s", "arn:aws:s3:::%s/a*", "arn:aws:s3:::%s\\/b"], '
+    '"Sid": "backend-bucket"}]}'
+)
+
+
+def test_policies_name_the_workspace_s_bucket_both_ways() -> None:
+    names = Names("shown", "backend-bucket")
+    told = rename_arns(names, POLICY % (("backend-bucket",) * 3))
+    assert told == POLICY % (("shown",) * 3)
+    assert rename_arns(names.reversed, told) == POLICY % (("backend-bucket",) * 3)
 
 
 @given(st.lists(st.integers(0, 3000), max_size=12), TEXT)
@@ -264,4 +373,4 @@ def test_equal_names_need_no_translation() -> None:
     assert Names("b", "b").equal
     assert not Names("b", "c").equal
     assert not Names("b", "b", "p/").equal
-    assert not Names("b", "b", location="http://gw.test/b/k").equal
+    assert not Names("b", "b", place="http://gw.test/b/").equal

@@ -8,6 +8,7 @@ from sqlalchemy import insert, select, update
 from gateway.storage import tables, tally
 from gateway.storage.counters import Counters, DayCount, Worker
 from gateway.storage.database import Database
+from gateway.storage.registry import MAKING, Entry, Registry
 from gateway.storage.tally import Tally, add_up
 
 NewArtifact = Callable[[], Awaitable[int]]
@@ -210,7 +211,7 @@ async def test_registering_again_moves_the_time_and_not_the_offset(counters: Cou
     await counters.forget([])
 
 
-async def test_orphans_are_workers_that_left_an_intent_and_no_row(
+async def test_orphans_are_workers_that_left_something_to_do_and_no_row(
     database: Database, counters: Counters, new_artifact: NewArtifact
 ) -> None:
     artifact_id = await new_artifact()
@@ -229,3 +230,8 @@ async def test_orphans_are_workers_that_left_an_intent_and_no_row(
     async with database.writing() as connection:
         await connection.execute(insert(tables.intent), intents)
     assert await counters.orphans() == {"w2"}
+    registry = Registry(database)
+    for worker_id in ("w1", "w2", "w3", None):
+        name = f"of-{worker_id}"
+        await registry.reserve(Entry(name, name, name, "", NOW, "AK", MAKING, worker_id))
+    assert await counters.orphans() == {"w2", "w3"}

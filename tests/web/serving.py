@@ -2,12 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 
-from aiohttp import web
-
-from gateway.web.boundary import Boundary
+from gateway.web import server
+from gateway.web.connection import Edge
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,31 +31,21 @@ class RawResponse:
 
 
 @asynccontextmanager
-async def serving(boundary: Boundary) -> AsyncIterator[Served]:
-    """The boundary, mounted as the application mounts it."""
+async def serving(boundary: Edge) -> AsyncIterator[Served]:
+    """The boundary, served as the gateway serves it."""
+    listener = server.bind("127.0.0.1", 0)
+    started, stopping = asyncio.Event(), asyncio.Event()
 
-    async def handle(request: web.Request) -> web.StreamResponse:
-        return await boundary.handle(request)
+    async def ready() -> None:
+        started.set()
 
-    async def stay_silent(request: web.Request) -> None:
-        del request
-
-    app = web.Application()
-    app.router.add_route("*", r"/{path:[\s\S]*}", handle, expect_handler=stay_silent)
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        auto_decompress=False,
-        handler_cancellation=True,
-        max_field_size=65_536,
-        max_line_size=65_536,
-    )
-    await runner.setup()
+    ended = asyncio.create_task(server.serve(nullcontext(boundary), listener, stopping, ready))
+    await started.wait()
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield Served(runner.addresses[0][1])
+        yield Served(listener.getsockname()[1])
     finally:
-        await runner.cleanup()
+        stopping.set()
+        await ended
 
 
 async def say(served: Served, *parts: bytes, until: Callable[[bytes], bool] | None = None) -> bytes:

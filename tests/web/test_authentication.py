@@ -22,6 +22,7 @@ from gateway.errors import (
 from gateway.identity import ANONYMOUS, AccessKey, Caller, Grants, parse_grants
 from gateway.s3.address import SEAWEEDFS_RULES, Address, Query
 from gateway.s3.message import Request
+from gateway.s3.operation import Effect
 from gateway.s3.signer import Signer, presign
 from gateway.services.keys.access import URL_PREFIX
 from gateway.web.authentication import Authentication
@@ -226,8 +227,12 @@ async def test_unknown_subresource_is_not_a_simpler_operation(
     authentication: Authentication,
 ) -> None:
     for method in ("GET", "PUT", "DELETE"):
+        _, verified = await authentication.s3(signed(method, "/ws/key", "foo="), NOW)
+        assert verified.operation.effect is Effect.UNLISTED
         with pytest.raises(NotImplementedByGateway):
-            await authentication.s3(signed(method, "/ws/key", "foo="), NOW)
+            await authentication.s3(signed(method, "/ws/key", "foo=&tagging="), NOW)
+        with pytest.raises(NotImplementedByGateway):
+            await authentication.s3(asked(method, "/ws/key", "foo="), NOW)
 
 
 async def test_bucket_may_be_named_by_the_host(authentication: Authentication) -> None:
@@ -245,8 +250,9 @@ async def test_own_urls_carry_their_parameters_apart(authentication: Authenticat
     assert caller.access_key_id == "ALICE"
     assert verified.own == query
     assert verified.query == Query()
-    with pytest.raises(NotImplementedByGateway):
-        await authentication.s3(presigned("GET", "/ws/key", query, ALICE), NOW)
+    _, foreign = await authentication.s3(presigned("GET", "/ws/key", query, ALICE), NOW)
+    assert foreign.own is None
+    assert foreign.operation.effect is Effect.UNLISTED
 
 
 async def test_bearer_tokens_are_for_the_other_doors(authentication: Authentication) -> None:
@@ -261,22 +267,49 @@ async def test_bearer_tokens_are_for_the_other_doors(authentication: Authenticat
         await authentication.bearer(signed("GET", "/ws/artifact/a"), NOW)
 
 
+async def called(authentication: Authentication, request: Request, body: bytes = b"") -> Caller:
+    async def read(caller: Caller) -> bytes:
+        assert caller.access_key_id == "ALICE"
+        return body
+
+    caller, read_body = await authentication.rpc(request, read, NOW)
+    assert read_body is body
+    return caller
+
+
+async def test_a_call_is_not_read_before_its_caller_is_known(
+    authentication: Authentication,
+) -> None:
+    async def read(caller: Caller) -> bytes:
+        raise AssertionError(caller)
+
+    request = signed("POST", "/_rpc/ws/read", payload_hash=EMPTY)
+    authorization = request.headers["Authorization"]
+    other = "0" if authorization.endswith("1") else "1"
+    forged = {**request.headers, "Authorization": authorization[:-1] + other}
+    with pytest.raises(SignatureDoesNotMatch):
+        await authentication.rpc(asked("POST", "/_rpc/ws/read", "", forged), read, NOW)
+    bearer = asked("POST", "/_rpc/ws/read", headers={"Authorization": "Bearer other"})
+    with pytest.raises(AccessDenied):
+        await authentication.rpc(bearer, read, NOW)
+
+
 async def test_signed_calls_prove_their_body(authentication: Authentication) -> None:
     body = b'{"prefix": "a"}'
     request = signed("POST", "/_rpc/ws/read", payload_hash=sha256(body).hexdigest())
-    assert (await authentication.rpc(request, body, NOW)).access_key_id == "ALICE"
+    assert (await called(authentication, request, body)).access_key_id == "ALICE"
     with pytest.raises(XAmzContentSHA256Mismatch):
-        await authentication.rpc(request, body + b" ", NOW)
+        await called(authentication, request, body + b" ")
     for claimed in ("UNSIGNED-PAYLOAD", EMPTY):
         loose = signed("POST", "/_rpc/ws/read", payload_hash=claimed)
         with pytest.raises(XAmzContentSHA256Mismatch):
-            await authentication.rpc(loose, body, NOW)
+            await called(authentication, loose, body)
 
 
 async def test_urls_are_no_calls(authentication: Authentication) -> None:
     for key in (ALICE, OWN):
         with pytest.raises(InvalidRequest):
-            await authentication.rpc(presigned("POST", "/_rpc/ws/read", key=key), b"", NOW)
+            await called(authentication, presigned("POST", "/_rpc/ws/read", key=key))
     own = signed("POST", "/_rpc/ws/read", key=OWN)
     with pytest.raises(AccessDenied):
-        await authentication.rpc(own, b"", NOW)
+        await called(authentication, own)

@@ -39,6 +39,12 @@ class Acting:
 
     act: Act
     name: str = "s3"
+    methods: tuple[str, ...] = ("GET", "HEAD", "PUT")
+    varies: tuple[str, ...] = ("Authorization",)
+
+    @staticmethod
+    def is_public(request: Request) -> bool:
+        return request.path.startswith("/ws/public/")
 
     async def answer(self, exchange: Exchange) -> Reply:
         return await self.act(exchange)

@@ -4,14 +4,33 @@ import asyncio
 import gzip
 import socket
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import aiohttp
 import pytest
 from aiohttp import web
 
+from gateway.errors import GatewayError
 from gateway.web import server
 from gateway.web.server import AddressTaken
+
+
+@dataclass(slots=True)
+class Echo:
+    """Answers with the body it gets; "/wait" when it shall."""
+
+    finish: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.path == "/wait":
+            await self.finish.wait()
+            return web.Response(text="finished")
+        return web.Response(body=await request.read())
+
+    def refuse(self, request: web.BaseRequest, error: GatewayError) -> web.StreamResponse:
+        del request
+        return web.Response(status=error.status, text=error.code)
 
 
 @dataclass(slots=True)
@@ -19,33 +38,23 @@ class Served:
     url: str
     stopping: asyncio.Event
     ended: asyncio.Task[None]
-    finish: asyncio.Event = field(default_factory=asyncio.Event)
+    finish: asyncio.Event
 
 
 @pytest.fixture
 async def served() -> AsyncIterator[Served]:
     listener = server.bind("127.0.0.1", 0)
-    started, stopping, finish = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    started, stopping = asyncio.Event(), asyncio.Event()
+    echo = Echo()
 
     async def ready() -> None:
         started.set()
 
-    async def echo(request: web.Request) -> web.Response:
-        return web.Response(body=await request.read())
-
-    async def wait(request: web.Request) -> web.Response:
-        del request
-        await finish.wait()
-        return web.Response(text="finished")
-
-    app = web.Application()
-    app.router.add_route("*", "/wait", wait)
-    app.router.add_route("*", "/{path:.*}", echo)
-    ended = asyncio.create_task(server.serve(app, listener, stopping, ready))
+    ended = asyncio.create_task(server.serve(nullcontext(echo), listener, stopping, ready))
     await asyncio.wait_for(started.wait(), 10)
     port = listener.getsockname()[1]
-    yield Served(f"http://127.0.0.1:{port}", stopping, ended, finish)
-    finish.set()
+    yield Served(f"http://127.0.0.1:{port}", stopping, ended, echo.finish)
+    echo.finish.set()
     stopping.set()
     await ended
 

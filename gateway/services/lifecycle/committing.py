@@ -12,7 +12,7 @@ from datetime import datetime
 from gateway.artifact.layout import MANIFEST, STAGED_MANIFEST, join
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.manifest import Manifest
-from gateway.artifact.version import ManifestObject, Pin, Record
+from gateway.artifact.version import NULL_VERSION, ManifestObject, Pin, Record
 from gateway.errors import CommitConflict, GatewayError, PreconditionFailed
 from gateway.identity import Workspace
 from gateway.services.lifecycle.composing import Composing, Draft
@@ -186,7 +186,7 @@ class Committing:
                 path=MANIFEST,
                 size=head.size,
                 etag=head.etag,
-                version_id=stored.version_id,
+                version_id=stored.version_id or NULL_VERSION,
                 last_modified=head.last_modified,
                 content_type=head.content_type,
             )

@@ -13,7 +13,7 @@ from gateway.artifact.manifest import (
     listed_files,
 )
 from gateway.artifact.value import Fields
-from gateway.artifact.version import ManifestObject, Pin, Record, StagedFile
+from gateway.artifact.version import NULL_VERSION, ManifestObject, Pin, Record, StagedFile
 from gateway.artifact.weights import parse_weight, resolve
 from gateway.errors import (
     InvalidManifest,
@@ -145,7 +145,7 @@ class Composing:
         }
         unsure = [path for path, pin in known.items() if pin is None]
         heads = await self._surveying.heads(workspace, artifact, unsure)
-        versioned = await self._versioning.ensure(workspace)
+        await self._versioning.ensure(workspace)
         pins: dict[str, Pin] = {}
         for path, candidate in known.items():
             head = heads.get(path)
@@ -160,10 +160,7 @@ class Composing:
                 listed.get(path),
                 last.weight if last else None,
             )
-            pin = pin.weighing(weight)
-            if versioned and pin.version_id is None:
-                # What was there before versioning was turned on is the version "null".
-                pin = replace(pin, version_id="null")
+            pin = replace(pin.weighing(weight), version_id=pin.version_id or NULL_VERSION)
             pins[path] = last if last is not None and _same(pin, last) else pin
         return pins
 

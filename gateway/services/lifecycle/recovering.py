@@ -68,8 +68,10 @@ class Recovering:
 
     async def _attempt(self, intent: Intent, now: datetime) -> None:
         artifact = await self._catalogue.by_id(intent.artifact_id)
-        workspace = None if artifact is None else self._workspaces.with_id(artifact.workspace_id)
-        if artifact is None or workspace is None:
+        if artifact is None:
+            return
+        workspace = await self._workspaces.with_id(artifact.workspace_id)
+        if workspace is None:
             return
         try:
             await self._finish(workspace, intent, now)

@@ -24,7 +24,7 @@ class Versioning:
 
         That it is on is remembered for 10 s, that it is off is asked again each time.
         """
-        asked = self._asked.get(workspace.bucket)
+        asked = self._asked.get(workspace.id)
         now = self._clock()
         if asked is not None and now - asked < TRUSTED_SECONDS:
             return True
@@ -35,7 +35,8 @@ class Versioning:
             on = True
         # An answer from before a change through the gateway says nothing of the time after it.
         if on and changes == self._changes:
-            self._asked[workspace.bucket] = now
+            # By id: a bucket that was removed and made again is another workspace's.
+            self._asked[workspace.id] = now
         return on
 
     async def kept(self, workspace: Workspace) -> bool:
@@ -45,4 +46,4 @@ class Versioning:
     def forget(self, workspace: Workspace) -> None:
         """Nothing; the bucket is asked again, as its versioning was written."""
         self._changes += 1
-        self._asked.pop(workspace.bucket, None)
+        self._asked.pop(workspace.id, None)

@@ -6,6 +6,7 @@ from gateway.errors import AccessDenied, InvalidBucketState
 from gateway.identity import Workspace
 from gateway.s3.exchange import Verified
 from gateway.s3.message import Reply
+from gateway.s3.naming import Names, rename_arns
 from gateway.s3.retention import (
     MFA_DELETE,
     STATUS,
@@ -14,6 +15,7 @@ from gateway.s3.retention import (
     parse_versioning,
     render_versioning,
 )
+from gateway.s3.translation import translate
 from gateway.services.lifecycle.versioning import Versioning
 from gateway.services.transfer.forwarding import Changes, Forwarding
 from gateway.services.transfer.payloads import read_payload
@@ -21,7 +23,21 @@ from gateway.storage.catalogue import Catalogue
 from gateway.storage.records import Records
 
 DOCUMENT_BYTES = 1 << 20
-DELETE_BUCKET = "DeleteBucket"
+# Settings without keys, prefixes, tags or other buckets in them.
+TOLD_TO_PARTS = frozenset(
+    (
+        "GetBucketAccelerateConfiguration",
+        "GetBucketAcl",
+        "GetBucketEncryption",
+        "GetBucketLocation",
+        "GetBucketOwnershipControls",
+        "GetBucketRequestPayment",
+        "GetBucketVersioning",
+        "GetObjectLockConfiguration",
+        "GetPublicAccessBlock",
+        "HeadBucket",
+    )
+)
 PUT_VERSIONING = "PutBucketVersioning"
 PUT_LIFECYCLE = "PutBucketLifecycleConfiguration"
 
@@ -41,25 +57,30 @@ class Configuring:
         self._versioning = versioning
         self._forwarding = forwarding
 
+    async def read(self, workspace: Workspace, verified: Verified) -> Reply:
+        """The backend's answer to what asks for a bucket's setting; AccessDenied.
+
+        A workspace that is a part of a bucket learns what says nothing of the other parts.
+        """
+        if workspace.prefix and verified.operation.name not in TOLD_TO_PARTS:
+            raise _of_others(workspace)
+        return await self._forwarding.forward(verified, workspace)
+
     async def change(self, workspace: Workspace, verified: Verified) -> Reply:
         """The backend's answer; AccessDenied, InvalidBucketState, MalformedXML."""
         name = verified.operation.name
-        if name == DELETE_BUCKET:
-            raise AccessDenied(
-                f"the workspace {workspace.name!r} is set in the gateway's configuration: an "
-                "operator removes it there",
-                workspace=workspace.name,
-            )
         if workspace.prefix:
-            raise AccessDenied(
-                f"the workspace {workspace.name!r} is a part of a bucket, which takes no settings",
-                workspace=workspace.name,
-            )
+            raise _of_others(workspace)
         if name == PUT_VERSIONING:
             return await self._put_versioning(workspace, verified)
         if name == PUT_LIFECYCLE:
             return await self._put_lifecycle(workspace, verified)
-        return await self._forwarding.forward(verified, workspace)
+        if not workspace.renamed or not verified.operation.takes_body:
+            return await self._forwarding.forward(verified, workspace)
+        body = await read_payload(verified, DOCUMENT_BYTES)
+        return await self._forwarding.forward(
+            verified, workspace, Changes(body=_renamed(workspace, body))
+        )
 
     async def _put_versioning(self, workspace: Workspace, verified: Verified) -> Reply:
         values = parse_versioning(await read_payload(verified, DOCUMENT_BYTES))
@@ -129,3 +150,20 @@ class Configuring:
                 "on, and none expire, while there are records of them; see the gateway's own gc",
                 workspace=workspace.name,
             )
+
+
+def _of_others(workspace: Workspace) -> AccessDenied:
+    return AccessDenied(
+        f"the workspace {workspace.name!r} is a part of a bucket, whose settings are not its own",
+        workspace=workspace.name,
+    )
+
+
+def _renamed(workspace: Workspace, document: bytes) -> bytes:
+    """A setting in which the workspace's own name is the bucket's; MalformedXML."""
+    names = Names(workspace.name, workspace.bucket).reversed
+    if document.lstrip().startswith(b"<"):
+        return translate(document, names)
+    return rename_arns(names, document.decode(errors="surrogateescape")).encode(
+        errors="surrogateescape"
+    )

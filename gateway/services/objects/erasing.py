@@ -7,10 +7,11 @@ from dataclasses import replace
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from gateway.artifact.layout import Role
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, MalformedXML
 from gateway.identity import Workspace
 from gateway.s3.address import Address, KeyRules, Query
 from gateway.s3.deletion import (
+    MAX_ENTRIES,
     Deleted,
     DeleteEntry,
     DeleteFailure,
@@ -55,6 +56,8 @@ class Erasing:
         request = parse_delete(document)
         if not await self._concerns_artifacts(workspace, request.entries):
             return await self._forwarding.forward(verified, workspace, Changes(body=document))
+        if len(request.entries) > MAX_ENTRIES:
+            raise MalformedXML(f"a Delete document names at most {MAX_ENTRIES} objects")
         limit = asyncio.Semaphore(AT_ONCE)
 
         async def one(entry: DeleteEntry) -> Deleted | DeleteFailure:

@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
-from gateway.artifact.layout import MANIFEST, is_public, join
+from gateway.artifact.layout import MANIFEST, is_public_key, join
 from gateway.errors import ServiceUnavailable, SlowDown
 from gateway.identity import Caller, Right, Workspace
 from gateway.s3.address import KeyRules
@@ -25,7 +26,8 @@ from gateway.services.objects.paging import (
     parse_cursor,
     parse_question,
 )
-from gateway.services.objects.reading import may_read_publicly, read_reply
+from gateway.services.objects.reading import read_reply
+from gateway.services.objects.seeing import may_list_publicly
 from gateway.services.transfer.forwarding import Forwarding
 from gateway.storage.catalogue import Catalogue
 
@@ -33,7 +35,10 @@ OK = 200
 TRIES = 5
 # In answers that name keys as they are, or percent-encoded.
 ENDS_IN_SLASH = (b"/</Key>", b"%2F</Key>")
-SHOWS_SOMETHING = (b"<Contents>", b"<CommonPrefixes>", b"<IsTruncated>true")
+TRUNCATED = b"<IsTruncated>true"
+SHOWS_SOMETHING = (b"<Contents>", b"<CommonPrefixes>", TRUNCATED)
+# What asks for a page that is not the first.
+GOING_ON = ("marker", "start-after", "continuation-token")
 
 
 class Listings:
@@ -64,18 +69,18 @@ class Listings:
         if right >= Right.WRITE:
             return await self._for_writers(workspace, verified, prefix)
         public = right < Right.READ
-        if public and not may_read_publicly(workspace, prefix):
+        if public and not may_list_publicly(workspace, prefix):
             self._access.require(caller, workspace, Right.READ)
         if public and workspace.public != "objects":
             question = parse_question(workspace, verified, prefix, public=True)
             return answer_page(question, await self._page(question, None))
         marks = await self._viewing.marks(workspace, prefix)
         # With the prefix `public`, keys beside `public/` would be listed too.
-        if not marks and self._passes(verified) and (not public or "/" in prefix):
+        if not marks and (not public or "/" in prefix):
             reply = await self._passed(workspace, verified, prefix)
             # Whatever is staged in that answer was marked before it was stored.
             marks = await self._viewing.marks(workspace, prefix)
-            if not marks:
+            if reply is not None and not marks:
                 return reply
         question = parse_question(workspace, verified, prefix, public=public)
         return answer_page(question, await self._steady(question, marks))
@@ -83,21 +88,31 @@ class Listings:
     async def pass_on(self, workspace: Workspace, verified: Verified) -> Reply:
         """The backend's listing of versions or uploads, without keys of the backend's own."""
         reply = await self._forwarding.forward(verified, workspace)
-        return await self._without(reply, frozenset())
+        return await self._without(workspace, reply, frozenset())
 
-    def _passes(self, verified: Verified) -> bool:
-        """Whether a listing can be the backend's own answer, when nothing is marked."""
-        # SeaweedFS groups by a slash alone: with other delimiters its pages never end.
-        native = self._rules.bytewise_listing or verified.query.first("delimiter") in (
-            None,
-            "",
-            "/",
-        )
-        return native and own_cursor(verified.query.first("continuation-token")) is None
+    async def _backends_own(self, workspace: Workspace, verified: Verified) -> Reply | None:
+        """The backend's own answer, whoever asks; None where it can't be used.
 
-    async def _passed(self, workspace: Workspace, verified: Verified, prefix: str) -> Reply:
-        """The backend's own listing, of what readers may see."""
+        SeaweedFS groups by a slash alone as it should: with other delimiters its pages never end,
+        so that only a page which is all there is can be its own.
+        """
+        query = verified.query
+        if own_cursor(query.first("continuation-token")) is not None:
+            return None
+        native = self._rules.bytewise_listing or query.first("delimiter") in (None, "", "/")
+        if not native and any(query.first(name) for name in GOING_ON):
+            return None
         reply = await self._forwarding.forward(verified, workspace)
+        if native or reply.status != OK:
+            return reply
+        document = await read_reply(reply)
+        return None if TRUNCATED in document else replace(reply, body=document)
+
+    async def _passed(self, workspace: Workspace, verified: Verified, prefix: str) -> Reply | None:
+        """The backend's own listing, of what readers may see; None where it can't be used."""
+        reply = await self._backends_own(workspace, verified)
+        if reply is None:
+            return None
         if reply.status != OK:
             return reply
         document = await read_reply(reply)
@@ -109,26 +124,31 @@ class Listings:
             for name in listed_names(document):
                 if not await self._is_seen(workspace, name):
                     hidden.add(name)
-        return await self._without(Reply(OK, reply.headers, document), hidden)
+        return await self._without(workspace, Reply(OK, reply.headers, document), hidden)
 
     async def _for_writers(self, workspace: Workspace, verified: Verified, prefix: str) -> Reply:
         """The backend's listing, without the manifests that a staged one stands before."""
-        if self._passes(verified):
-            reply = await self._forwarding.forward(verified, workspace)
+        reply = await self._backends_own(workspace, verified)
+        if reply is not None:
             marked = await self._catalogue.marked(workspace.id, prefix)
             hidden = {join(a.prefix, MANIFEST) for a in marked if a.manifest_staged}
-            return await self._without(reply, {key for key in hidden if key.startswith(prefix)})
+            below = {key for key in hidden if key.startswith(prefix)}
+            return await self._without(workspace, reply, below)
         question = parse_question(workspace, verified, prefix)
         page = await self._page(question, UNMARKED)
         reply = answer_page(question, page)
         marked = await self._catalogue.marked(workspace.id, prefix)
-        return await self._without(
-            reply, {join(a.prefix, MANIFEST) for a in marked if a.manifest_staged}
-        )
+        hidden = {join(a.prefix, MANIFEST) for a in marked if a.manifest_staged}
+        return await self._without(workspace, reply, hidden)
 
-    async def _without(self, reply: Reply, hidden: set[str] | frozenset[str]) -> Reply:
-        """The reply without these keys, and without those that the backend keeps for itself."""
-        if reply.status != OK:
+    async def _without(
+        self, workspace: Workspace, reply: Reply, hidden: set[str] | frozenset[str]
+    ) -> Reply:
+        """The reply without these keys, and without those that the backend keeps for itself.
+
+        Where nothing is to be left out, or names are translated anyway, it goes on streaming.
+        """
+        if reply.status != OK or (not hidden and (workspace.renamed or not self._private)):
             return reply
         document = await read_reply(reply)
         if hidden or any(text in document for text in self._private):
@@ -152,7 +172,7 @@ class Listings:
             item
             for item in self._viewing.stored(marks, listing)
             if not self._rules.is_private(item.name)
-            and not (question.public and not is_public(item.name))
+            and not (question.public and not is_public_key(item.name))
             and (item.entry is None or await self._is_seen(question.scope.workspace, item.name))
         ]
 
@@ -186,7 +206,7 @@ class Listings:
         stream = self._viewing.pinned(question.scope, marks, after, wanted)
         async with aclosing(stream) as pinned:  # type: ignore[type-var]
             async for item in pinned:
-                if question.public and not is_public(item.name):
+                if question.public and not is_public_key(item.name):
                     continue
                 if len(items) == question.limit:
                     last = items[-1]
@@ -219,7 +239,7 @@ class Listings:
         async for listing in self._viewing.pages(question.scope):
             items |= {item.name: item for item in await self._stored(question, marks, listing)}
         async for item in self._viewing.pinned(question.scope, marks, "", PAGE):
-            if not question.public or is_public(item.name):
+            if not question.public or is_public_key(item.name):
                 items[item.name] = item
         after = after_of(question)
         rest = sorted((i for i in items.values() if i.name > after), key=lambda item: item.name)
@@ -243,7 +263,7 @@ class Listings:
         pinned: list[Item] = []
         stream: AsyncIterator[Item] = self._viewing.pinned(question.scope, marks, after, wanted)
         async for item in stream:
-            if question.public and not is_public(item.name):
+            if question.public and not is_public_key(item.name):
                 continue
             pinned.append(item)
             if len(pinned) == wanted:

@@ -13,26 +13,31 @@ from gateway.artifact.layout import Role
 from gateway.artifact.lifecycle import Artifact, Location
 from gateway.errors import (
     AccessDenied,
-    BucketAlreadyExists,
-    BucketAlreadyOwnedByYou,
     InvalidPath,
+    MethodNotAllowed,
     NotImplementedByGateway,
     OperationAborted,
 )
 from gateway.identity import Caller, Right, Workspace
 from gateway.s3.address import KeyRules
+from gateway.s3.buckets import bucket_page
 from gateway.s3.exchange import Verified
 from gateway.s3.message import Reply
 from gateway.s3.operation import Effect
+from gateway.s3.post import POST_OBJECT, Posted, answer_form
 from gateway.s3.xml import names_output_location, render_buckets
 from gateway.services.keys.access import Access
 from gateway.services.lifecycle.arriving import Arriving
 from gateway.services.lifecycle.deleting import Deleting
 from gateway.services.objects.configuring import Configuring
 from gateway.services.objects.erasing import Erasing
+from gateway.services.objects.exempting import Exempting
 from gateway.services.objects.listing import Listings
+from gateway.services.objects.posting import opened
+from gateway.services.objects.provisioning import Provisioning
 from gateway.services.objects.reading import Reading
 from gateway.services.objects.receiving import Receiving, refuse_old_url, refuse_parts
+from gateway.services.objects.seeing import Seeing
 from gateway.services.objects.staging import Edit, Staging
 from gateway.services.transfer.forwarding import Changes, Forwarding, Source
 from gateway.services.transfer.payloads import read_payload
@@ -43,7 +48,7 @@ OK = 200
 NO_CONTENT = 204
 DELETING = "deleting"
 CREATE_BUCKET = "CreateBucket"
-POST_OBJECT = "PostObject"
+DELETE_BUCKET = "DeleteBucket"
 RESTORE_OBJECT = "RestoreObject"
 RESTORE_BYTES = 1 << 20
 
@@ -59,6 +64,7 @@ class Serving:
         workspaces: Workspaces,
         catalogue: Catalogue,
         forwarding: Forwarding,
+        seeing: Seeing,
         reading: Reading,
         listings: Listings,
         staging: Staging,
@@ -67,12 +73,15 @@ class Serving:
         deleting: Deleting,
         erasing: Erasing,
         configuring: Configuring,
+        provisioning: Provisioning,
+        exempting: Exempting,
         keys: KeyRules,
     ) -> None:
         self._access = access
         self._workspaces = workspaces
         self._catalogue = catalogue
         self._forwarding = forwarding
+        self._seeing = seeing
         self._reading = reading
         self._listings = listings
         self._staging = staging
@@ -81,6 +90,8 @@ class Serving:
         self._deleting = deleting
         self._erasing = erasing
         self._configuring = configuring
+        self._provisioning = provisioning
+        self._exempting = exempting
         self._keys = keys
         self._acts: dict[Effect, Act] = {
             Effect.LIST: self._list,
@@ -92,26 +103,31 @@ class Serving:
             Effect.DELETE_MANY: self._delete_many,
             Effect.READ_UPLOAD: self._pass,
             Effect.WRITE_UPLOAD: self._upload,
-            Effect.BUCKET_READ: self._pass,
+            Effect.BUCKET_READ: self._ask,
             Effect.BUCKET_WRITE: self._set,
         }
 
     async def answer(self, caller: Caller, verified: Verified, now: datetime) -> Reply:
         """The answer to a verified request; GatewayError for every refusal."""
         if verified.operation.effect is Effect.SERVICE:
-            return await self._buckets(caller)
+            return await self._buckets(caller, verified)
         if verified.operation.name == CREATE_BUCKET:
-            self._refuse_creation(caller, verified.address.bucket)
-        workspace = self._workspaces.named(verified.address.bucket)
+            return await self._provisioning.create(caller, verified, now)
+        if verified.operation.name == DELETE_BUCKET:
+            return await self._provisioning.delete(caller, verified, now)
+        workspace = await self._workspaces.named(verified.address.bucket)
+        if verified.operation.effect is Effect.UNLISTED:
+            return await self._exempting.pass_on(caller, workspace, verified)
         self._authorise(caller, workspace, verified)
         self._forwarding.check_known(verified.operation)
+        if verified.posted is not None:
+            return await self._post(caller, workspace, verified, verified.posted, now)
         return await self._acts[verified.operation.effect](caller, workspace, verified, now)
 
     def _authorise(self, caller: Caller, workspace: Workspace, verified: Verified) -> None:
         operation = verified.operation
-        public = operation.effect in (Effect.READ_OBJECT, Effect.LIST)
-        if caller.anonymous and public and operation.right <= Right.READ:
-            return  # reading and listing decide what of this is public
+        if operation.public and operation.right <= Right.READ:
+            return  # reading and listing decide which right the key or the prefix needs
         self._access.require(caller, workspace, operation.right)
         if operation.dangerous and not workspace.backend_settings:
             raise AccessDenied(
@@ -120,28 +136,16 @@ class Serving:
                 workspace=workspace.name,
             )
 
-    def _refuse_creation(self, caller: Caller, name: str) -> None:
-        """A client that makes sure of its bucket hears that it has it (S3: CreateBucket)."""
-        if caller.anonymous:
-            raise AccessDenied("making a workspace needs credentials")
-        if not self._workspaces.has(name):
-            raise AccessDenied(
-                f"there is no workspace {name!r}: an operator adds it to the configuration",
-                bucket=name,
-            )
-        if self._access.right_on(caller, self._workspaces.named(name)) >= Right.READ:
-            raise BucketAlreadyOwnedByYou("this workspace is there, and yours", bucket=name)
-        raise BucketAlreadyExists("a workspace of this name is there", bucket=name)
-
-    async def _buckets(self, caller: Caller) -> Reply:
+    async def _buckets(self, caller: Caller, verified: Verified) -> Reply:
         if caller.anonymous:
             raise AccessDenied("listing workspaces needs credentials")
         seen = [
             (workspace.name, made)
-            for workspace, made in self._workspaces.all()
+            for workspace, made in await self._workspaces.all()
             if self._access.right_on(caller, workspace) >= Right.READ
         ]
-        document = render_buckets(caller.name, sorted(seen))
+        page = bucket_page(verified.query, seen)
+        document = render_buckets(caller.name, page.buckets, prefix=page.prefix, token=page.token)
         reply = Reply(OK, body=document)
         reply.headers["Content-Type"] = "application/xml"
         return reply
@@ -180,12 +184,25 @@ class Serving:
         location = await self._catalogue.locate(workspace.id, verified.address.key)
         return await self._reading.open(caller, workspace, location, verified)
 
+    async def _post(
+        self,
+        caller: Caller,
+        workspace: Workspace,
+        verified: Verified,
+        posted: Posted,
+        now: datetime,
+    ) -> Reply:
+        reply = await self._write(caller, workspace, await opened(verified, posted), now)
+        if reply.status != OK:
+            return reply
+        url = self._forwarding.url(verified, verified.address)
+        return answer_form(posted, verified.address, url, reply)
+
     async def _write(
         self, caller: Caller, workspace: Workspace, verified: Verified, now: datetime
     ) -> Reply:
         if verified.operation.name == POST_OBJECT:
-            # Its key is in the form: passed on, it would be written by nobody's rules.
-            raise NotImplementedByGateway("uploads by HTML form are not implemented: use PUT")
+            raise MethodNotAllowed("A POST to a bucket is a form: multipart/form-data.")
         location = await self._locate(workspace, verified.address.key, now)
         refuse_old_url(location, verified)
         role = location.place.role
@@ -277,6 +294,12 @@ class Serving:
         source = await self._source(caller, verified)
         return await self._forwarding.forward(verified, workspace, Changes(source=source))
 
+    async def _ask(
+        self, caller: Caller, workspace: Workspace, verified: Verified, now: datetime
+    ) -> Reply:
+        del caller, now
+        return await self._configuring.read(workspace, verified)
+
     async def _set(
         self, caller: Caller, workspace: Workspace, verified: Verified, now: datetime
     ) -> Reply:
@@ -288,13 +311,11 @@ class Serving:
         source = verified.source
         if source is None:
             return None
-        workspace = self._workspaces.named(source.address.bucket)
-        if not caller.anonymous:
-            self._access.require(caller, workspace, Right.READ)
+        workspace = await self._workspaces.named(source.address.bucket)
         location = await self._catalogue.locate(workspace.id, source.address.key)
-        sight = await self._reading.see(caller, workspace, location, version_id=source.version_id)
+        sight = await self._seeing.source(caller, workspace, location, source.version_id)
         key = workspace.backend_key(source.address.key)
-        return Source(workspace.bucket, key, sight.version_id)
+        return Source(workspace.bucket, key, sight.version_id, sight.etag)
 
     async def _locate(self, workspace: Workspace, key: str, now: datetime) -> Location:
         """Where the key is, after what was deleted around it has really gone."""

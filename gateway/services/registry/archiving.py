@@ -62,15 +62,15 @@ class Archiving:
         contents = _contents(workspace, artifact, record, folder)
         headers = CIMultiDict({"ETag": _etag(record, folder)})
         if _names(request, headers["ETag"]):
-            return Reply(HTTPStatus.NOT_MODIFIED, headers)
+            return Reply(HTTPStatus.NOT_MODIFIED, headers, authored=True)
         headers["Content-Type"] = "application/zip"
         headers["Content-Length"] = str(contents.archive.length)
         headers["Accept-Ranges"] = "none"
-        headers["X-Content-Type-Options"] = "nosniff"
         if request.method == "HEAD":
-            return Reply(HTTPStatus.OK, headers)
+            return Reply(HTTPStatus.OK, headers, authored=True)
         counting = None if wanted.silent else self._counting
-        return Reply(HTTPStatus.OK, headers, Packing(self._bucket, contents, counting).pieces())
+        pieces = Packing(self._bucket, contents, counting).pieces()
+        return Reply(HTTPStatus.OK, headers, pieces, authored=True)
 
     async def _record(self, artifact: Artifact, version: int | None) -> Record:
         number = artifact.version if version is None else version

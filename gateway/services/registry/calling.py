@@ -89,7 +89,7 @@ class Calling:
                 f"there is no method {method_name!r}; there are {', '.join(METHODS)}",
                 method=method_name,
             )
-        workspace = self._workspaces.named(workspace_name)
+        workspace = await self._workspaces.named(workspace_name)
         if not method.reads:
             # The floor for everything that changes; each method asks for its own right too.
             self._access.require(caller, workspace, Right.WRITE)

@@ -1,7 +1,7 @@
 """Open what a path of the artifact door names: an artifact's manifest, a file, a folder."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from multidict import CIMultiDict
@@ -16,7 +16,8 @@ from gateway.s3.exchange import Verified
 from gateway.s3.message import Reply, Request
 from gateway.s3.operation import identify
 from gateway.s3.payload import parse_payload
-from gateway.services.objects.reading import Reading
+from gateway.services.objects.reading import Reading, shown_to_all
+from gateway.services.objects.seeing import Seeing
 from gateway.services.registry.archiving import Archiving
 from gateway.services.registry.browsing import Browsing
 from gateway.services.registry.showing import Wanted
@@ -42,12 +43,14 @@ class Opening:
         self,
         catalogue: Catalogue,
         browsing: Browsing,
+        seeing: Seeing,
         reading: Reading,
         forwarding: Forwarding,
         archiving: Archiving,
     ) -> None:
         self._catalogue = catalogue
         self._browsing = browsing
+        self._seeing = seeing
         self._reading = reading
         self._forwarding = forwarding
         self._archiving = archiving
@@ -125,12 +128,14 @@ class Opening:
             except InvalidPath as error:
                 raise NoSuchArtifact(error.message, prefix=prefix) from None
             raise NoSuchKey(f"there is no file {key!r} in an artifact", key=key)
-        sight = await self._reading.see(
+        sight = await self._seeing.see(
             caller, workspace, location, staged=wanted.stage, number=wanted.version
         )
         verified = _get(workspace, key, request)
         changes = Changes(version_id=sight.version_id)
         reply = await self._forwarding.forward(verified, workspace, changes)
+        public = not wanted.stage and shown_to_all(workspace, key, sight, reply)
+        reply = replace(reply, public=public)
         if download and reply.status < REDIRECT:
             reply.headers["Content-Disposition"] = attachment(key)
         if wanted.silent or wanted.stage or request.method != "GET":

@@ -14,7 +14,7 @@ from zlib import crc32
 from gateway.artifact.archive import Archive
 from gateway.artifact.layout import MANIFEST, join
 from gateway.artifact.lifecycle import Artifact
-from gateway.artifact.version import Pin
+from gateway.artifact.version import NULL_VERSION, Pin
 from gateway.errors import ServiceUnavailable
 from gateway.identity import Workspace
 from gateway.s3.address import Query
@@ -155,7 +155,7 @@ def _has(upstream: Upstream, pin: Pin) -> bool:
     if upstream.status != HTTPStatus.OK or length not in (None, str(pin.size)):
         return False
     # Without versions, only the ETag tells.
-    return pin.version_id is not None or bare(etag) == bare(pin.etag)
+    return pin.version_id not in (None, NULL_VERSION) or bare(etag) == bare(pin.etag)
 
 
 def _broken(pin: Pin, what: str) -> BrokenUpstream:
