@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 9000
 DATA ?= artifact-gateway-data
+REQUESTS ?= 100000
 
 # The first of these that runs and is new enough; PYTHON=… chooses another.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo $$python; break; }; done)
 
-.PHONY: run test javascript check format clean
+.PHONY: run test soak javascript check format clean
 
 run: $(VENV)/.local
 	$(BIN)/artifact-gateway serve --sample --port $(PORT) --data-dir $(DATA)
@@ -23,6 +24,10 @@ test: $(VENV)/.dev
 javascript:
 	npm install --prefix tests/clients/javascript --no-package-lock --no-audit --no-fund \
 		--ignore-scripts --loglevel error
+
+# Clients that leave at every point of an exchange, for as long as it takes: minutes.
+soak: $(VENV)/.dev
+	SOAK_REQUESTS=$(REQUESTS) $(BIN)/python -m pytest --timeout 7200 tests/acceptance/test_aborts.py $(PYTEST)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check

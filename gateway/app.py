@@ -157,7 +157,12 @@ async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Bou
         validation_seconds=config.limits.validation_seconds,
     )
     stack.push_async_callback(validating.close)
-    forwarding = Forwarding(bucket, cellar.capabilities, public_url=config.public_url)
+    forwarding = Forwarding(
+        bucket,
+        cellar.capabilities,
+        public_url=config.public_url,
+        domain=config.listen.domain,
+    )
     surveying, versioning = Surveying(bucket), Versioning(bucket)
     composing = Composing(bucket, catalogue, surveying, validating, versioning)
     committing = Committing(
@@ -280,7 +285,7 @@ async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Bou
     )
 
     def choose(request: Request) -> Door:
-        if virtual_host(request.headers.get("Host", ""), config.listen.domain):
+        if virtual_host(hosts.named(request), config.listen.domain):
             return s3  # the whole path is a key
         if Operations.serves(request.path):
             return operations

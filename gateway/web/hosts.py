@@ -43,9 +43,8 @@ class Hosts:
             return True
         if self._domain is None:
             return False
-        domain = _bare(self._domain)
-        name = bare.partition(":")[0]
-        return name == domain or name.endswith("." + domain)
+        name = bare.partition(":")[0].rstrip(".")
+        return name == self._domain or name.endswith("." + self._domain)
 
 
 def _named(request: Request) -> list[str]:

@@ -9,6 +9,7 @@ from aiohttp import hdrs, web
 from gateway.s3.message import Body, Reply
 
 BODILESS = frozenset((204, 304))
+BREAKS = frozenset("\r\n\0")
 
 STALL_SECONDS = 300.0
 """How long a client may take to read a piece: longer than a player that has enough for now."""
@@ -30,22 +31,30 @@ async def send(request: web.BaseRequest, reply: Reply, *, last: bool = False) ->
     raised, and can still be answered. What fails later cuts the connection, so that no client
     takes a part for the whole. The stream is closed in every case.
     """
-    response = web.StreamResponse(status=reply.status)
-    for name, value in reply.headers.items():
-        response.headers.add(name, _utf8(value))
-    if last:
-        response.force_close()
     bodiless = request.method == hdrs.METH_HEAD or reply.status in BODILESS
     if isinstance(reply.body, bytes):
+        response = _headed(reply, last=last)
         if not bodiless:
             response.content_length = len(reply.body)
         return await _write(request, response, _once(b"" if bodiless else reply.body))
     try:
+        response = _headed(reply, last=last)
         first = await anext(reply.body, b"")
         rest = _once(b"") if bodiless else _joined(first, reply.body)
         return await _write(request, response, rest)
     finally:
         await _close(reply.body)
+
+
+def _headed(reply: Reply, *, last: bool) -> web.StreamResponse:
+    response = web.StreamResponse(status=reply.status)
+    for name, value in reply.headers.items():
+        if not BREAKS.isdisjoint(value):
+            raise ValueError(f"the header {name} of an answer holds a line break or NUL")
+        response.headers.add(name, _utf8(value))
+    if last:
+        response.force_close()
+    return response
 
 
 async def _write(

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -86,7 +87,7 @@ class Signer:
                 method,
                 path,
                 "&".join(pairs),
-                *(f"{name}:{' '.join(headers[name].split())}" for name in sorted(headers)),
+                *(f"{name}:{_folded(headers[name])}" for name in sorted(headers)),
                 "",
                 ";".join(sorted(headers)),
                 payload,
@@ -98,3 +99,7 @@ class Signer:
         for part in (*self.scope.split("/"), text):
             secret = hmac.digest(secret, part.encode(), "sha256")
         return secret.hex()
+
+
+def _folded(value: str) -> str:
+    return re.sub(r"[ \t]+", " ", value.strip(" \t"))

@@ -29,6 +29,7 @@ from tests.waiting import wait_until
 
 OK, NO_CONTENT, NOT_FOUND = HTTPStatus.OK, HTTPStatus.NO_CONTENT, HTTPStatus.NOT_FOUND
 SYSTEM = "system-of-workspaces"
+JSON = {"Content-Type": "application/json"}
 DEFAULTS = {"public": "objects", "backend_settings": False, "versioning": False}
 CONFIGURATION = (
     '<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
@@ -139,7 +140,21 @@ def test_every_worker_knows_it_in_the_next_request(site: Gateway, name: str) -> 
         assert seen == {NOT_FOUND}
 
 
-JSON = {"Content-Type": "application/json"}
+def test_every_replica_knows_it_in_the_next_request(
+    site: Gateway, backend: Backend, name: str, tmp_path: Path
+) -> None:
+    shared = {key: site.configuration()[key] for key in ("system", "database_url")}
+    replica = Gateway(backend, tmp_path, shared)
+    try:
+        replica.start()
+        assert make(site, name).status == OK
+        assert replica.signed("PUT", f"/{name}/a.txt", "admin", body=b"a").status == OK
+        assert code(make(replica, name)) == "BucketAlreadyOwnedByYou"
+        assert replica.signed("DELETE", f"/{name}/a.txt", "admin").status == NO_CONTENT
+        assert remove(replica, name).status == NO_CONTENT
+        assert site.signed("HEAD", f"/{name}", "admin").status == NOT_FOUND
+    finally:
+        replica.stop()
 
 
 def test_it_has_the_settings_of_the_defaults(site: Gateway, backend: Backend, name: str) -> None:

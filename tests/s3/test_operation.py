@@ -21,6 +21,7 @@ from gateway.s3.operation import (
     Operation,
     identify,
     lift_headers,
+    unlisted,
 )
 from tests.s3.oracle import refusals
 
@@ -222,6 +223,46 @@ def test_parameter_that_occurs_twice_is_refused(raw: str) -> None:
 def test_listing_of_another_type_is_for_the_backend_to_judge() -> None:
     operation = identify("GET", Address("b"), Query.parse("list-type=1"), CIMultiDict())
     assert operation.onward_query(Query.parse("list-type=1")).encode() == "list-type=1"
+
+
+def test_what_has_no_row_may_be_an_operation_of_its_own() -> None:
+    for method, address, raw in (
+        ("GET", Address("b"), "events"),
+        ("PUT", Address("b", "k"), "append=1"),
+        ("PATCH", Address("b", "k"), ""),
+    ):
+        found = unlisted(method, address, Query.parse(raw), CIMultiDict())
+        assert found is not None
+        assert (found.right, found.effect) == (Right.ADMIN, Effect.UNLISTED)
+        assert found.onward_query(Query.parse(raw)) == Query.parse(raw)
+        sent = CIMultiDict({"x-amz-acl": "public-read", "Content-Type": "a/b", "Cookie": "c"})
+        assert dict(found.onward(sent)) == {"content-type": "a/b"}
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "raw"),
+    [
+        ("GET", Address(), "foo"),
+        ("PUT", Address("b"), "foo"),
+        ("DELETE", Address("b"), "foo"),
+        ("POST", Address("b"), "foo"),
+        ("PUT", Address("b", "k"), "acl&foo"),
+        ("PUT", Address("b", "k"), "ACL"),
+        ("DELETE", Address("b", "k"), "foo&versionId=1"),
+        ("GET", Address("b"), "policy&foo"),
+        ("GET", Address("b", "k"), "foo&foo"),
+        ("CONNECT", Address("b", "k"), ""),
+        ("get", Address("b", "k"), ""),
+    ],
+)
+def test_what_could_be_taken_for_a_row_is_none(method: str, address: Address, raw: str) -> None:
+    assert unlisted(method, address, Query.parse(raw), CIMultiDict()) is None
+
+
+@pytest.mark.parametrize("name", ["x-amz-copy-source", "x-amz-rename-source"])
+def test_what_names_a_source_needs_a_row(name: str) -> None:
+    headers = CIMultiDict({name: "b/other"})
+    assert unlisted("PUT", Address("b", "k"), Query.parse("foo"), headers) is None
 
 
 def test_response_overrides_need_a_signature() -> None:

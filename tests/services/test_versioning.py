@@ -42,3 +42,13 @@ async def test_versioning_is_asked_again_after_a_change_and_after_a_time() -> No
     bucket.on = False
     clock.now += TRUSTED_SECONDS
     assert not await versioning.ensure(kept)
+
+
+async def test_a_bucket_that_was_made_again_is_another_workspace_s() -> None:
+    bucket = Buckets()
+    versioning = Versioning(bucket, Clock())
+    first = Workspace("first", "ws", "bucket", versioning=False)
+    assert await versioning.ensure(first)
+    bucket.on = False
+    assert await versioning.ensure(first)
+    assert not await versioning.ensure(Workspace("second", "ws", "bucket", versioning=False))

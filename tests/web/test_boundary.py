@@ -426,3 +426,19 @@ async def test_a_failing_choice_of_door_is_answered_too() -> None:
 
     async with serving(Boundary(choose, observers=())) as served:
         assert (await ask(served, "GET", "/ws/key")).status == 404
+
+
+@pytest.mark.parametrize("mark", ["\r\n", "\n", "\r", "\0"])
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_header_that_would_split_an_answer_is_no_header(mark: str, *, streamed: bool) -> None:
+    body = Streaming(b"one")
+
+    async def act(exchange: Exchange) -> Reply:
+        del exchange
+        headers = CIMultiDict({"X-A": f"a{mark}Set-Cookie: b=c"})
+        return Reply(200, headers, body if streamed else b"one")
+
+    said = await one(act)
+    assert said.status == 500
+    assert "set-cookie" not in said.headers
+    assert body.closed.is_set() == streamed

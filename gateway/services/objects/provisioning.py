@@ -34,6 +34,7 @@ from gateway.storage.registry import MAKING, REMOVING, Entry, Registry
 DOCUMENT_BYTES = 1 << 16
 # What found the workspace before it was withdrawn is given so long to be done with it.
 DRAIN_SECONDS = 0.25
+TAKEN = b"<Code>BucketAlready"
 GONE = frozenset((HTTPStatus.NO_CONTENT, HTTPStatus.NOT_FOUND))
 
 
@@ -153,7 +154,8 @@ class Provisioning:
         if reply.status < HTTPStatus.MULTIPLE_CHOICES:
             # Some backends say 200 to an owner who makes a bucket again.
             return not await self._bucket.is_empty(entry.bucket)
-        return reply.status == HTTPStatus.CONFLICT
+        told = reply.body if isinstance(reply.body, bytes) else b""
+        return reply.status == HTTPStatus.CONFLICT and TAKEN in told
 
     async def _remove(self, workspace: Workspace, verified: Verified) -> Reply:
         await self._check_empty(workspace)

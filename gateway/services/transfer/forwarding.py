@@ -8,7 +8,15 @@ from multidict import CIMultiDict
 
 from gateway.errors import InvalidPath, NotImplementedByGateway
 from gateway.identity import Workspace
-from gateway.s3.address import Address, KeyRules, Query, encode_copy_source, encode_key, encode_path
+from gateway.s3.address import (
+    Address,
+    KeyRules,
+    Query,
+    encode_copy_source,
+    encode_key,
+    encode_path,
+    virtual_host,
+)
 from gateway.s3.exchange import Verified
 from gateway.s3.message import Reply
 from gateway.s3.naming import Names
@@ -62,11 +70,18 @@ class Forwarding:
     """Sends verified requests on to the backend."""
 
     def __init__(
-        self, bucket: Bucket, capabilities: Capabilities, *, public_url: str | None = None
+        self,
+        bucket: Bucket,
+        capabilities: Capabilities,
+        *,
+        public_url: str | None = None,
+        domain: str | None = None,
     ) -> None:
+        """`domain` is that of virtual-host style addresses."""
         self._bucket = bucket
         self._capabilities = capabilities
         self._public_url = public_url
+        self._domain = domain
         self._private = capabilities.keys.private_suffixes + capabilities.keys.private_segments
 
     @property
@@ -106,13 +121,18 @@ class Forwarding:
 
     def url(self, verified: Verified, address: Address) -> str:
         """The URL of an object of a workspace at the place where the request found the gateway."""
-        base = self._public_url
-        if base is None:
-            headers = verified.request.headers
-            scheme = headers.get("X-Forwarded-Proto", "http")
-            host = headers.get("X-Forwarded-Host") or headers.get("Host", "")
-            base = f"{scheme}://{host}"
-        return base + encode_path(address)
+        return self._place(verified, address.bucket) + encode_key(address.key)
+
+    def _place(self, verified: Verified, bucket: str) -> str:
+        """The URL of a workspace, with a slash at its end, in the style of the request."""
+        headers = verified.request.headers
+        scheme, _, public = (self._public_url or "http://").partition("://")
+        scheme = headers.get("X-Forwarded-Proto") or scheme
+        host = headers.get("X-Forwarded-Host", "") or headers.get("Host", "")
+        if virtual_host(host, self._domain) == bucket:
+            return f"{scheme}://{host}/"
+        base = self._public_url if public else f"{scheme}://{host}"
+        return f"{base}{encode_path(Address(bucket))}/"
 
     def check_known(self, operation: Operation) -> None:
         """Return when the backend knows the operation's subresource; NotImplementedByGateway."""
@@ -166,7 +186,7 @@ class Forwarding:
         operation = verified.operation
         # Only these answers name a place: all others pass untouched where names are equal.
         located = operation.effect is Effect.WRITE_OBJECT and operation.method == "POST"
-        place = f"{self.url(verified, Address(workspace.name))}/" if located else ""
+        place = self._place(verified, workspace.name) if located else ""
         return Names(workspace.name, workspace.bucket, workspace.prefix, place, encode_key(key))
 
 
