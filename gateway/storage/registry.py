@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, RowMapping, and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.s3.address import valid_bucket_name
 from gateway.storage import tables
 from gateway.storage.database import Database
 
@@ -63,7 +64,8 @@ class Registry:
 
     async def named(self, name: str) -> Entry | None:
         """The workspace called `name`, finished or not."""
-        return await self._one(_table.c.name == name)
+        # Requests hold any text in its place, which not every database takes.
+        return await self._one(_table.c.name == name) if valid_bucket_name(name) else None
 
     async def with_id(self, workspace_id: str) -> Entry | None:
         """The workspace whose records lie under this id, finished or not."""

@@ -21,7 +21,10 @@ MOST_HEADERS = 1_000
 """The most headers of a request: 2 kB of metadata are some hundred of them."""
 
 LONGEST_HEAD = 262_144
-"""The most bytes of a head; what follows a request in one piece counts from the next one on."""
+"""The most bytes of a head, or of what chunks of a body have around them.
+
+What comes in one piece with a request or with bytes of a body is not counted: pieces are smaller.
+"""
 
 HEAD_SECONDS = 60.0
 """How long a head may take from its first byte to its last."""
@@ -60,13 +63,13 @@ class Connection(web.RequestHandler):
         )
         self._edge = edge
         self._body: StreamReader | None = None  # of the request that came last
-        self._head_bytes = 0  # of one that has begun
+        self._head_bytes = 0  # of a head, or of framing, that has begun
         self._deadline: asyncio.TimerHandle | None = None
 
     def data_received(self, data: bytes) -> None:
         """Take what the client sent in."""
         body, count = self._body, self._request_count
-        in_body = body is not None and not body.is_eof()
+        read = 0 if body is None else body.total_bytes
         super().data_received(data)
         if self._request_count != count:
             self._end_head()
@@ -74,7 +77,9 @@ class Connection(web.RequestHandler):
                 self._break(body)
             else:
                 self._body = self._messages[-1][1]
-        elif not in_body and self._payload_parser is None and data.strip(b"\r\n"):
+        elif body is not None and body.total_bytes != read:
+            self._end_head()
+        elif self._payload_parser is None and data.strip(b"\r\n"):
             self._begin_head(len(data))
 
     def connection_lost(self, exc: BaseException | None) -> None:

@@ -38,3 +38,17 @@ def test_lists_that_can_be_read_in_two_ways_delete_nothing(
     kept = gateway.s3().get_object(Bucket=WORKSPACE, Key=key, VersionId=version)
     assert kept["Body"].read() == b"committed"
     assert content(gateway.s3(), key) == b"committed"
+
+
+def test_a_list_with_files_of_artifacts_has_at_most_a_thousand(
+    gateway: Gateway, prefix: str
+) -> None:
+    publish(gateway, prefix, {"data.csv": b"committed"})
+    entry = f"<Object><Key>{prefix}/data.csv</Key></Object>"
+    body = f"<Delete>{entry * 1001}</Delete>".encode()
+    digest = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+    answer = gateway.signed(
+        "POST", f"/{WORKSPACE}?delete", headers={"Content-MD5": digest}, body=body
+    )
+    assert (answer.status, b"<Code>MalformedXML</Code>" in answer.body) == (400, True)
+    assert content(gateway.s3(), f"{prefix}/data.csv") == b"committed"

@@ -139,6 +139,9 @@ def test_unknown_hosts_lead_nowhere(site: Gateway) -> None:
     for name in ("nobody", "system-of-the-hosts", "a.b.c", "_rpc", f"{WORKSPACE}."):
         answer = ask(site, "GET", host_of(site, name), "/key")
         assert (answer.status, code(answer)) == (NOT_FOUND, "NoSuchBucket"), name
+    for name in ("\xfc", "a" * 99, "a%00b"):
+        unsigned = site.request("GET", "/key", {"Host": host_of(site, name)})
+        assert (unsigned.status, code(unsigned)) == (NOT_FOUND, "NoSuchBucket"), name
     for host in (
         "elsewhere.test",
         f"{DOMAIN}.test",

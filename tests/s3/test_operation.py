@@ -420,3 +420,5 @@ def test_any_query_is_identified_or_refused(
         found = identify(method, address, query, CIMultiDict())
         assert {*names} - {"x-id"} <= found.subresources | found.parameters
         assert found.subresources <= {*names}
+    assert (apart := unlisted(method, address, query, CIMultiDict())) is None or address.bucket
+    assert apart is None or apart.onward_query(query) == query.without({"x-id"})

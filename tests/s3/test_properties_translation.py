@@ -1,6 +1,5 @@
 """The translator: however a document arrives it says the same, and changes nothing but names."""
 
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

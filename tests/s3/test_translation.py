@@ -311,6 +311,16 @@ def test_document_without_names_comes_out_byte_for_byte(cuts: list[int], text: s
     assert b"".join([*out, translator.close()]) == body
 
 
+@pytest.mark.parametrize(
+    "spelled", ["it&#39;s", "&quot;&#34;&#x9;&#xA;", "&amp;&lt;ä&#128025;", "]&gt;"]
+)
+@pytest.mark.parametrize("prefix", ["team a/ä/", "team+a%2F%C3%A4/", "te&#97;m a/&#xE4;/"])
+def test_what_stays_of_a_name_is_spelled_as_it_came(prefix: str, spelled: str) -> None:
+    document = "<Error><Key>{0}{2}</Key><Resource>/{1}/{0}{2}</Resource></Error>"
+    came = document.format(prefix, "backend-bucket", spelled)
+    assert translate(came.encode(), NAMES).decode() == document.format("", "shown", spelled)
+
+
 def test_white_space_that_keeps_an_answer_alive_passes_at_once() -> None:
     translator = Translator(NAMES)
     assert translator.feed(b"\n ") == b"\n "

@@ -42,6 +42,11 @@ async def test_a_workspace_is_remembered_with_its_id_and_age(registry: Registry)
     assert await registry.with_id("3") is None
 
 
+@pytest.mark.parametrize("name", ["", "a\0b", "\ud800bc", "ü" * 9, "l" * 99, "LAB"])
+async def test_what_can_be_no_name_is_none(registry: Registry, name: str) -> None:
+    assert await registry.named(name) is None
+
+
 async def test_a_workspace_that_lies_elsewhere_is_another(registry: Registry) -> None:
     await registry.remember(LAB)
     for other in (replace(LAB, id="3", bucket="other"), replace(LAB, id="4", prefix="")):

@@ -117,6 +117,25 @@ async def test_head_that_is_too_large_is_cut_off(monkeypatch: pytest.MonkeyPatch
         assert await say(served, *parts) == b""
 
 
+@pytest.mark.parametrize("path", [b"/x", b"/refused"])
+@pytest.mark.parametrize("start", [b"3;a=", b"0\r\nX-A: "])
+async def test_framing_that_is_too_large_is_cut_off(
+    start: bytes, path: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "LONGEST_HEAD", 1_000)
+    async with serving(Listening()) as served:
+        parts = [PUT.replace(b"/x", path), b"5\r\nhello\r\n", start, *[b"a" * 90] * 100]
+        said = await say(served, *parts)
+    assert said.count(b"HTTP/1.1") <= (path == b"/refused")
+
+
+async def test_body_in_small_chunks_is_not_framing_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "LONGEST_HEAD", 100)
+    async with serving(Listening()) as served:
+        said = await say(served, PUT, *[b"1\r", b"\na\r\n"] * 100, b"0\r\n\r\n", until=bool)
+    assert parsed(said).body == b"100 bytes"
+
+
 @pytest.mark.parametrize("broken", [b"zz\r\n", b"3\nabc", b"3\r\nabcd\r\n0\r\n\r\n", b"-1\r\n"])
 async def test_body_that_breaks_off_has_one_answer(
     broken: bytes, caplog: pytest.LogCaptureFixture

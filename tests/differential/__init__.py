@@ -1,0 +1,1 @@
+"""The S3 door compared with the backend itself, request by request."""
