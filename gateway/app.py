@@ -45,6 +45,7 @@ from gateway.services.registry.filing import Filing
 from gateway.services.registry.finding import Finding
 from gateway.services.registry.linking import Linking
 from gateway.services.registry.opening import Opening
+from gateway.services.registry.searching import Searching
 from gateway.services.registry.showing import Showing
 from gateway.services.statistics.counting import Counting
 from gateway.services.transfer.forwarding import Forwarding
@@ -59,6 +60,7 @@ from gateway.storage.embedded import EmbeddedBackend
 from gateway.storage.endings import Endings
 from gateway.storage.intents import Intents
 from gateway.storage.keys import Keys
+from gateway.storage.members import MemberIndex
 from gateway.storage.probe import Capabilities, demand, probe
 from gateway.storage.records import Records
 from gateway.storage.registry import Registry
@@ -202,7 +204,8 @@ async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Bou
     seeing = Seeing(access, bucket, catalogue, commits, committing, viewing)
     reading = Reading(seeing, catalogue, forwarding, counting)
     page = config.limits.collection_page
-    showing = Showing(access, catalogue, surveying, validating, page=page)
+    members = MemberIndex(cellar.database)
+    showing = Showing(access, catalogue, surveying, validating, members, page=page)
     browsing = Browsing(access, catalogue, surveying, showing, counting)
     finding = Finding(catalogue, deleting, rules)
     filing = Filing(
@@ -231,7 +234,6 @@ async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Bou
         filing,
         browsing,
         showing,
-        page=page,
     )
     releasing = Releasing(
         bucket, catalogue, stages, versioning, validating, composing, committing, arriving, enduring
@@ -263,7 +265,10 @@ async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Bou
         Exempting(access, catalogue, forwarding),
         rules,
     )
-    calling = Calling(access, workspaces, authoring, filing, browsing, counting, enduring)
+    searching = Searching(catalogue, browsing, showing, page=page)
+    calling = Calling(
+        access, workspaces, authoring, filing, browsing, searching, counting, enduring
+    )
     archiving = Archiving(bucket, catalogue, browsing, counting)
     await finishing.recover(_now())
     await workspaces.open(_workspaces(config), _now())

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, and_, func, or_, select
+from sqlalchemy import Column, ColumnElement, and_, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.layout import ancestors, place
@@ -273,7 +273,7 @@ class Catalogue:
             rows = await connection.execute(
                 select(table).where(
                     table.c.workspace_id == workspace_id,
-                    or_(table.c.stage_id.is_not(None), table.c.unfinished != ""),
+                    text(f"({tables.MARKED})"),
                     _meets(table.c.prefix, prefix),
                 )
             )

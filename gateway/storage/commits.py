@@ -15,10 +15,12 @@ from gateway.artifact.layout import MANIFEST, join
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.value import Fields
 from gateway.artifact.version import Pin, Record, StagedFile
+from gateway.artifact.words import manifest_words
 from gateway.storage import tables
 from gateway.storage.database import Database
 from gateway.storage.marks import NO_MANIFEST, UNMARKED, change, clear, close_if_clean, fresh
 from gateway.storage.rows import pin_of, staged_file_of
+from gateway.storage.words import forget_words, index_words
 
 
 def manifest_pin(record: Record) -> Pin:
@@ -62,6 +64,7 @@ class Commits:
                 return False
             # First what two that publish at once both change: the second then runs again.
             await change(connection, artifact_id, _committed(artifact, record, fields))
+            await index_words(connection, artifact_id, manifest_words(artifact.prefix, fields))
             await self._insert_version(connection, artifact_id, record)
             await self._replace_pins(connection, artifact, record)
             await self._unstage(connection, artifact, record, settled)
@@ -119,6 +122,7 @@ class Commits:
                 delete(tables.daily).where(tables.daily.c.artifact_id == artifact_id)
             )
             await clear(connection, artifact_id)
+            await forget_words(connection, artifact_id)
             return True
 
         return await self._database.transaction(work)

@@ -1,5 +1,6 @@
 """What users are told is complete: every key, error, command and method is in the README."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -114,7 +115,7 @@ def written(argument: Argument) -> str:
     if argument.required:
         return argument.name
     default = argument.default
-    return f'{argument.name}="{default}"' if default == "" else f"{argument.name}={default}"
+    return f"{argument.name}={json.dumps(default) if isinstance(default, str) else default}"
 
 
 @pytest.mark.parametrize("page", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/**/*.md")))

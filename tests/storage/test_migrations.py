@@ -24,9 +24,16 @@ asyncio.run(main())
 """
 
 
+def is_described(name: str | None, kind: str, parents: object) -> bool:
+    """Whether SQLAlchemy has words for it: full-text search has each database's own."""
+    del parents
+    return kind != "table" or not (name or "").startswith("artifact_words")
+
+
 def differences(connection: Connection) -> list[object]:
     context = MigrationContext.configure(
-        connection, opts={"compare_type": True, "compare_server_default": True}
+        connection,
+        opts={"compare_type": True, "compare_server_default": True, "include_name": is_described},
     )
     return list(compare_metadata(context, metadata))
 
@@ -92,7 +99,8 @@ async def test_a_failed_migration_leaves_nothing(
     monkeypatch.undo()
     async with Database(database_url) as database, database.reading(long=True) as connection:
         tables = await connection.run_sync(lambda sync: inspect(sync).get_table_names())
-    assert sorted(tables) == sorted([*metadata.tables, "alembic_version"])
+    described = [table for table in tables if is_described(table, "table", None)]
+    assert sorted(described) == sorted([*metadata.tables, "alembic_version"])
 
 
 async def test_many_that_open_an_empty_database_at_once_are_safe(database_url: str) -> None:

@@ -48,10 +48,7 @@ class Authoring:
         filing: Filing,
         browsing: Browsing,
         showing: Showing,
-        *,
-        page: int,
     ) -> None:
-        """`page` is how many members `index` writes down."""
         self._access = access
         self._catalogue = catalogue
         self._validating = validating
@@ -63,7 +60,6 @@ class Authoring:
         self._filing = filing
         self._browsing = browsing
         self._showing = showing
-        self._page = page
 
     async def create(
         self,
@@ -229,11 +225,11 @@ class Authoring:
         fields = dict(artifact.fields or {})
         if not is_collection(fields):
             raise InvalidManifest(f"{prefix!r} is no collection", prefix=prefix)
-        members = await self._showing.members(caller, workspace, artifact)
+        page = await self._showing.members(caller, workspace, artifact)
         names = summary_fields(fields)
         fields["collection"] = [
             summary(member.fields or {}, names, member.prefix, member.stats)
-            for member in members[: self._page]
+            for member in page.items
         ]
         manifest = await self._validating.render(fields)
         committed = await self._committing.commit(
@@ -246,8 +242,8 @@ class Authoring:
         )
         return {
             "version": committed.record.number,
-            "members": min(len(members), self._page),
-            "truncated": len(members) > self._page,
+            "members": len(page.items),
+            "truncated": page.total > len(page.items),
         }
 
     async def _commit(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from gateway.artifact.query import MemberQuery, parse_query
 from gateway.artifact.value import JsonValue
 from gateway.errors import InvalidArgument, NoSuchMethod
 from gateway.identity import Caller, Right, Workspace
@@ -14,6 +15,7 @@ from gateway.services.registry.authoring import Authoring
 from gateway.services.registry.browsing import Browsing
 from gateway.services.registry.filing import Filing
 from gateway.services.registry.method import METHODS, Arguments, options_of
+from gateway.services.registry.searching import Searching
 from gateway.services.registry.showing import Wanted
 from gateway.services.statistics.counting import Counting
 from gateway.services.workspaces import Workspaces
@@ -42,6 +44,7 @@ class Calling:
         authoring: Authoring,
         filing: Filing,
         browsing: Browsing,
+        searching: Searching,
         counting: Counting,
         enduring: Enduring,
     ) -> None:
@@ -50,6 +53,7 @@ class Calling:
         self._authoring = authoring
         self._filing = filing
         self._browsing = browsing
+        self._searching = searching
         self._counting = counting
         self._enduring = enduring
         self._handlers: dict[str, Handler] = {
@@ -62,6 +66,8 @@ class Calling:
             "get_file": self._get_file,
             "remove_file": self._remove_file,
             "list": self._list,
+            "children": self._children,
+            "search": self._search,
             "list_files": self._list_files,
             "read": self._read,
             "versions": self._versions,
@@ -179,6 +185,23 @@ class Calling:
             call.caller, call.workspace, a.text("prefix"), stage=a.flag("stage")
         )
 
+    async def _children(self, call: Call) -> JsonValue:
+        a = call.arguments
+        return await self._searching.children(
+            call.caller,
+            call.workspace,
+            a.text("prefix"),
+            _query(a),
+            stage=a.flag("stage"),
+            offset=a.integer("offset") or 0,
+            limit=a.integer("limit"),
+        )
+
+    async def _search(self, call: Call) -> JsonValue:
+        prefix, query = call.arguments.text("prefix"), _query(call.arguments)
+        found = await self._searching.children(call.caller, call.workspace, prefix, query)
+        return found["items"]
+
     async def _list_files(self, call: Call) -> JsonValue:
         a = call.arguments
         return await self._browsing.list_files(
@@ -255,6 +278,15 @@ class Calling:
         self._access.require(call.caller, call.workspace, Right.ADMIN)
         await self._access.revoke_key(call.caller, call.arguments.text("access_key_id"))
         return None
+
+
+def _query(arguments: Arguments) -> MemberQuery:
+    return parse_query(
+        arguments.value("keywords"),
+        arguments.value("filters"),
+        arguments.text("mode"),
+        arguments.value("order_by") if arguments.has("order_by") else None,
+    )
 
 
 def _grants(arguments: Arguments) -> dict[str, str] | None:

@@ -18,6 +18,7 @@ class Kind(Enum):
     NUMBER = "number"
     INTEGER = "integer"
     MAPPING = "object"
+    TEXTS = "array of strings"
     OPTIONS = "options"
 
 
@@ -27,6 +28,7 @@ SPELLED = {
     Kind.NUMBER: "a number",
     Kind.INTEGER: f"a whole number from 0 to {LARGEST}",
     Kind.MAPPING: "an object",
+    Kind.TEXTS: "a list of strings, or one",
     Kind.OPTIONS: "an object",
 }
 
@@ -58,6 +60,9 @@ STAGE = Argument("stage", Kind.FLAG, default=False)
 VERSION = Argument("version", Kind.INTEGER)
 SILENT = Argument("silent", Kind.FLAG, default=False)
 EXPIRES_IN = Argument("expires_in", Kind.INTEGER)
+KEYWORDS = Argument("keywords", Kind.TEXTS)
+FILTERS = Argument("filters", Kind.MAPPING)
+MODE = Argument("mode", Kind.TEXT, default="AND")
 MANIFEST = Argument("manifest", Kind.MAPPING, required=True)
 
 METHODS: Mapping[str, Method] = {
@@ -105,6 +110,21 @@ METHODS: Mapping[str, Method] = {
         ),
         Method("remove_file", reads=False, arguments=(PREFIX, FILE_PATH)),
         Method("list", reads=True, arguments=(Argument("prefix", Kind.TEXT, default=""), STAGE)),
+        Method(
+            "children",
+            reads=True,
+            arguments=(
+                PREFIX,
+                KEYWORDS,
+                FILTERS,
+                MODE,
+                Argument("order_by", Kind.TEXTS),
+                Argument("offset", Kind.INTEGER, default=0),
+                Argument("limit", Kind.INTEGER),
+                STAGE,
+            ),
+        ),
+        Method("search", reads=True, arguments=(PREFIX, KEYWORDS, FILTERS, MODE)),
         Method(
             "list_files",
             reads=True,
@@ -208,6 +228,10 @@ class Arguments:
         value = self._values[name]
         return value if isinstance(value, Mapping) else None
 
+    def has(self, name: str) -> bool:
+        """Whether the method takes this argument."""
+        return name in self._values
+
     def value(self, name: str) -> JsonValue:
         """Whatever was given, or the default."""
         return self._values[name]
@@ -239,4 +263,7 @@ def _fits(kind: Kind, value: JsonValue) -> bool:
     if kind is Kind.NUMBER:
         # Weights may come as decimals in text; their own parser says what is wrong with one.
         return isinstance(value, int | float | str) and not isinstance(value, bool)
+    if kind is Kind.TEXTS:
+        listed = value if isinstance(value, list) else [value]
+        return all(isinstance(each, str) for each in listed)
     return isinstance(value, Mapping)

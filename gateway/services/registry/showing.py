@@ -6,15 +6,17 @@ from dataclasses import dataclass, replace
 from gateway.artifact.layout import MANIFEST
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.manifest import Members, merged, summary, summary_fields
+from gateway.artifact.query import MemberQuery
 from gateway.artifact.value import Fields, JsonValue
 from gateway.artifact.version import Pin
 from gateway.errors import NoSuchVersion
-from gateway.identity import Caller, Workspace
+from gateway.identity import Caller, Right, Workspace
 from gateway.services.keys.access import Access
 from gateway.services.lifecycle.surveying import Survey, Surveying, bare
 from gateway.services.lifecycle.validating import Validating
 from gateway.storage.bucket import ListedObject
 from gateway.storage.catalogue import Catalogue
+from gateway.storage.members import EVERYTHING, MemberIndex, Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +37,12 @@ class Showing:
         catalogue: Catalogue,
         surveying: Surveying,
         validating: Validating,
+        members: MemberIndex,
         *,
         page: int,
     ) -> None:
         """`page` is how many members a collection's manifest shows."""
+        self._members_index = members
         self._access = access
         self._catalogue = catalogue
         self._surveying = surveying
@@ -150,19 +154,33 @@ class Showing:
         """A collection's members, as summaries; None for what is no collection."""
         if fields.get("type") != "collection":
             return None
-        members = await self.members(caller, workspace, artifact)
+        page = await self.members(caller, workspace, artifact)
         names = summary_fields(fields)
-        shown = [summary(m.fields or {}, names, m.prefix, m.stats) for m in members[: self._page]]
-        return Members(shown, len(members))
+        shown = [summary(m.fields or {}, names, m.prefix, m.stats) for m in page.items]
+        return Members(shown, page.total)
 
     async def members(
-        self, caller: Caller, workspace: Workspace, artifact: Artifact
-    ) -> list[Artifact]:
-        """The committed artifacts below a collection that the caller may read, by prefix."""
-        below = await self._catalogue.descendants(workspace.id, artifact.prefix)
-        return [
-            m for m in below if m.version and self._access.may_read(caller, workspace, m.prefix)
-        ]
+        self,
+        caller: Caller,
+        workspace: Workspace,
+        artifact: Artifact,
+        query: MemberQuery = EVERYTHING,
+        *,
+        offset: int = 0,
+        limit: int | None = None,
+    ) -> Page:
+        """A page of the committed artifacts below a collection that the caller may read."""
+        everything = self._access.right_on(caller, workspace) >= Right.READ
+        if not everything and workspace.public == "none":
+            return Page([], 0)
+        return await self._members_index.page(
+            workspace.id,
+            artifact.prefix,
+            query,
+            public=not everything,
+            offset=offset,
+            limit=self._page if limit is None else limit,
+        )
 
 
 def files_of(pins: Mapping[str, Pin]) -> list[Pin]:

@@ -80,6 +80,18 @@ def _create_artifacts() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_artifact"),
         sa.UniqueConstraint("workspace_id", "prefix", name="uq_artifact_workspace_id_prefix"),
     )
+    for name, where in (
+        ("ix_artifact_committed", "version > 0"),
+        ("ix_artifact_marked", "stage_id IS NOT NULL OR unfinished <> ''"),
+    ):
+        op.create_index(
+            name,
+            "artifact",
+            ["workspace_id", "prefix"],
+            sqlite_where=sa.text(where),
+            postgresql_where=sa.text(where),
+        )
+    _create_words()
     op.create_table(
         "version",
         sa.Column("artifact_id", IDENTIFIER, nullable=False),
@@ -124,6 +136,20 @@ def _create_artifacts() -> None:
         sa.Column("bytes", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["artifact_id"], ["artifact.id"], name="fk_daily_artifact_id"),
         sa.PrimaryKeyConstraint("artifact_id", "path", "day", name="pk_daily"),
+    )
+
+
+def _create_words() -> None:
+    """What artifacts are found by: full-text search, in the words of each database."""
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute("CREATE VIRTUAL TABLE artifact_words USING fts5(words, tokenize='ascii')")
+        return
+    op.execute(
+        "CREATE TABLE artifact_words (artifact_id BIGINT PRIMARY KEY, words TSVECTOR NOT NULL)"
+    )
+    op.execute(
+        "CREATE INDEX ix_artifact_words_words ON artifact_words USING gin (words)"
+        " WITH (fastupdate = off)"
     )
 
 
