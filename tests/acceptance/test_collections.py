@@ -10,7 +10,7 @@ from tests.acceptance.views import refusal
 
 GALLERY = "public/gallery"
 SHELF = f"{GALLERY}/shelf"
-MEMBERS = {
+MEMBERS: dict[str, dict[str, object]] = {
     f"{GALLERY}/cells": {"type": "dataset", "name": "Cells", "size": 12, "tags": ["bio", "2d"]},
     f"{GALLERY}/deja": {"type": "dataset", "name": "Déjà vu", "size": 3, "tags": ["bio"]},
     f"{SHELF}/model": {"type": "model", "name": "Model of cells", "license": {"spdx": "MIT"}},
