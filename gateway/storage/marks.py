@@ -153,6 +153,8 @@ async def close_if_clean(connection: AsyncConnection, artifact_id: int) -> None:
     staged = tables.staged_file
     rows = await connection.execute(select(func.count()).where(staged.c.artifact_id == artifact_id))
     if not rows.scalar_one():
+        # What was announced in it was to be put to URLs that end with it.
+        await clear(connection, artifact_id)
         await change(connection, artifact_id, UNMARKED)
 
 

@@ -330,6 +330,15 @@ async def test_an_artifact_is_emptied_when_every_pin_is_removed_and_nothing_put(
     assert not await index.stages.emptied(artifact)
 
 
+async def test_an_edit_that_comes_to_nothing_takes_its_announcements_along(index: Index) -> None:
+    artifact = await index.committed("a", pin("x"))
+    await index.write(artifact, put("x", "v2"))
+    await index.announcements.announce(await index.again(artifact), "promised", None, NOW)
+    await index.write(artifact, put("x", "v1"))
+    assert (await index.again(artifact)).state is State.COMMITTED
+    assert await index.catalogue.announcements(artifact.id) == {}
+
+
 async def test_a_discard_ends_upload_urls_at_once_and_the_edit_at_its_end(index: Index) -> None:
     artifact = await index.committed("a", pin("x"))
     staged = await index.new("a", DATASET, put("x", "v2"), removal("y"))
