@@ -37,6 +37,7 @@ from gateway.services.objects.releasing import Releasing
 from gateway.services.objects.seeing import Seeing
 from gateway.services.objects.serving import Serving
 from gateway.services.objects.staging import Staging
+from gateway.services.objects.writing import Writing
 from gateway.services.registry.archiving import Archiving
 from gateway.services.registry.authoring import Authoring
 from gateway.services.registry.browsing import Browsing
@@ -244,26 +245,24 @@ async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Bou
         workspaces,
         catalogue,
         forwarding,
-        seeing,
         reading,
-        Listings(
-            access,
+        Listings(access, catalogue, viewing, forwarding, rules=rules),
+        Writing(
+            workspaces,
             catalogue,
-            viewing,
             forwarding,
-            rules=rules,
+            seeing,
+            Staging(stages, forwarding, examining, versioning, deleting),
+            arriving,
+            Receiving(bucket, forwarding, drafting, releasing, validating),
+            deleting,
         ),
-        Staging(stages, forwarding, examining, versioning, deleting),
-        arriving,
-        Receiving(bucket, forwarding, drafting, releasing, validating),
-        deleting,
         Erasing(catalogue, forwarding, rules),
         Configuring(catalogue, cellar.records, versioning, forwarding),
         Provisioning(
             access, workspaces, registry, catalogue, bucket, forwarding, finishing, enduring
         ),
         Exempting(access, catalogue, forwarding),
-        rules,
     )
     searching = Searching(catalogue, browsing, showing, page=page)
     calling = Calling(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from gateway.artifact.layout import Role
-from gateway.errors import GatewayError, MalformedXML
+from gateway.errors import GatewayError, InvalidPath, MalformedXML
 from gateway.identity import Workspace
 from gateway.s3.address import Address, KeyRules, Query
 from gateway.s3.deletion import (
@@ -62,7 +62,7 @@ class Erasing:
 
         async def one(entry: DeleteEntry) -> Deleted | DeleteFailure:
             async with limit:
-                return await _outcome(verified, entry, delete_one)
+                return await self._outcome(verified, entry, delete_one)
 
         outcomes = await asyncio.gather(*(one(entry) for entry in request.entries))
         deleted = () if request.quiet else tuple(o for o in outcomes if isinstance(o, Deleted))
@@ -88,28 +88,30 @@ class Erasing:
                 return True
         return False
 
+    async def _outcome(
+        self, verified: Verified, entry: DeleteEntry, delete_one: DeleteOne
+    ) -> Deleted | DeleteFailure:
+        try:
+            key = self._rules.fold(entry.key)
+            if self._rules.is_private(key):
+                raise InvalidPath("the backend keeps this key for itself", key=key)
+            reply = await delete_one(_single(verified, entry, key))
+        except GatewayError as error:
+            return DeleteFailure(entry.key, entry.version_id, error.code, error.message)
+        if reply.status >= ERROR:
+            document = reply.body
+            if not isinstance(document, bytes):
+                document = b"".join([chunk async for chunk in document])
+            root = parse(document)
+            code = root.findtext("Code") or "InternalError"
+            return DeleteFailure(entry.key, entry.version_id, code, root.findtext("Message") or "")
+        marker = reply.headers.get("x-amz-delete-marker") == "true"
+        made = reply.headers.get("x-amz-version-id")
+        return Deleted(entry.key, entry.version_id, marker, made if marker else None)
 
-async def _outcome(
-    verified: Verified, entry: DeleteEntry, delete_one: DeleteOne
-) -> Deleted | DeleteFailure:
-    try:
-        reply = await delete_one(_single(verified, entry))
-    except GatewayError as error:
-        return DeleteFailure(entry.key, entry.version_id, error.code, error.message)
-    if reply.status >= ERROR:
-        document = reply.body
-        if not isinstance(document, bytes):
-            document = b"".join([chunk async for chunk in document])
-        root = parse(document)
-        code = root.findtext("Code") or "InternalError"
-        return DeleteFailure(entry.key, entry.version_id, code, root.findtext("Message") or "")
-    marker = reply.headers.get("x-amz-delete-marker") == "true"
-    made = reply.headers.get("x-amz-version-id")
-    return Deleted(entry.key, entry.version_id, marker, made if marker else None)
 
-
-def _single(verified: Verified, entry: DeleteEntry) -> Verified:
-    """The DeleteObject that one entry of the list stands for."""
+def _single(verified: Verified, entry: DeleteEntry, key: str) -> Verified:
+    """The DeleteObject that one entry of the list stands for, with its key as it is stored."""
     headers = CIMultiDict[str]()
     if entry.etag is not None:
         headers["If-Match"] = entry.etag
@@ -117,7 +119,7 @@ def _single(verified: Verified, entry: DeleteEntry) -> Verified:
         headers["x-amz-if-match-last-modified-time"] = entry.last_modified
     if entry.size is not None:
         headers["x-amz-if-match-size"] = entry.size
-    address = Address(verified.address.bucket, entry.key)
+    address = Address(verified.address.bucket, key)
     query = Query() if entry.version_id is None else Query((("versionId", entry.version_id),))
     request = Request(
         method="DELETE",
