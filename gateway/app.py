@@ -92,6 +92,15 @@ class Cellar:
     access: Access
 
 
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What the doors lead to."""
+
+    serving: Serving
+    calling: Calling
+    opening: Opening
+
+
 @asynccontextmanager
 async def build(
     config: Config, *, embedded: EmbeddedBackend | None = None
@@ -274,19 +283,21 @@ async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Bou
     await recovering.recover(_now())
     for work in (recovering.run(), finishing.run()):
         _keep(work, stack)
+    opening = Opening(catalogue, browsing, seeing, reading, forwarding, archiving)
+    return _boundary(config, cellar, workspaces, Rooms(serving, calling, opening))
+
+
+def _boundary(config: Config, cellar: Cellar, workspaces: Workspaces, rooms: Rooms) -> Boundary:
+    """The doors, and what chooses among them."""
     hosts = Hosts(config.public_url, config.listen.domain)
-    authentication = Authentication(access, rules, hosts, config.listen.domain)
+    rules = cellar.capabilities.keys
+    authentication = Authentication(cellar.access, rules, hosts, config.listen.domain)
+    forms = Forms(cellar.access, authentication)
     measures = Measures()
     operations = Operations(_checks(config, cellar), measures, config.metrics_token)
-    s3, rpc, artifact = (
-        S3Door(authentication, Forms(access, authentication), workspaces, serving),
-        RpcDoor(authentication, calling, config.limits.manifest_bytes),
-        ArtifactDoor(
-            authentication,
-            workspaces,
-            Opening(catalogue, browsing, seeing, reading, forwarding, archiving),
-        ),
-    )
+    s3 = S3Door(authentication, forms, workspaces, rooms.serving)
+    rpc = RpcDoor(authentication, rooms.calling, config.limits.manifest_bytes)
+    artifact = ArtifactDoor(authentication, workspaces, rooms.opening)
 
     def choose(request: Request) -> Door:
         if virtual_host(hosts.named(request), config.listen.domain):

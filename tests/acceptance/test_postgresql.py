@@ -205,8 +205,8 @@ def test_text_that_postgresql_refuses_is_no_failure(gateway: Gateway, public_pre
             artifact.rpc("commit")
         files = artifact.seen_by("write")
         assert_seen(artifact, committed(files, artifact.version or 0))
-    artifact.put(STAGED, b'{"type": "a\\u0000b"}')
-    artifact.rpc("commit")
+    with refused("InvalidManifest", 400):
+        artifact.put(STAGED, b'{"type": "a\\u0000b"}')
     bucket = f"/{WORKSPACE}"
     key = f"{bucket}/{public_prefix}/{DATA}"
     credential = f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=%00{'/a' * 4}"

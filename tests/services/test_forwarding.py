@@ -12,6 +12,7 @@ from zlib import crc32
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from gateway.config import Backend
 from gateway.errors import (
     BadDigest,
     IncompleteBody,
@@ -180,6 +181,20 @@ async def test_errors_pass_as_the_backend_says_them(
     )
     assert reply.status == 412
     assert await stored(each_bucket, plain.bucket, "key") == b"x"
+
+
+@pytest.mark.parametrize("changed", ["access_key_id", "secret_access_key"])
+async def test_backend_that_does_not_believe_the_gateway_is_no_fault_of_the_client(
+    seaweed: Backend, changed: str
+) -> None:
+    wrong = {"access_key_id": "NOBODY", "secret_access_key": "wrong"}
+    async with Bucket(replace(seaweed, **{changed: wrong[changed]})) as bucket:
+        plain = Workspace("1", "somewhere", "somewhere")
+        for method, body in (("GET", b""), ("PUT", b"x")):
+            with pytest.raises(ServiceUnavailable, match="credentials"):
+                await Forwarding(bucket, WEED).forward(
+                    verified(method, "/somewhere/key", body=body), plain
+                )
 
 
 @pytest.mark.parametrize("size", [0, 1, 70_000, 3_000_000])

@@ -58,7 +58,7 @@ class Writing:
     async def write(
         self, caller: Caller, workspace: Workspace, verified: Verified, now: datetime
     ) -> Reply:
-        """The answer to PUT, COPY, CompleteMultipartUpload, or a form's file, by the key's place."""
+        """The answer to PUT, COPY, CompleteMultipartUpload or a form, by the key's place."""
         if verified.operation.name == POST_OBJECT:
             raise MethodNotAllowed("A POST to a bucket is a form: multipart/form-data.")
         location = await self._locate(workspace, verified.address.key, now)
@@ -164,7 +164,8 @@ class Writing:
     async def alter(
         self, caller: Caller, workspace: Workspace, verified: Verified, now: datetime
     ) -> Reply:
-        """The answer to what changes tags, locks and the like; a commit's version is not deleted so."""
+        """The answer to what changes tags, locks and the like; versions of commits stay."""
+        del caller, now
         version_id = verified.query.first("versionId")
         if verified.operation.method == "DELETE" and version_id is not None:
             await self._check_unpinned(workspace, verified.address.key, version_id)

@@ -1,5 +1,7 @@
 """Bring the backend's answer home: its headers filtered, its names the workspace's."""
 
+import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -7,12 +9,14 @@ from typing import Self
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from gateway.errors import MalformedXML
+from gateway.errors import MalformedXML, ServiceUnavailable
 from gateway.s3.exchange import Verified
 from gateway.s3.message import Body, Reply
 from gateway.s3.naming import Names, rename_arns
 from gateway.s3.translation import Hides, Translator, translate
 from gateway.storage.bucket import BrokenUpstream, Upstream
+
+logger = logging.getLogger(__name__)
 
 WHOLE_BYTES = 1 << 16
 POLICY_BYTES = 1 << 20
@@ -43,6 +47,8 @@ DROPPED = frozenset(
         "x-content-type-options",
     )
 )
+OF_SIGNATURES = frozenset({"InvalidAccessKeyId", "RequestTimeTooSkewed", "SignatureDoesNotMatch"})
+_CODE = re.compile(rb"<Code>(\w+)</Code>")
 VENDORS = ("access-control-", "seaweed-", "x-seaweedfs-", "x-minio-")
 
 
@@ -67,8 +73,11 @@ async def answer(
     kind = "" if is_object or names.equal else headers.get("Content-Type", "")
     encoded = verified.query.first("encoding-type") == "url"
     length = int(headers.get("Content-Length", WHOLE_BYTES + 1))
-    if length == 0 or (not is_object and length <= WHOLE_BYTES) or "json" in kind:
+    refused = upstream.status == HTTPStatus.FORBIDDEN
+    if length == 0 or (not is_object and length <= WHOLE_BYTES) or "json" in kind or refused:
         document = await upstream.read(POLICY_BYTES)
+        if refused:
+            _check_signature(document)
         if "json" in kind or ("xml" in kind and document.lstrip()[:1] not in (b"", b"<")):
             document = rename_arns(names, document.decode(errors="replace")).encode()
         elif "xml" in kind and document:
@@ -81,6 +90,20 @@ async def answer(
         translator = Translator(names, hides, encoded=encoded)
         return Reply(upstream.status, headers, _Translated(upstream.stream(), translator))
     return Reply(upstream.status, headers, upstream.stream(), authored=is_object)
+
+
+def _check_signature(document: bytes) -> None:
+    """Nothing; ServiceUnavailable where it is the gateway whom the backend does not believe.
+
+    The client's signature has been verified here, and never reaches the backend; what the
+    backend shows of the gateway's is for the operator alone.
+    """
+    found = _CODE.search(document)
+    if found is not None and found[1].decode() in OF_SIGNATURES:
+        logger.error("the backend refuses the gateway's own signature: %s", found[1].decode())
+        raise ServiceUnavailable(
+            "the backend refuses the gateway's credentials: its operator has to look at them"
+        )
 
 
 @contextmanager
