@@ -43,6 +43,9 @@ _FLAGS = (
     "-s3.port.lance=0",
     "-s3.allowDeleteBucketNotEmpty=false",
     "-s3.autoCreateBucket=false",
+    # A bucket takes a volume of its own. By itself SeaweedFS allows as many as would fit if all
+    # were full: with 8 GB free, the 67th bucket takes no object.
+    "-volume.max=10000",
     "-volume.preStopSeconds=0",
     # Relative to the working directory: the path of a socket has at most 107 bytes.
     "-filer.localSocket=filer.sock",

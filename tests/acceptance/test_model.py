@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from typing import ClassVar
 
+import pytest
 import yaml
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, Phase, settings
@@ -18,7 +19,8 @@ from tests.acceptance.harness import Document, Gateway
 from tests.acceptance.model import MANIFEST, STAGED, Answer, Life
 from tests.acceptance.views import Artifact, outcome, refusal
 
-SUITE_STEPS = 2_000
+SUITE_STEPS = 200
+PAST_EVERY = 5
 STEPS_A_LIFE = 50  # at most; most lives are a little shorter
 FIELDS: Mapping[str, Document] = {"type": "dataset", "name": "by RPC"}
 # As the gateway writes them; the first look makes sure.
@@ -193,8 +195,12 @@ class Lives(RuleBasedStateMachine):
             return
         numbers = [each["version"] for each in artifact.rpc("versions", "read")]
         assert numbers == sorted(life.history, reverse=True)
-        # One that is not the newest, where there is one.
-        number = numbers[self.steps % len(numbers)]
+        if self.steps % PAST_EVERY == 0:
+            self._look_back(artifact, life, numbers)
+
+    def _look_back(self, artifact: Artifact, life: Life, numbers: list[int]) -> None:
+        """One of the versions is what it was."""
+        number = numbers[self.steps // PAST_EVERY % len(numbers)]
         pins = {path: len(body) for path, body in life.history[number].items() if path != MANIFEST}
         assert artifact.files(version=number) == pins
         shown = artifact.rpc("read", "read", version=number, silent=True)
@@ -225,6 +231,7 @@ class Lives(RuleBasedStateMachine):
         return seen
 
 
+@pytest.mark.timeout(400)
 def test_random_lives_are_as_the_model_says(gateway: Gateway) -> None:
     steps = int(os.environ.get("MODEL_STEPS", SUITE_STEPS))
     Lives.gateway, Lives.steps = gateway, 0
@@ -238,7 +245,7 @@ def test_random_lives_are_as_the_model_says(gateway: Gateway) -> None:
             derandomize=not long,
             database=None,
             print_blob=long,
-            phases=(Phase.generate, Phase.shrink),
+            phases=(Phase.generate,),
             suppress_health_check=list(HealthCheck),
         ),
     )
