@@ -450,3 +450,12 @@ def test_a_discard_hides_what_no_commit_holds_from_readers_of_a_committed_artifa
     assert method(artifact, "discard") == OK
     assert artifact.held() == artifact.seen_by("read") == {MANIFEST: ONE}
     assert method(artifact, "commit") == NOT_STAGED
+
+
+def test_the_same_bytes_without_a_type_are_no_change(gateway: Gateway) -> None:
+    artifact = Artifact(gateway, gateway.new_prefix())
+    artifact.put(STAGED, ONE)
+    artifact.put(DATA, b"as committed")
+    assert method(artifact, "commit") == OK
+    artifact.put(DATA, b"as committed")
+    assert method(artifact, "commit") == NOT_STAGED

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from gateway.artifact.layout import MANIFEST, STAGED_MANIFEST
 from gateway.artifact.lifecycle import Artifact, Location
-from gateway.artifact.version import StagedFile
+from gateway.artifact.version import Pin, StagedFile
 from gateway.artifact.weights import parse_weight
 from gateway.errors import BucketNotVersioned, InvalidManifest, NotStaged
 from gateway.identity import Caller, Workspace
@@ -16,6 +16,7 @@ from gateway.s3.message import Body, Reply
 from gateway.services.lifecycle.composing import WEIGHT
 from gateway.services.lifecycle.deleting import Deleting
 from gateway.services.lifecycle.examining import Examining
+from gateway.services.lifecycle.surveying import bare
 from gateway.services.lifecycle.versioning import Versioning
 from gateway.services.transfer.forwarding import Changes, Forwarding, Source
 from gateway.services.transfer.payloads import close_body
@@ -82,7 +83,10 @@ class Staging:
             content_type=verified.request.headers.get("Content-Type") or None,
             weight=micros,
         )
-        await asyncio.shield(self._settle(edit, intent, staged))
+        if _only_typed_by_backend(staged, edit.location.pin):
+            await asyncio.shield(self._examining.attempt(edit.workspace, intent))
+        else:
+            await asyncio.shield(self._settle(edit, intent, staged))
         return reply
 
     async def remove(self, edit: Edit, artifact: Artifact, verified: Verified) -> Reply:
@@ -191,6 +195,13 @@ class Staging:
             await self._deleting.delete_if_empty(
                 edit.workspace, artifact.id, author=edit.caller.name, now=edit.now
             )
+
+
+def _only_typed_by_backend(staged: StagedFile, pin: Pin | None) -> bool:
+    """Whether the committed bytes came again without a type: only the backend knows which it is."""
+    if pin is None or staged.content_type is not None:
+        return False
+    return (bare(staged.etag), staged.size) == (bare(pin.etag), pin.size)
 
 
 def check_stage(artifact: Artifact, verified: Verified) -> None:
