@@ -1,7 +1,8 @@
 """The composition root: every object is built once, and the doors are mounted."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -78,6 +79,10 @@ from gateway.web.hosts import Hosts
 from gateway.web.operations import Check, Measures, Operations
 from gateway.web.rpc import RpcDoor
 from gateway.web.s3 import S3Door
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,8 +286,8 @@ async def _furnish(config: Config, cellar: Cellar, stack: AsyncExitStack) -> Bou
     await finishing.recover(_now())
     await workspaces.open(_workspaces(config), _now())
     await recovering.recover(_now())
-    for work in (recovering.run(), finishing.run()):
-        _keep(work, stack)
+    for recover in (recovering.recover, finishing.recover):
+        _keep(recover, stack)
     opening = Opening(catalogue, browsing, seeing, reading, forwarding, archiving)
     return _boundary(config, cellar, workspaces, Rooms(serving, calling, opening))
 
@@ -319,9 +324,18 @@ def _boundary(config: Config, cellar: Cellar, workspaces: Workspaces, rooms: Roo
     )
 
 
-def _keep(work: Coroutine[None, None, None], stack: AsyncExitStack) -> None:
-    """Have something done again and again until the application closes."""
-    task = asyncio.create_task(work)
+def _keep(recover: Callable[[datetime], Awaitable[object]], stack: AsyncExitStack) -> None:
+    """Look for interrupted work again and again until the application closes."""
+
+    async def look() -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                await recover(_now())
+            except Exception:
+                logger.exception("looking for interrupted work failed")
+
+    task = asyncio.create_task(look())
 
     async def end() -> None:
         task.cancel()

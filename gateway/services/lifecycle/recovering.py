@@ -1,8 +1,7 @@
 """Finish what dead workers began: roll commits and deletes forward, examine written keys."""
 
-import asyncio
 import logging
-from datetime import UTC, datetime
+from datetime import datetime
 
 from gateway.identity import Workspace
 from gateway.services.lifecycle.committing import Committing
@@ -16,8 +15,6 @@ from gateway.storage.endings import Endings
 from gateway.storage.intents import Intent, Intents
 
 logger = logging.getLogger(__name__)
-
-LOOK_SECONDS = 2.0
 
 
 class Recovering:
@@ -56,15 +53,6 @@ class Recovering:
         for intent in intents:
             await self._attempt(intent, now)
         return len(intents) - len(self._left)
-
-    async def run(self) -> None:
-        """Recover whenever a worker has died, until cancelled."""
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            try:
-                await self.recover(datetime.now(UTC))
-            except Exception:
-                logger.exception("looking for interrupted work failed")
 
     async def _attempt(self, intent: Intent, now: datetime) -> None:
         artifact = await self._catalogue.by_id(intent.artifact_id)

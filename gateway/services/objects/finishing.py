@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 
 from gateway.artifact.record import WorkspaceRecord
 from gateway.errors import GatewayError, OperationAborted, PreconditionFailed
@@ -23,7 +23,6 @@ from gateway.storage.registry import MAKING, Entry, Registry
 
 PATIENCE_SECONDS = 10.0
 POLL_SECONDS = 0.05
-LOOK_SECONDS = 2.0
 
 logger = logging.getLogger(__name__)
 
@@ -109,15 +108,6 @@ class Finishing:
                     await self._finish(entry, now)
                 except (BackendError, GatewayError) as error:
                     logger.warning("%s %r is not finished: %s", entry.unfinished, entry.name, error)
-
-    async def run(self) -> None:
-        """Recover again and again, until cancelled."""
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            try:
-                await self.recover(datetime.now(UTC))
-            except Exception:
-                logger.exception("looking for unfinished workspaces failed")
 
     async def _finish(self, entry: Entry, now: datetime) -> bool:
         """Whether an entry was left unfinished, and is finished now."""
