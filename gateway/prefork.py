@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from gateway import settings
-from gateway.app import build
+from gateway.assembly.application import build
 from gateway.config import Config
 from gateway.processes import Backoff, end
 from gateway.settings import Overrides

@@ -4,7 +4,8 @@ import asyncio
 import logging
 import signal
 import socket
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,15 +13,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from gateway import defaults, greeting, prefork, sample, settings
-from gateway.app import build
+from gateway.assembly.application import build
 from gateway.config import Config
 from gateway.document import ConfigError
 from gateway.identity import AccessKey, Right
 from gateway.prefork import Assignment, WorkerFailed
 from gateway.processes import allow_open_files
 from gateway.settings import Overrides
+from gateway.storage import embedded
 from gateway.storage.credentials import CredentialsMissing
-from gateway.storage.embedded import EmbeddedFailed, EmbeddedServer
+from gateway.storage.embedded import EmbeddedBackend, EmbeddedFailed, EmbeddedServer
 from gateway.storage.probe import BackendUnfit
 from gateway.storage.upstream import BackendError
 from gateway.web import server
@@ -54,6 +56,21 @@ def make_data_dir(config: Config) -> None:
         config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError([f"data_dir: {error}"]) from None
+
+
+@asynccontextmanager
+async def embedded_backend(config: Config) -> AsyncIterator[EmbeddedBackend | None]:
+    """The embedded backend: that of a gateway which runs on this folder, or else one started.
+
+    None where the configuration names a backend. EmbeddedFailed.
+    """
+    if config.backend is not None:
+        yield None
+    elif (shared := embedded.running(config.data_dir)) is not None:
+        yield shared
+    else:
+        async with EmbeddedServer(config.data_dir) as started:
+            yield started
 
 
 @dataclass(frozen=True, slots=True)

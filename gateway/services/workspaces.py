@@ -1,12 +1,11 @@
 """Which workspaces there are, and where they lie in the backend."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from uuid import uuid4
 
 from gateway.artifact.record import WorkspaceRecord
-from gateway.config import Area, WorkspaceDefaults
+from gateway.config import Area, WorkspaceDefaults, WorkspaceSettings
 from gateway.document import ConfigError
 from gateway.errors import NoSuchBucket
 from gateway.identity import Workspace
@@ -32,7 +31,7 @@ class Workspaces:
         self._by_name: dict[str, tuple[Workspace, datetime]] = {}
         self._by_id: dict[str, Workspace] = {}
 
-    async def open(self, configured: Sequence[Workspace], now: datetime) -> None:
+    async def open(self, configured: Sequence[WorkspaceSettings], now: datetime) -> None:
         """Find or make the ids of the configured workspaces.
 
         The index knows them; without it, the system area does. ConfigError where one of them,
@@ -49,7 +48,7 @@ class Workspaces:
             if not entry.configured and entry.bucket == self._system.bucket
         ]
         for wanted in configured:
-            place = (wanted.name, wanted.bucket, wanted.prefix)
+            place = (wanted.name, wanted.area.bucket, wanted.area.prefix)
             entry = known.get(wanted.name)
             if entry is None or (entry.name, entry.bucket, entry.prefix) != place:
                 record = recorded.get(place) or WorkspaceRecord(uuid4().hex, *place, now)
@@ -62,7 +61,13 @@ class Workspaces:
             except Overlap as overlap:
                 problems.append(_conflict(wanted, overlap.entry))
                 continue
-            workspace = replace(wanted, id=entry.id)
+            workspace = Workspace(
+                entry.id,
+                *place,
+                wanted.public,
+                wanted.backend_settings,
+                wanted.versioning,
+            )
             self._by_name[workspace.name] = (workspace, entry.created_at)
             self._by_id[workspace.id] = workspace
         if problems:
@@ -131,7 +136,7 @@ class Workspaces:
         )
 
 
-def _conflict(wanted: Workspace, made: Entry) -> str:
+def _conflict(wanted: WorkspaceSettings, made: Entry) -> str:
     if made.unfinished:
         return f"workspaces.{wanted.name}: {made.name!r} is being made or removed: start again"
     return (

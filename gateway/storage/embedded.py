@@ -77,9 +77,7 @@ class EmbeddedServer:
             await self.stop()
             raise
         self._supervisor = asyncio.create_task(self._supervise(command, port))
-        return EmbeddedBackend(
-            f"http://{seaweed.LOOPBACK}:{port}", identity.access_key_id, identity.secret_access_key
-        )
+        return _backend(identity)
 
     async def stop(self) -> None:
         """Ends the server, by force when it takes longer than STOP_SECONDS."""
@@ -161,6 +159,30 @@ class EmbeddedServer:
             return False
         self._locks.append(lock)
         return True
+
+
+def running(data_dir: Path) -> EmbeddedBackend | None:
+    """The backend that a gateway runs in `data_dir` at this moment; None where none does."""
+    folder = data_dir.absolute() / "embedded"
+    try:
+        lock = os.open(folder / "gateway.lock", os.O_RDWR)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return _backend(seaweed.identity(folder))
+    finally:
+        os.close(lock)
+    return None
+
+
+def _backend(identity: seaweed.Identity) -> EmbeddedBackend:
+    return EmbeddedBackend(
+        f"http://{seaweed.LOOPBACK}:{identity.ports['s3']}",
+        identity.access_key_id,
+        identity.secret_access_key,
+    )
 
 
 def _last_lines(output: Path) -> str:

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 LOOPBACK = "127.0.0.1"
+IDENTITY = "identity.json"
 SERVERS = ("master", "volume", "filer", "admin", "s3")
 GRPC_OFFSET = 10_000
 # Both a port and its gRPC port stay below those that outgoing connections are given.
@@ -86,10 +87,15 @@ def prepare(folder: Path) -> Identity:
     for path in (folder, folder / "data", folder / "log", folder / "run"):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.chmod(0o700)
-    identity = _identity(folder / "identity.json")
-    _write(folder / "run" / "s3.json", json.dumps(_s3_config(identity)))
+    chosen = _identity(folder)
+    _write(folder / "run" / "s3.json", json.dumps(_s3_config(chosen)))
     _write(folder / "run" / "security.toml", _security(folder / "run"))
-    return identity
+    return chosen
+
+
+def identity(folder: Path) -> Identity:
+    """The identity of the server that was last prepared in `folder`."""
+    return Identity(**json.loads((folder / IDENTITY).read_text()))
 
 
 def command(binary: Path, folder: Path, identity: Identity) -> list[str]:
@@ -113,21 +119,22 @@ def environment(folder: Path) -> dict[str, str]:
     return {"HOME": str(folder / "run"), "PATH": os.defpath}
 
 
-def _identity(path: Path) -> Identity:
+def _identity(folder: Path) -> Identity:
+    path = folder / IDENTITY
     if path.exists():
-        kept = Identity(**json.loads(path.read_text()))
+        kept = identity(folder)
         if all(_is_free(port) for port in kept.ports.values()):
             return kept
-        identity = Identity(_free_ports(), kept.access_key_id, kept.secret_access_key)
+        chosen = Identity(_free_ports(), kept.access_key_id, kept.secret_access_key)
     else:
-        identity = Identity(_free_ports(), secrets.token_hex(10), secrets.token_urlsafe(30))
+        chosen = Identity(_free_ports(), secrets.token_hex(10), secrets.token_urlsafe(30))
     document = {
-        "ports": identity.ports,
-        "access_key_id": identity.access_key_id,
-        "secret_access_key": identity.secret_access_key,
+        "ports": chosen.ports,
+        "access_key_id": chosen.access_key_id,
+        "secret_access_key": chosen.secret_access_key,
     }
     _write(path, json.dumps(document))
-    return identity
+    return chosen
 
 
 def _free_ports() -> dict[str, int]:

@@ -1,0 +1,118 @@
+"""A gateway that serves: its rooms opened, its doors mounted, interrupted work looked for."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+
+from gateway.assembly.cellar import Cellar, now, open_cellar
+from gateway.assembly.lifecycle import Lifecycle
+from gateway.assembly.objects import Objects
+from gateway.assembly.registry import RegistryRooms
+from gateway.config import Config
+from gateway.errors import ServiceUnavailable
+from gateway.s3.address import virtual_host
+from gateway.s3.message import Request
+from gateway.storage.embedded import EmbeddedBackend
+from gateway.web import access_log
+from gateway.web.artifact import ArtifactDoor
+from gateway.web.authentication import Authentication
+from gateway.web.boundary import Boundary
+from gateway.web.cors import Cors
+from gateway.web.exchange import Door
+from gateway.web.forms import Forms
+from gateway.web.hosts import Hosts
+from gateway.web.operations import Check, Measures, Operations
+from gateway.web.rpc import RpcDoor
+from gateway.web.s3 import S3Door
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 2.0
+
+
+@asynccontextmanager
+async def build(
+    config: Config, *, embedded: EmbeddedBackend | None = None
+) -> AsyncIterator[Boundary]:
+    """What answers requests, as long as it is open.
+
+    `embedded` is the backend where the configuration names none. Opening it raises
+    ConfigError, BackendUnfit, ServiceUnavailable and BackendError.
+    """
+    async with open_cellar(config, embedded) as cellar, AsyncExitStack() as stack:
+        lifecycle = Lifecycle(cellar, stack)
+        objects = Objects(lifecycle)
+        await objects.finishing.recover(now())
+        await lifecycle.workspaces.open(config.workspaces, now())
+        await lifecycle.recovering.recover(now())
+        for recover in (lifecycle.recovering.recover, objects.finishing.recover):
+            _keep(recover, stack)
+        yield _boundary(lifecycle, objects, RegistryRooms(lifecycle, objects))
+
+
+def _boundary(lifecycle: Lifecycle, objects: Objects, registry: RegistryRooms) -> Boundary:
+    """The doors, and what chooses among them."""
+    cellar = lifecycle.cellar
+    config = cellar.config
+    hosts = Hosts(config.public_url, config.listen.domain)
+    authentication = Authentication(
+        cellar.access, cellar.capabilities.keys, hosts, config.listen.domain
+    )
+    measures = Measures()
+    operations = Operations(_checks(cellar), measures, config.metrics_token)
+    forms = Forms(cellar.access, authentication)
+    s3 = S3Door(authentication, forms, lifecycle.workspaces, objects.serving)
+    rpc = RpcDoor(authentication, registry.calling, config.limits.manifest_bytes)
+    artifact = ArtifactDoor(authentication, lifecycle.workspaces, registry.opening)
+
+    def choose(request: Request) -> Door:
+        if virtual_host(hosts.named(request), config.listen.domain):
+            return s3  # the whole path is a key
+        if Operations.serves(request.path):
+            return operations
+        if RpcDoor.serves(request.path):
+            return rpc
+        if ArtifactDoor.serves(request):
+            return artifact
+        return s3
+
+    return Boundary(
+        choose,
+        hosts=hosts,
+        cors=Cors(config.allow_origins),
+        trusted=config.listen.trusted_proxies,
+        observers=(access_log.write, measures.observe),
+    )
+
+
+def _keep(recover: Callable[[datetime], Awaitable[object]], stack: AsyncExitStack) -> None:
+    """Look for interrupted work again and again until the application closes."""
+
+    async def look() -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                await recover(now())
+            except Exception:
+                logger.exception("looking for interrupted work failed")
+
+    task = asyncio.create_task(look())
+
+    async def end() -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    stack.push_async_callback(end)
+
+
+def _checks(cellar: Cellar) -> dict[str, Check]:
+    async def backend() -> None:
+        await cellar.bucket.bucket_exists(cellar.config.system.bucket)
+
+    async def journal() -> None:
+        if not cellar.counting.state.ready:
+            raise ServiceUnavailable("downloads can't be recorded safely")
+
+    return {"backend": backend, "database": cellar.database.ping, "journal": journal}

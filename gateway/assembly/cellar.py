@@ -1,0 +1,82 @@
+"""What everything stands on: the backend, the system area, the index, this host's folder."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from gateway.config import Backend, Config
+from gateway.services.keys.access import Access
+from gateway.services.statistics.counting import Counting
+from gateway.storage.bucket import Bucket
+from gateway.storage.counters import Counters
+from gateway.storage.database import Database
+from gateway.storage.embedded import EmbeddedBackend
+from gateway.storage.keys import Keys
+from gateway.storage.probe import Capabilities, demand, probe
+from gateway.storage.records import Records
+from gateway.storage.workers import WorkersFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Cellar:
+    """What the services stand on."""
+
+    config: Config
+    bucket: Bucket
+    capabilities: Capabilities
+    records: Records
+    database: Database
+    counting: Counting
+    access: Access
+
+
+@asynccontextmanager
+async def open_cellar(config: Config, embedded: EmbeddedBackend | None) -> AsyncIterator[Cellar]:
+    """The cellar of a gateway; `embedded` is the backend where the configuration names none.
+
+    BackendUnfit where the backend lacks what artifacts need, ServiceUnavailable, BackendError.
+    """
+    backend = config.backend or _as_backend(embedded)
+    system = config.system
+    async with Database(config.database_url) as database, Bucket(backend) as bucket:
+        capabilities = await probe(bucket, system.bucket, system.prefix)
+        demand(capabilities)
+        if embedded is not None:
+            for settings in config.workspaces:
+                await bucket.create_bucket(settings.area.bucket)
+        counting = Counting(
+            Counters(database), WorkersFolder(config.journal_dir), now, config.stats.durability
+        )
+        async with counting:
+            yield Cellar(
+                config,
+                bucket,
+                capabilities,
+                Records(bucket, system.bucket, system.prefix),
+                database,
+                counting,
+                access(config, database),
+            )
+
+
+def access(config: Config, database: Database) -> Access:
+    """Who may do what, by the configuration and by the database."""
+    return Access(
+        config.keys, Keys(database, config.secret), config.secret, config.limits.token_seconds
+    )
+
+
+def now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+def _as_backend(embedded: EmbeddedBackend | None) -> Backend:
+    if embedded is None:
+        raise ValueError("no backend is configured, and none embedded was started")
+    return Backend(
+        endpoint_url=embedded.endpoint_url,
+        access_key_id=embedded.access_key_id,
+        secret_access_key=embedded.secret_access_key,
+    )

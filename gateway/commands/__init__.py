@@ -1,0 +1,1 @@
+"""The commands of `artifact-gateway`, a module for each group of them."""

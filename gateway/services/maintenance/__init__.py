@@ -1,0 +1,1 @@
+"""What an operator asks for: bucket, records and index held against each other."""
