@@ -10,8 +10,8 @@ from gateway.artifact.lifecycle import Artifact, State
 from gateway.artifact.manifest import Stats
 from gateway.artifact.version import ManifestObject, Pin
 from gateway.storage import tables, tally
-from gateway.storage.commits import manifest_pin
 from gateway.storage.counters import Counters, Worker
+from gateway.storage.publications import manifest_pin
 from gateway.storage.tally import add_up
 from tests.storage.index import (
     COLLECTION,

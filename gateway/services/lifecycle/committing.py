@@ -20,9 +20,10 @@ from gateway.services.lifecycle.surveying import bare
 from gateway.services.lifecycle.validating import Validating
 from gateway.storage.bucket import BackendError, Bucket
 from gateway.storage.catalogue import Catalogue
-from gateway.storage.commits import Commits, manifest_pin
+from gateway.storage.commits import Commits
 from gateway.storage.endings import Endings
 from gateway.storage.intents import Intent, Intents
+from gateway.storage.publications import manifest_pin
 from gateway.storage.records import Records
 
 logger = logging.getLogger(__name__)
