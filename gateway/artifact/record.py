@@ -38,11 +38,15 @@ class Announcement:
 
 @dataclass(frozen=True, slots=True)
 class WeightChange:
-    """A committed file's weight as `set_download_weight` set it, in millionths."""
+    """A committed file's weight as `set_download_weight` set it, in millionths.
+
+    `version` was current then: it counts for that one's pin. Later records hold what became of it.
+    """
 
     prefix: str
     path: str
     weight: int
+    version: int
     time: datetime
 
 
@@ -184,6 +188,7 @@ def decode_weight(data: bytes) -> WeightChange:
         prefix=source.text("prefix"),
         path=source.text("path"),
         weight=source.number("weight"),
+        version=source.number("version"),
         time=source.time("time"),
     )
 

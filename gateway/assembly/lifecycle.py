@@ -17,6 +17,7 @@ from gateway.services.lifecycle.surveying import Surveying
 from gateway.services.lifecycle.validating import Validating
 from gateway.services.lifecycle.versioning import Versioning
 from gateway.services.lifecycle.viewing import Viewing
+from gateway.services.lifecycle.weighing import Weighing
 from gateway.services.workspaces import Workspaces
 from gateway.storage.announcements import Announcements
 from gateway.storage.catalogue import Catalogue
@@ -25,6 +26,7 @@ from gateway.storage.endings import Endings
 from gateway.storage.intents import Intents
 from gateway.storage.registry import Registry
 from gateway.storage.stages import Stages
+from gateway.storage.weights import Weights
 
 
 class Lifecycle:
@@ -43,6 +45,7 @@ class Lifecycle:
         self.endings = Endings(database, self.intents)
         self.commits = Commits(database)
         self.announcements = Announcements(database)
+        self.weights = Weights(database, self.intents)
         self.registry = Registry(database)
 
     @cached_property
@@ -124,6 +127,11 @@ class Lifecycle:
         )
 
     @cached_property
+    def weighing(self) -> Weighing:
+        """Weights of what is committed."""
+        return Weighing(self.catalogue, self.weights, self.endings, self.cellar.records)
+
+    @cached_property
     def examining(self) -> Examining:
         """What became of written keys."""
         room = Examining(self.catalogue, self.stages, self.surveying, self.validating)
@@ -163,5 +171,6 @@ class Lifecycle:
             self.deleting,
             self.discarding,
             self.examining,
+            self.weighing,
             self.cellar.counting,
         )

@@ -17,15 +17,17 @@ from gateway.storage import tables
 from gateway.storage.database import Database
 
 WRITE, COMMIT, DELETE, DISCARD = "write", "commit", "delete", "discard"
+WEIGH = "weigh"
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Intent:
     """What a worker is about to do to the bucket.
 
-    `action` is "write" (of the key at `path`), "commit", "delete" (of version `number`) or
-    "discard". A write's `number` is that of the artifact's newest record as it began. Who
-    holds the object is at it: one that nobody holds is abandoned.
+    `action` is "write" (of the key at `path`), "commit", "delete" (of version `number`),
+    "discard" or "weigh" (the pin of `path` in version `number`). A write's `number` is that of
+    the artifact's newest record as it began. Who holds the object is at it: one that nobody
+    holds is abandoned.
     """
 
     id: str

@@ -112,6 +112,11 @@ class Records:
             weight_key(workspace_id, change.prefix, change.path), encode_weight(change)
         )
 
+    async def get_weight(self, workspace_id: str, prefix: str, path: str) -> WeightChange | None:
+        """The last weight change of a path, or None."""
+        data = await self._read(self._prefix + weight_key(workspace_id, prefix, path))
+        return None if data is None else decode_weight(data)
+
     async def remove_weight(self, workspace_id: str, prefix: str, path: str) -> None:
         """Nothing; the path's weight change is gone."""
         await self._remove(weight_key(workspace_id, prefix, path))

@@ -50,7 +50,7 @@ RECORD = Record(
     staged_manifest="v0",
 )
 ANNOUNCEMENT = Announcement("a/b", "c.csv", 500_000, "stage1", TIME)
-CHANGE = WeightChange("a/b", "c.csv", 0, TIME)
+CHANGE = WeightChange("a/b", "c.csv", 0, 3, TIME)
 WORKSPACE = WorkspaceRecord("id1", "name", "bucket", "prefix/", TIME)
 
 

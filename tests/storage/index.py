@@ -17,6 +17,7 @@ from gateway.storage.database import Database
 from gateway.storage.endings import Endings
 from gateway.storage.intents import Intent, Intents
 from gateway.storage.stages import StagedManifest, Stages
+from gateway.storage.weights import Weights
 
 WORKSPACE = "w"
 NOW = datetime(2025, 6, 7, 8, 9, 10, 123_456, tzinfo=UTC)
@@ -81,6 +82,7 @@ class Index:
         self.commits = Commits(database)
         self.catalogue = Catalogue(database)
         self.announcements = Announcements(database)
+        self.weights = Weights(database, self.worker_intents)
 
     async def again(self, artifact: Artifact) -> Artifact:
         """The artifact as it is now."""

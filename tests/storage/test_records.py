@@ -97,10 +97,12 @@ async def test_last_announcement_and_weight_of_a_path_win(records: Records) -> N
     assert [item async for item in records.announcements("w1", "p")] == [other]
     assert [item async for item in records.announcements("w1", "q")] == []
 
-    change = WeightChange("p", "a b.csv", 1, NOW)
+    change = WeightChange("p", "a b.csv", 1, 1, NOW)
     await records.put_weight("w1", change)
     await records.put_weight("w1", replace(change, weight=2))
     assert [item async for item in records.weights("w1", "p")] == [replace(change, weight=2)]
+    assert await records.get_weight("w1", "p", "a b.csv") == replace(change, weight=2)
+    assert await records.get_weight("w1", "p", "c.csv") is None
     await records.remove_weight("w1", "p", "a b.csv")
     assert [item async for item in records.weights("w1", "p")] == []
 

@@ -6,8 +6,10 @@ completed from the record by whoever meets it, never undone.
 """
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from gateway.artifact.layout import MANIFEST, STAGED_MANIFEST, join
 from gateway.artifact.lifecycle import Artifact
@@ -27,6 +29,8 @@ from gateway.storage.publications import manifest_pin
 from gateway.storage.records import Records
 
 logger = logging.getLogger(__name__)
+
+NO_WEIGHTS: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +74,11 @@ class Committing:
         now: datetime,
         message: str | None = None,
         manifest: ManifestObject | None = None,
+        weights: Mapping[str, int] = NO_WEIGHTS,
     ) -> Committed:
         """The outcome of committing the stage, with `manifest` in the staged one's place.
 
+        `weights` of paths, in millionths, hold whatever else speaks of them.
         CommitConflict when another commit came first; the stage stays as it was then, and on
         every other refusal.
         """
@@ -81,7 +87,13 @@ class Committing:
         intent = await self._intents.intend(artifact, "commit", number=number, now=now)
         try:
             draft = await self._composing.compose(
-                workspace, artifact, author=author, message=message, now=now, manifest=manifest
+                workspace,
+                artifact,
+                author=author,
+                message=message,
+                now=now,
+                manifest=manifest,
+                weights=weights,
             )
         except Exception:
             await self._endings.finish(intent)

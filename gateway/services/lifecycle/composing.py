@@ -73,9 +73,11 @@ class Composing:
         message: str | None,
         now: datetime,
         manifest: ManifestObject | None,
+        weights: Mapping[str, int],
     ) -> Draft:
         """The next version of `artifact`, `manifest` taking the place of the staged one.
 
+        `weights` of paths, in millionths, hold whatever else speaks of them.
         NoSuchArtifact without any manifest, InvalidManifest, InvalidPath, NestedArtifact,
         MissingFiles, SchemaViolation.
         """
@@ -83,7 +85,7 @@ class Composing:
         parsed = await self._validating.parse(chosen.data)
         survey = await self._surveying.survey(workspace, _as_type(artifact, parsed))
         staged = await self._catalogue.staged_files(artifact.id)
-        pins = await self._pins(workspace, artifact, survey, parsed, staged)
+        pins = await self._pins(workspace, artifact, survey, parsed, staged, weights)
         await self._check_files(artifact, parsed, pins)
         await self.check_nesting(workspace, artifact.prefix, parsed)
         await self._check_schema(workspace, artifact.prefix, parsed, pins)
@@ -131,6 +133,7 @@ class Composing:
         survey: Survey,
         manifest: Manifest,
         staged: Mapping[str, StagedFile],
+        weights: Mapping[str, int],
     ) -> dict[str, Pin]:
         """A pin for every file that the bucket holds, each seen to exist."""
         for path in survey.files:
@@ -154,11 +157,15 @@ class Composing:
                 continue  # deleted since it was listed
             last = previous.get(path)
             file = staged.get(path)
-            weight = resolve(
-                announced.get(path),
-                _metadata_weight(head) if head is not None else (file.weight if file else None),
-                listed.get(path),
-                last.weight if last else None,
+            weight = (
+                weights[path]
+                if path in weights
+                else resolve(
+                    announced.get(path),
+                    _metadata_weight(head) if head is not None else (file.weight if file else None),
+                    listed.get(path),
+                    last.weight if last else None,
+                )
             )
             pin = replace(pin.weighing(weight), version_id=pin.version_id or NULL_VERSION)
             pins[path] = last if last is not None and _same(pin, last) else pin

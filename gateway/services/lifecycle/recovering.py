@@ -8,6 +8,7 @@ from gateway.services.lifecycle.committing import Committing
 from gateway.services.lifecycle.deleting import Deleting
 from gateway.services.lifecycle.discarding import Discarding
 from gateway.services.lifecycle.examining import Examining
+from gateway.services.lifecycle.weighing import Weighing
 from gateway.services.statistics.counting import Counting
 from gateway.services.workspaces import Workspaces
 from gateway.storage.catalogue import Catalogue
@@ -30,6 +31,7 @@ class Recovering:
         deleting: Deleting,
         discarding: Discarding,
         examining: Examining,
+        weighing: Weighing,
         counting: Counting,
     ) -> None:
         self._workspaces = workspaces
@@ -40,6 +42,7 @@ class Recovering:
         self._deleting = deleting
         self._discarding = discarding
         self._examining = examining
+        self._weighing = weighing
         self._counting = counting
         self._left: list[Intent] = []
 
@@ -74,6 +77,8 @@ class Recovering:
             return
         if intent.action == "write":
             await self._examining.examine(workspace, intent, now)
+        elif intent.action == "weigh":
+            await self._weighing.finish(workspace, artifact, intent)
         elif intent.action == "discard":
             await self._discarding.carry_out(workspace, artifact, intent)
         elif intent.action == "commit":

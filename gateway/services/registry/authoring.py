@@ -22,6 +22,7 @@ from gateway.services.lifecycle.deleting import Deleting
 from gateway.services.lifecycle.discarding import Discarding
 from gateway.services.lifecycle.drafting import Drafting
 from gateway.services.lifecycle.validating import Validating
+from gateway.services.lifecycle.weighing import Weighing
 from gateway.services.registry.browsing import Browsing
 from gateway.services.registry.filing import Filing
 from gateway.services.registry.finding import Finding
@@ -44,6 +45,7 @@ class Authoring:
         committing: Committing,
         discarding: Discarding,
         deleting: Deleting,
+        weighing: Weighing,
         finding: Finding,
         filing: Filing,
         browsing: Browsing,
@@ -56,6 +58,7 @@ class Authoring:
         self._committing = committing
         self._discarding = discarding
         self._deleting = deleting
+        self._weighing = weighing
         self._finding = finding
         self._filing = filing
         self._browsing = browsing
@@ -178,7 +181,10 @@ class Authoring:
     async def rollback(
         self, caller: Caller, workspace: Workspace, prefix: str, number: int, *, now: datetime
     ) -> dict[str, JsonValue]:
-        """As `commit`: a new version equal to an old one; NoSuchVersion, EditOpen, NotStaged."""
+        """As `commit`: a new version equal to an old one; NoSuchVersion, EditOpen, NotStaged.
+
+        Weights that `set_download_weight` gave since stay.
+        """
         self._access.require(caller, workspace, Right.WRITE)
         artifact = await self._committed(workspace, prefix)
         record = await self._catalogue.record(artifact, number)
@@ -186,6 +192,7 @@ class Authoring:
         if record is None or record.manifest is None or not there:
             raise NoSuchVersion(f"{prefix!r} has no version {number}", version=number)
         pins = {pin.path: pin for pin in record.pins}
+        pins = await self._weighing.restored(workspace, artifact, pins, number)
         await self._filing.restore(caller, workspace, artifact, pins, now)
         artifact = await self._finding.artifact(workspace, prefix)
         committed = await self._committing.commit(
@@ -195,6 +202,7 @@ class Authoring:
             now=now,
             message=f"rollback to version {number}",
             manifest=record.manifest,
+            weights={path: pin.weight for path, pin in pins.items()},
         )
         return await self._outcome(caller, workspace, committed)
 

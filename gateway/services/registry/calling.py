@@ -65,6 +65,7 @@ class Calling:
             "put_file": self._put_file,
             "get_file": self._get_file,
             "remove_file": self._remove_file,
+            "set_download_weight": self._set_download_weight,
             "list": self._list,
             "children": self._children,
             "search": self._search,
@@ -177,6 +178,12 @@ class Calling:
     async def _remove_file(self, call: Call) -> JsonValue:
         prefix, path = call.arguments.text("prefix"), call.arguments.text("file_path")
         await self._filing.remove_file(call.caller, call.workspace, prefix, path, now=call.now)
+        return None
+
+    async def _set_download_weight(self, call: Call) -> JsonValue:
+        a = call.arguments
+        prefix, path, weight = a.text("prefix"), a.text("path"), a.value("weight")
+        await self._filing.weigh(call.caller, call.workspace, prefix, path, weight, now=call.now)
         return None
 
     async def _list(self, call: Call) -> JsonValue:

@@ -16,6 +16,7 @@ from gateway.services.keys.access import Access
 from gateway.services.lifecycle.examining import Examining
 from gateway.services.lifecycle.surveying import Surveying
 from gateway.services.lifecycle.versioning import Versioning
+from gateway.services.lifecycle.weighing import Weighing
 from gateway.services.registry.browsing import Browsing
 from gateway.services.registry.finding import Finding
 from gateway.services.registry.linking import Linking
@@ -41,6 +42,7 @@ class Filing:
         surveying: Surveying,
         versioning: Versioning,
         examining: Examining,
+        weighing: Weighing,
         finding: Finding,
         browsing: Browsing,
         linking: Linking,
@@ -54,6 +56,7 @@ class Filing:
         self._surveying = surveying
         self._versioning = versioning
         self._examining = examining
+        self._weighing = weighing
         self._finding = finding
         self._browsing = browsing
         self._linking = linking
@@ -141,6 +144,23 @@ class Filing:
         return self._linking.link(
             caller, "GET", workspace, key, now=now, parameters=parameters, expires_in=expires_in
         )
+
+    async def weigh(
+        self,
+        caller: Caller,
+        workspace: Workspace,
+        prefix: str,
+        path: str,
+        weight: JsonValue,
+        *,
+        now: datetime,
+    ) -> None:
+        """The committed file weighs so; NoSuchArtifact, NoSuchKey, InvalidPath, InvalidWeight."""
+        self._access.require(caller, workspace, Right.WRITE)
+        artifact = await self._browsing.find(caller, workspace, prefix, Wanted())
+        check_path(path, collection=artifact.collection)
+        micros = parse_weight(weight)
+        await self._weighing.weigh(workspace, artifact, path, micros, now=now)
 
     async def restore(
         self,

@@ -109,6 +109,11 @@ METHODS: Mapping[str, Method] = {
             ),
         ),
         Method("remove_file", reads=False, arguments=(PREFIX, FILE_PATH)),
+        Method(
+            "set_download_weight",
+            reads=False,
+            arguments=(PREFIX, PATH, Argument("weight", Kind.NUMBER, required=True)),
+        ),
         Method("list", reads=True, arguments=(Argument("prefix", Kind.TEXT, default=""), STAGE)),
         Method(
             "children",
