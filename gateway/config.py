@@ -1,12 +1,14 @@
 """The configuration, as frozen dataclasses."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 
 from gateway.identity import AccessKey
 
-WEEK = 604_800  # seconds
+HOUR = 3_600  # seconds
+WEEK = 604_800
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +98,20 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """How downloads are counted. `durability` is "process" or "machine"."""
+    """How downloads are counted. `durability` is "process" or "machine".
+
+    The rest are rules of the COUNTER Code of Practice for Research Data.
+    """
 
     durability: str = "process"
     double_click_seconds: float = 0
     exclude_robots: bool = False
     count_not_modified: bool = False
+
+    @property
+    def double_click(self) -> timedelta:
+        """How long after a download the same client's next one of a file is the same."""
+        return timedelta(seconds=self.double_click_seconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,10 +82,12 @@ class Section:
         value = self._take(name, int, "a whole number")
         return default if value is None else self._within(name, value, least, most)
 
-    def number(self, name: str, default: float, least: float = 0) -> float:
-        """A number of at least `least`."""
+    def number(
+        self, name: str, default: float, least: float = 0, most: float | None = None
+    ) -> float:
+        """A number of at least `least` and, where that is said, at most `most`."""
         value = self._take(name, (int, float), "a number")
-        return default if value is None else self._within(name, value, least, None)
+        return default if value is None else self._within(name, value, least, most)
 
     def texts(self, name: str, check: Check | None = None) -> tuple[str, ...]:
         """A list of texts; none when the key is missing."""

@@ -61,6 +61,7 @@ def _boundary(lifecycle: Lifecycle, objects: Objects, registry: RegistryRooms) -
         cellar.access, cellar.capabilities.keys, hosts, config.listen.domain
     )
     measures = Measures()
+    _show_state(measures, lifecycle)
     operations = Operations(_checks(cellar), measures, config.metrics_token)
     forms = Forms(cellar.access, authentication)
     s3 = S3Door(authentication, forms, lifecycle.workspaces, objects.serving)
@@ -105,6 +106,29 @@ def _keep(recover: Callable[[datetime], Awaitable[object]], stack: AsyncExitStac
         await asyncio.gather(task, return_exceptions=True)
 
     stack.push_async_callback(end)
+
+
+def _show_state(measures: Measures, lifecycle: Lifecycle) -> None:
+    """Have the metrics say what is open, and how counting fares."""
+    counting = lifecycle.cellar.counting
+
+    async def waiting() -> float:
+        return counting.state.waiting
+
+    async def lost() -> float:
+        return counting.state.lost
+
+    measures.gauge("gateway_open_edits", "Edits that are open.", lifecycle.catalogue.open_edits)
+    measures.gauge(
+        "gateway_journal_waiting_bytes",
+        "Bytes of this worker's journal of downloads that are not in the database yet.",
+        waiting,
+    )
+    measures.gauge(
+        "gateway_journal_lost_records",
+        "Downloads that found no room on the disk, and none in memory.",
+        lost,
+    )
 
 
 def _checks(cellar: Cellar) -> dict[str, Check]:

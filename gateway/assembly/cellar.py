@@ -46,7 +46,11 @@ async def open_cellar(config: Config, embedded: EmbeddedBackend | None) -> Async
             for settings in config.workspaces:
                 await bucket.create_bucket(settings.area.bucket)
         counting = Counting(
-            Counters(database), WorkersFolder(config.journal_dir), now, config.stats.durability
+            Counters(database, config.stats.double_click),
+            WorkersFolder(config.journal_dir),
+            now,
+            config.stats,
+            config.secret,
         )
         async with counting:
             yield Cellar(

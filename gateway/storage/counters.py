@@ -4,7 +4,8 @@ A batch's sums and the offset that its journal is merged to are committed togeth
 by whoever finds the offset where the batch starts: of two that merge the same, one does.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -12,6 +13,7 @@ from sqlalchemy import BigInteger, bindparam, delete, select, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.storage import tables
+from gateway.storage.clicks import separate
 from gateway.storage.database import Database, insert_or_update, raised
 from gateway.storage.tally import Tally
 
@@ -43,8 +45,10 @@ class DayCount:
 class Counters:
     """Counters of artifacts and files. Each method is one transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, double_click: timedelta = timedelta(0)) -> None:
+        """`double_click` is how near two downloads of one client are one; 0: never."""
         self._database = database
+        self._double_click = double_click
 
     async def register(self, worker: Worker) -> None:
         """Note that the worker lives; its merged offset is set where it is unknown alone."""
@@ -102,7 +106,11 @@ class Counters:
             )
             if not moved.rowcount:
                 return False
-            await _add(connection, tally)
+            epochs = await _epochs(connection, tally.artifacts)
+            # A transaction that has to run again begins with the batch as it was.
+            sums = deepcopy(tally) if tally.clicks else tally
+            await separate(connection, sums, epochs, self._double_click)
+            await _add(connection, sums, epochs)
             return True
 
         return await self._database.transaction(work)
@@ -121,7 +129,8 @@ class Counters:
                 .where(artifact.c.id == artifact_id)
                 .values(epoch=artifact.c.epoch + 1, download_micros=0, views=0)
             )
-            await connection.execute(delete(daily).where(daily.c.artifact_id == artifact_id))
+            for table in (daily, tables.click):
+                await connection.execute(delete(table).where(table.c.artifact_id == artifact_id))
 
         await self._database.transaction(work)
 
@@ -158,9 +167,8 @@ class Counters:
             await self._database.transaction(work)
 
 
-async def _add(connection: AsyncConnection, tally: Tally) -> None:
-    artifacts = {key[0] for key in tally.totals} | {key[0] for key in tally.days}
-    current = await _epochs(connection, artifacts)
+async def _add(connection: AsyncConnection, tally: Tally, current: Mapping[int, int]) -> None:
+    """Add the sums whose epoch is the artifact's now; the others are dropped."""
     artifact = tables.artifact
     totals = [
         {"of": key[0], "more_micros": total.micros, "more_views": total.views}

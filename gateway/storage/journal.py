@@ -77,9 +77,10 @@ class Journal:
         if self.failure:
             raise OSError(self.failure)
 
-    def rotate(self) -> None:
-        """Go on in a new file, when the current one is long."""
-        if self.end - self._base < FILE_BYTES or self._held:
+    def rotate(self, *, at_once: bool = False) -> None:
+        """Go on in a new file, when the current one is long, or (`at_once`) is not empty."""
+        least = 1 if at_once else FILE_BYTES
+        if self.end - self._base < least or self._held:
             return
         self._retired.append(self._file)
         self._base = self.end

@@ -270,6 +270,17 @@ daily = Table(
     Column("bytes", BigInteger, nullable=False),
 )
 
+# When clients last downloaded files: for as long as another download of theirs would be the same.
+click = Table(
+    "click",
+    metadata,
+    Column("artifact_id", ForeignKey("artifact.id"), primary_key=True),
+    Column("path", Key, primary_key=True),
+    # A keyed hash of the client.
+    Column("client", String(32), primary_key=True),
+    Column("at", Instant, nullable=False, index=True),
+)
+
 access_key = Table(
     "access_key",
     metadata,

@@ -1,7 +1,9 @@
 """What a journal holds: one line a record, and the sums of many.
 
 A line is a JSON array: `["d", artifact, epoch, path, micros, day]` for a download,
-`["b", artifact, epoch, path, bytes, day]` for bytes sent, `["v", artifact, epoch]` for a view.
+`["c", artifact, epoch, path, micros, milliseconds, client]` for one that may be its client's
+second, `["b", artifact, epoch, path, bytes, day]` for bytes sent, `["v", artifact, epoch]` for
+a view.
 Amounts are whole numbers, so that sums are exact: a weight of 0.5 is 500,000 micros.
 """
 
@@ -10,15 +12,23 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 _log = logging.getLogger(__name__)
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def download(artifact_id: int, epoch: int, path: str, micros: int, day: date) -> bytes:
     """The line for one download of a file that weighs `micros` millionths."""
     return f"{_encode(['d', artifact_id, epoch, path, micros, day.isoformat()])}\n".encode()
+
+
+def click(artifact_id: int, epoch: int, path: str, micros: int, at: datetime, client: str) -> bytes:
+    """The line for a download at a time by a client, to be held against the others of it."""
+    milliseconds = (at - _BEGINNING) // timedelta(milliseconds=1)
+    fields = ["c", artifact_id, epoch, path, micros, milliseconds, client]
+    return f"{_encode(fields)}\n".encode()
 
 
 def sent(artifact_id: int, epoch: int, path: str, size: int, day: date) -> bytes:
@@ -49,11 +59,44 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
+class Click:
+    """A download that counts unless the same client's last one of the file is too near."""
+
+    artifact_id: int
+    epoch: int
+    path: str
+    micros: int
+    at: datetime
+    client: str
+
+    @property
+    def day(self) -> str:
+        """The day it is counted on, in UTC."""
+        return self.at.date().isoformat()
+
+
+@dataclass(frozen=True, slots=True)
 class Tally:
-    """Sums: of (artifact, epoch), and of (artifact, epoch, path, day)."""
+    """Sums: of (artifact, epoch), and of (artifact, epoch, path, day); and single clicks."""
 
     totals: dict[tuple[int, int], Total] = field(default_factory=lambda: defaultdict(Total))
     days: dict[tuple[int, int, str, str], Day] = field(default_factory=lambda: defaultdict(Day))
+    clicks: list[Click] = field(default_factory=list)
+
+    @property
+    def artifacts(self) -> set[int]:
+        """Every artifact that is in it."""
+        clicked = {click.artifact_id for click in self.clicks}
+        return clicked | {key[0] for key in self.totals} | {key[0] for key in self.days}
+
+    def add(  # the columns of a row, and how often
+        self, artifact_id: int, epoch: int, path: str, micros: int, day: str, times: int = 1
+    ) -> None:
+        """Add downloads of one file on one day, each of `micros`."""
+        self.totals[artifact_id, epoch].micros += micros * times
+        entry = self.days[artifact_id, epoch, path, day]
+        entry.downloads += times
+        entry.micros += micros * times
 
 
 def add_up(lines: Iterable[bytes]) -> Tally:
@@ -75,10 +118,10 @@ def _add(tally: Tally, line: bytes, times: int) -> bool:
         case ["v", int(artifact), int(epoch)]:
             tally.totals[artifact, epoch].views += times
         case ["d", int(artifact), int(epoch), str(path), int(micros), str(day)]:
-            tally.totals[artifact, epoch].micros += micros * times
-            entry = tally.days[artifact, epoch, path, day]
-            entry.downloads += times
-            entry.micros += micros * times
+            tally.add(artifact, epoch, path, micros, day, times)
+        case ["c", int(artifact), int(epoch), str(path), int(micros), int(at), str(client)]:
+            moment = _BEGINNING + timedelta(milliseconds=at)
+            tally.clicks.append(Click(artifact, epoch, path, micros, moment, client))
         case ["b", int(artifact), int(epoch), str(path), int(size), str(day)]:
             tally.days[artifact, epoch, path, day].bytes += size * times
         case _:

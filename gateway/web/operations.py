@@ -3,16 +3,19 @@
 import asyncio
 import hmac
 import json
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from ipaddress import ip_address
 
 from multidict import CIMultiDict
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from gateway.errors import AccessDenied, MethodNotAllowed, NoSuchKey
+from gateway.errors import AccessDenied, GatewayError, MethodNotAllowed, NoSuchKey
 from gateway.s3.message import Reply, Request
 from gateway.web.access_log import Entry
 from gateway.web.exchange import Exchange
+
+logger = logging.getLogger(__name__)
 
 CHECK_SECONDS = 5
 FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP")
@@ -26,6 +29,7 @@ class Measures:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._asked: dict[str, tuple[Gauge, Callable[[], Awaitable[float]]]] = {}
         labels = ("door", "method")
         self._requests = Counter(
             "gateway_requests", "Requests answered.", (*labels, "status"), registry=self.registry
@@ -54,9 +58,18 @@ class Measures:
         if not entry.complete:
             self._cut.labels(entry.door).inc()
 
-    def gauge(self, name: str, documentation: str, value: Callable[[], float]) -> None:
+    def gauge(self, name: str, documentation: str, value: Callable[[], Awaitable[float]]) -> None:
         """Nothing; from now on `value` is asked whenever the metrics are."""
-        Gauge(name, documentation, registry=self.registry).set_function(value)
+        self._asked[name] = Gauge(name, documentation, registry=self.registry), value
+
+    async def show(self) -> bytes:
+        """The metrics as Prometheus reads them; of what can't be asked now, what was known last."""
+        for name, (gauge, value) in self._asked.items():
+            try:
+                gauge.set(await value())
+            except GatewayError as error:
+                logger.warning("the metric %s is not up to date: %s", name, error.message)
+        return generate_latest(self.registry)
 
 
 METHODS = frozenset(("GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"))
@@ -103,7 +116,7 @@ class Operations:
         if request.path == "/_metrics":
             self._check_reader(request)
             headers = CIMultiDict({"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
-            return Reply(200, headers, generate_latest(self._measures.registry))
+            return Reply(200, headers, await self._measures.show())
         raise NoSuchKey("there is nothing at this path")
 
     async def _ready(self) -> Reply:

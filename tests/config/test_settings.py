@@ -1,6 +1,7 @@
 """The configuration: what a file gives, and what is said of a file that is wrong."""
 
 import json
+from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -283,17 +284,16 @@ def test_workspaces_have_the_names_that_buckets_have(name: str, *, good: bool) -
         assert "is no bucket name" in line
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "stats: {double_click_seconds: 30}",
-        "stats: {exclude_robots: true}",
-        "stats: {count_not_modified: true}",
-    ],
-)
-def test_what_is_not_there_yet_is_refused_and_not_ignored(text: str) -> None:
-    (line,) = problems(f"{MINIMAL}{text}\n")
-    assert "not in this version yet" in line
+def test_the_rules_of_counting_are_read() -> None:
+    text = "stats: {double_click_seconds: 30, exclude_robots: true, count_not_modified: true}"
+    stats = parse(f"{MINIMAL}{text}\n", {}).stats
+    assert stats == Stats(double_click_seconds=30, exclude_robots=True, count_not_modified=True)
+    assert stats.double_click == timedelta(seconds=30)
+
+
+def test_clients_are_not_remembered_for_longer_than_an_hour() -> None:
+    (line,) = problems(f"{MINIMAL}stats: {{double_click_seconds: 3601}}\n")
+    assert line.startswith("stats.double_click_seconds: ")
 
 
 def test_the_public_host_is_no_workspaces() -> None:

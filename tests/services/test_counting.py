@@ -12,9 +12,11 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import insert, select
 
+from gateway.artifact.download import Visit
+from gateway.config import Stats
 from gateway.errors import ServiceUnavailable
 from gateway.services.statistics import counting as module
-from gateway.services.statistics.counting import Counting, is_download
+from gateway.services.statistics.counting import Counting
 from gateway.services.statistics.grouping import Grouped
 from gateway.storage import journal, tables
 from gateway.storage.counters import Counters, DayCount, Worker
@@ -26,10 +28,12 @@ from tests.waiting import wait_until
 NOW = datetime(2025, 6, 7, 8, 9, 10, tzinfo=UTC)
 DAY = date(2025, 6, 7)
 MILLION = 1_000_000
+SECRET = b"0123456789abcdef0123456789abcdef"
 CHILD = """
 import asyncio, sys
 from datetime import UTC, datetime
 from pathlib import Path
+from gateway.config import Stats
 from gateway.services.statistics.counting import Counting
 from gateway.storage.counters import Counters
 from gateway.storage.database import Database
@@ -38,7 +42,8 @@ from gateway.storage.workers import WorkersFolder
 async def main(url, folder, artifact_id):
     now = lambda: datetime.now(UTC)
     async with Database(url) as database:
-        async with Counting(Counters(database), WorkersFolder(Path(folder)), now) as counting:
+        folder = WorkersFolder(Path(folder))
+        async with Counting(Counters(database), folder, now, Stats(), b"s") as counting:
             while True:
                 counting.download(int(artifact_id), 0, "a", 500_000)
                 print("counted", flush=True)
@@ -66,7 +71,13 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 @pytest.fixture
 def new_counting(database: Database, tmp_path: Path) -> Callable[[], Counting]:
     """A worker of this host that is not entered yet."""
-    return lambda: Counting(Counters(database), WorkersFolder(tmp_path / "journal"), clock)
+    return lambda: Counting(
+        Counters(database), WorkersFolder(tmp_path / "journal"), clock, Stats(), SECRET
+    )
+
+
+def counting_of(database: Database, folder: Path) -> Counting:
+    return Counting(Counters(database), WorkersFolder(folder), clock, Stats(), SECRET)
 
 
 async def new_artifact(database: Database) -> int:
@@ -94,33 +105,6 @@ async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 5) ->
     async with asyncio.timeout(seconds):
         while not await condition():  # noqa: ASYNC110 (what is waited for has no event)
             await asyncio.sleep(0.01)
-
-
-@pytest.mark.parametrize(
-    ("status", "content_range", "counts"),
-    [
-        (200, None, True),
-        (206, "bytes 0-8388607/104857600", True),
-        (206, "bytes 0-2/100", True),
-        (206, "bytes 0-99/100", True),
-        (206, "bytes 0-99/*", True),
-        (206, "bytes 0-1/100", False),
-        (206, "bytes 0-0/100", False),
-        (206, "bytes 1-99/100", False),
-        (206, "bytes 8388608-16777215/104857600", False),
-        (206, None, False),
-        (206, "multipart", False),
-        (204, None, False),
-        (304, None, False),
-        (404, None, False),
-        (416, "bytes */100", False),
-        (500, None, False),
-    ],
-)
-def test_a_download_is_whole_or_begins_with_more_than_two_bytes(
-    status: int, content_range: str | None, *, counts: bool
-) -> None:
-    assert is_download(status, content_range) is counts
 
 
 async def test_downloads_are_in_the_database_within_a_second(
@@ -222,7 +206,10 @@ async def test_downloads_survive_sigkill_and_are_counted_once(
             await child.wait()
         counted += sum(path.read_bytes().count(b"counted\n") for path in said)
     # Two gateways that start at once merge what the dead have left.
-    both = [Counting(Counters(database), WorkersFolder(folder), clock) for _ in range(2)]
+    both = [
+        Counting(Counters(database), WorkersFolder(folder), clock, Stats(), SECRET)
+        for _ in range(2)
+    ]
     await asyncio.gather(*(each.__aenter__() for each in both))
     assert await both[0].dead_workers(NOW) == set()
     micros, _ = await totals(database, artifact_id)
@@ -241,7 +228,7 @@ async def test_downloads_go_on_while_the_database_is_away(tmp_path: Path) -> Non
         database = await stack.enter_async_context(Database(server.url))
         artifact_id = await new_artifact(database)
         folder = WorkersFolder(tmp_path / "journal")
-        async with Counting(Counters(database), folder, clock) as counting:
+        async with Counting(Counters(database), folder, clock, Stats(), SECRET) as counting:
             counting.download(artifact_id, 0, "a", MILLION)
             await counting.merge_now()
             server.stop()
@@ -271,7 +258,7 @@ async def test_downloads_go_on_while_the_database_is_away(tmp_path: Path) -> Non
         assert folder.workers() == [counting.worker_id]
         assert not folder.lives(counting.worker_id)
         server.start()
-        async with Counting(Counters(database), folder, clock):
+        async with Counting(Counters(database), folder, clock, Stats(), SECRET):
             assert await totals(database, artifact_id) == (102 * MILLION, 0)
 
 
@@ -336,7 +323,7 @@ async def test_a_machines_durability_waits_for_the_disk_many_at_once(
     monkeypatch.setattr(os, "fdatasync", watch)
     artifact_id = await new_artifact(database)
     folder = WorkersFolder(tmp_path / "journal")
-    async with Counting(Counters(database), folder, clock, durability="machine") as counting:
+    async with Counting(Counters(database), folder, clock, Stats("machine"), SECRET) as counting:
 
         async def serve(delay: float) -> None:
             await asyncio.sleep(delay)
@@ -410,7 +397,7 @@ async def test_living_workers_show_that_they_live(
     monkeypatch.setattr(module, "SWEEP_SECONDS", 0.05)
     later = NOW
     folder = WorkersFolder(tmp_path / "journal")
-    async with Counting(Counters(database), folder, lambda: later) as counting:
+    async with Counting(Counters(database), folder, lambda: later, Stats(), SECRET) as counting:
         await Counters(database).register(Worker("gone", folder.host, NOW, 0))
         later = NOW + timedelta(minutes=5)
 
@@ -430,7 +417,7 @@ async def test_a_journal_of_another_database_is_put_aside(
     stranger.append(b'["v",%d,0]\n' % artifact_id)
     stranger.close()
     folder.leave("stranger")
-    async with Counting(Counters(database), folder, clock) as counting:
+    async with Counting(Counters(database), folder, clock, Stats(), SECRET) as counting:
         assert folder.workers() == [counting.worker_id]
         assert await totals(database, artifact_id) == (0, 0)
     assert "belongs to another database" in caplog.text
@@ -472,3 +459,94 @@ async def test_a_run_that_fails_fails_for_those_who_wait_for_it_alone() -> None:
     assert [type(result) for result in results] == [OSError, OSError]
     await grouped.done()
     assert outcomes == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "counted"),
+    [
+        ([0], 1),
+        ([0, 29.9], 1),
+        ([0, 30], 2),
+        ([0, 20, 40, 60], 1),
+        ([0, 20, 51], 2),
+        ([0, 0, 0], 1),
+    ],
+)
+async def test_of_a_clients_downloads_that_are_near_one_counts(
+    database: Database, tmp_path: Path, seconds: list[float], counted: int
+) -> None:
+    artifact_id = await new_artifact(database)
+    rules = Stats(double_click_seconds=30)
+    now = NOW
+
+    def moving() -> datetime:
+        return now
+
+    counters = Counters(database, rules.double_click)
+    folders = [WorkersFolder(tmp_path / "journal") for _ in range(2)]
+    async with AsyncExitStack() as stack:
+        # Which worker of them serves makes no difference.
+        both = [
+            await stack.enter_async_context(Counting(counters, folder, moving, rules, SECRET))
+            for folder in folders
+        ]
+        for index, later in enumerate(seconds):
+            now = NOW + timedelta(seconds=later)
+            both[index % 2].download(artifact_id, 0, "a", MILLION, Visit("client"))
+            await both[index % 2].merge_now()
+        other = Visit("another")
+        both[0].download(artifact_id, 0, "a", MILLION, other)
+        both[1].download(artifact_id, 0, "b", MILLION, other)
+        await both[0].merge_now()
+    assert await totals(database, artifact_id) == ((counted + 2) * MILLION, 0)
+
+
+async def test_clients_are_forgotten_with_the_window(database: Database, tmp_path: Path) -> None:
+    artifact_id = await new_artifact(database)
+    now = NOW
+    rules = Stats(double_click_seconds=30)
+    folder = WorkersFolder(tmp_path / "journal")
+    counters = Counters(database, rules.double_click)
+    async with Counting(counters, folder, lambda: now, rules, SECRET) as counting:
+        counting.download(artifact_id, 0, "a", MILLION, Visit("first"))
+        await counting.merge_now()
+        now = NOW + timedelta(seconds=31)
+        counting.download(artifact_id, 0, "b", MILLION, Visit("second"))
+        await counting.merge_now()
+        async with database.reading() as connection:
+            rows = await connection.execute(select(tables.click.c.client))
+            assert rows.scalars().all() == ["second"]
+
+
+async def test_a_reset_forgets_clicks_too(database: Database, tmp_path: Path) -> None:
+    artifact_id = await new_artifact(database)
+    rules = Stats(double_click_seconds=30)
+    folder = WorkersFolder(tmp_path / "journal")
+    counters = Counters(database, rules.double_click)
+    async with Counting(counters, folder, clock, rules, SECRET) as counting:
+        counting.download(artifact_id, 0, "a", MILLION, Visit("c"))
+        await counting.merge_now()
+        await counting.reset(artifact_id)
+        counting.download(artifact_id, 0, "a", MILLION, Visit("c"))  # of before the reset
+        counting.download(artifact_id, 1, "a", MILLION, Visit("c"))
+        await counting.merge_now()
+        assert await totals(database, artifact_id) == (MILLION, 0)
+
+
+async def test_journals_with_clients_in_them_do_not_stay(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SWEEP_SECONDS", 0.05)
+    artifact_id = await new_artifact(database)
+    rules = Stats(double_click_seconds=30)
+    folder = WorkersFolder(tmp_path / "journal")
+    counters = Counters(database, rules.double_click)
+    async with Counting(counters, folder, clock, rules, SECRET) as counting:
+        counting.download(artifact_id, 0, "a", MILLION, Visit("a-client"))
+        directory = folder.directory(counting.worker_id)
+
+        async def forgotten() -> bool:
+            return not any(b"a-client" in file.read_bytes() for file in directory.iterdir())
+
+        await until(forgotten)
+        assert await totals(database, artifact_id) == (MILLION, 0)

@@ -18,6 +18,10 @@ from gateway.web.operations import Check, Measures, Operations
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
+async def three() -> float:
+    return 3.0
+
+
 async def well() -> None:
     await asyncio.sleep(0)
 
@@ -114,7 +118,7 @@ async def test_what_was_answered_is_counted() -> None:
                 error=None,
             )
         )
-    measures.gauge("gateway_open_edits", "Edits that are open.", lambda: 3.0)
+    measures.gauge("gateway_open_edits", "Edits that are open.", three)
     reply = await ask(Operations({}, measures), "/_metrics")
     assert isinstance(reply.body, bytes)
     lines = reply.body.decode().splitlines()

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from gateway import syntax
 from gateway.artifact.layout import is_public
+from gateway.config import HOUR, WEEK
 from gateway.derivation import derive
 from gateway.errors import AccessDenied, InvalidAccessKeyId, InvalidArgument
 from gateway.identity import (
@@ -31,8 +32,6 @@ from gateway.storage.keys import Keys, StoredKey
 URL_PREFIX = "URL~"
 """How the ids begin that the gateway signs URLs with; no access key's has a `~`."""
 
-HOUR = 3_600
-WEEK = 604_800
 
 _ID_CHARACTERS = string.ascii_uppercase + "234567"
 _ID_LENGTH, _SECRET_LENGTH = 20, 40

@@ -12,10 +12,10 @@ from gateway.artifact.version import Pin
 from gateway.errors import NoSuchKey, NoSuchVersion, NotImplementedByGateway
 from gateway.identity import Caller, Workspace
 from gateway.s3.exchange import Verified
-from gateway.s3.message import Body, Reply
+from gateway.s3.message import Body, Reply, Request
 from gateway.s3.xml import parse
 from gateway.services.objects.seeing import LOOKS, Seeing, Sight, may_read_publicly, missing
-from gateway.services.statistics.counting import Counting, is_download
+from gateway.services.statistics.counting import Counting
 from gateway.services.transfer.forwarding import Changes, Forwarding
 from gateway.services.transfer.payloads import close_body
 from gateway.storage.catalogue import Catalogue
@@ -79,7 +79,7 @@ class Reading:
         silent = own is not None and own.first("silent") == "true"
         if sight.pin is None or silent or not verified.operation.reads_bytes:
             return reply
-        return await self.counted(reply, sight)
+        return await self.counted(reply, sight, caller, verified.request)
 
     async def _absent(self, workspace: Workspace, location: Location, verified: Verified) -> Reply:
         """What the backend says of a key at which nothing is.
@@ -101,7 +101,7 @@ class Reading:
             headers["Content-Length"] = str(len(document))
         return await _uniform(replace(reply, headers=headers, body=document), location, version_id)
 
-    async def counted(self, reply: Reply, sight: Sight) -> Reply:
+    async def counted(self, reply: Reply, sight: Sight, caller: Caller, request: Request) -> Reply:
         """The reply, its download recorded before its first byte, if it is one."""
         pin, artifact = sight.pin, sight.artifact
         if pin is None or artifact is None or pin.path == MANIFEST:
@@ -109,9 +109,10 @@ class Reading:
         served = reply.headers.get("x-amz-version-id")
         if served is not None and pin.version_id is not None and served != pin.version_id:
             return reply
-        if not is_download(reply.status, reply.headers.get("Content-Range")):
+        visit = self._counting.visit(caller, request)
+        if not self._counting.counts(visit, reply.status, reply.headers.get("Content-Range")):
             return reply
-        self._counting.download(artifact.id, artifact.epoch, pin.path, pin.weight)
+        self._counting.download(artifact.id, artifact.epoch, pin.path, pin.weight, visit)
         await self._counting.settled()
         if isinstance(reply.body, bytes):
             self._counting.sent(artifact.id, artifact.epoch, pin.path, len(reply.body))

@@ -59,18 +59,34 @@ class Archiving:
         artifact = await self._browsing.find(caller, workspace, prefix, wanted)
         folder = path[len(prefix) :].strip("/")
         record = await self._record(artifact, wanted.version)
-        contents = _contents(workspace, artifact, record, folder)
+        visit = self._counting.visit(caller, request)
+        contents = replace(_contents(workspace, artifact, record, folder), visit=visit)
         headers = CIMultiDict({"ETag": _etag(record, folder)})
         if _names(request, headers["ETag"]):
+            if request.method == "GET" and not wanted.silent:
+                await self._count_known(contents)
             return Reply(HTTPStatus.NOT_MODIFIED, headers, authored=True)
         headers["Content-Type"] = "application/zip"
         headers["Content-Length"] = str(contents.archive.length)
         headers["Accept-Ranges"] = "none"
         if request.method == "HEAD":
             return Reply(HTTPStatus.OK, headers, authored=True)
-        counting = None if wanted.silent else self._counting
+        counted = not wanted.silent and self._counting.counts(visit, HTTPStatus.OK)
+        counting = self._counting if counted else None
         pieces = Packing(self._bucket, contents, counting).pieces()
         return Reply(HTTPStatus.OK, headers, pieces, authored=True)
+
+    async def _count_known(self, contents: Contents) -> None:
+        """Count the files of a zip that the client has already, where the rules say so."""
+        if not self._counting.counts(contents.visit, HTTPStatus.NOT_MODIFIED):
+            return
+        artifact = contents.artifact
+        for pin in contents.pins:
+            if pin.path != MANIFEST:
+                self._counting.download(
+                    artifact.id, artifact.epoch, pin.path, pin.weight, contents.visit
+                )
+        await self._counting.settled()
 
     async def _record(self, artifact: Artifact, version: int | None) -> Record:
         number = artifact.version if version is None else version

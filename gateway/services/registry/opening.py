@@ -140,7 +140,7 @@ class Opening:
             reply.headers["Content-Disposition"] = attachment(key)
         if wanted.silent or wanted.stage or request.method != "GET":
             return reply
-        return await self._reading.counted(reply, sight)
+        return await self._reading.counted(reply, sight, caller, request)
 
 
 def committed_only(location: Location) -> Location:

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from zlib import crc32
 
 from gateway.artifact.archive import Archive
+from gateway.artifact.download import ANYBODY, Visit
 from gateway.artifact.layout import MANIFEST, join
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.version import NULL_VERSION, Pin
@@ -32,13 +33,17 @@ PAUSE_SECONDS = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """The pins of one version that go into `archive`, in its order, and the manifest's bytes."""
+    """The pins of one version that go into `archive`, in its order, and the manifest's bytes.
+
+    `visit` is whose downloads they are.
+    """
 
     workspace: Workspace
     artifact: Artifact
     pins: Sequence[Pin]
     manifest: bytes = field(repr=False)
     archive: Archive = field(repr=False)
+    visit: Visit = ANYBODY
 
 
 class Packing:
@@ -94,9 +99,9 @@ class Packing:
         self._crcs.append(crc)
 
     async def _count(self, pin: Pin) -> None:
-        artifact = self._contents.artifact
+        artifact, visit = self._contents.artifact, self._contents.visit
         if self._counting is not None and pin.path != MANIFEST:
-            self._counting.download(artifact.id, artifact.epoch, pin.path, pin.weight)
+            self._counting.download(artifact.id, artifact.epoch, pin.path, pin.weight, visit)
             await self._counting.settled()
 
     def _count_sent(self, pin: Pin, size: int) -> None:

@@ -7,7 +7,6 @@ its time.
 
 import asyncio
 import logging
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,9 +14,14 @@ from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
+from gateway.artifact.download import ANYBODY, Visit, is_download
+from gateway.config import Stats
 from gateway.errors import GatewayError, ServiceUnavailable
+from gateway.identity import Caller
+from gateway.s3.message import Request
 from gateway.services.statistics.grouping import Grouped
 from gateway.services.statistics.merging import Merging
+from gateway.services.statistics.recognising import Recognising
 from gateway.storage import tally
 from gateway.storage.counters import Counters, DayCount
 from gateway.storage.journal import Journal
@@ -29,21 +33,7 @@ SWEEP_SECONDS = 15.0
 MOST_WAITING = 256 * 1_048_576
 """A gateway whose journal waits with more bytes than this reports that it is not ready."""
 
-_RANGE = re.compile(r"bytes (\d+)-(\d+)/")
-_OK, _PARTIAL = 200, 206
 _log = logging.getLogger(__name__)
-
-
-def is_download(status: int, content_range: str | None) -> bool:
-    """Whether a GET of a committed file, answered so, is a download.
-
-    It is when the answer is whole, or a range with the first byte and more than the first
-    two: of the parts that a client fetches in parallel one counts, a player's probe none.
-    """
-    if status == _OK:
-        return True
-    found = _RANGE.match(content_range or "") if status == _PARTIAL else None
-    return found is not None and int(found[1]) == 0 and int(found[2]) > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +58,8 @@ class State:
 class Counting:
     """Counts what this worker serves; `async with` it before the first request.
 
-    `durability` is "process" or "machine"; with the latter, a response waits for `settled`.
+    `rules` are the configuration's. With the durability "machine", a response waits for
+    `settled`. `secret` is the gateway's.
     """
 
     def __init__(
@@ -76,17 +67,23 @@ class Counting:
         counters: Counters,
         folder: WorkersFolder,
         clock: Callable[[], datetime],
-        durability: str = "process",
+        rules: Stats,
+        secret: bytes,
     ) -> None:
         self.worker_id = uuid4().hex
         self._counters = counters
         self._folder = folder
         self._clock = clock
-        self._machine = durability == "machine"
+        self._rules = rules
+        self._machine = rules.durability == "machine"
+        self._recognising = Recognising(
+            secret, double_clicks=rules.double_click_seconds > 0, robots=rules.exclude_robots
+        )
         self._merging = Merging(counters, folder, self.worker_id)
         self._merges = Grouped(self._merging.merge_host)
         self._syncs = Grouped(self._sync)
         self._synced = 0
+        self._turn = False
         self._away: str | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -127,13 +124,30 @@ class Counting:
             self._journal.close()
             self._folder.leave(self.worker_id)
 
-    def download(self, artifact_id: int, epoch: int, path: str, weight: int) -> None:
+    def visit(self, caller: Caller, request: Request) -> Visit:
+        """Who downloads, as far as the rules have to know."""
+        return self._recognising.visit(caller, request)
+
+    def counts(self, visit: Visit, status: int, content_range: str | None = None) -> bool:
+        """Whether a GET of a committed file, answered so, is a download by the rules."""
+        if visit.robot:
+            return False
+        return is_download(status, content_range, not_modified=self._rules.count_not_modified)
+
+    def download(
+        self, artifact_id: int, epoch: int, path: str, weight: int, visit: Visit = ANYBODY
+    ) -> None:
         """Count one download of a file that weighs `weight` millionths, in microseconds.
 
         Call it before the response's first byte. `epoch` is the artifact's as the request
         saw it: what it counts is dropped when `reset` comes between.
         """
-        self._journal.append(tally.download(artifact_id, epoch, path, weight, self._day()))
+        now = self._clock()
+        if visit.client is None:
+            line = tally.download(artifact_id, epoch, path, weight, now.date())
+        else:
+            line = tally.click(artifact_id, epoch, path, weight, now, visit.client)
+        self._journal.append(line)
 
     def sent(self, artifact_id: int, epoch: int, path: str, size: int) -> None:
         """Add `size` bytes that were sent of a file, at a response's end."""
@@ -198,7 +212,8 @@ class Counting:
 
     async def _sync(self) -> None:
         self._journal.flush()
-        self._journal.rotate()
+        self._journal.rotate(at_once=self._turn)
+        self._turn = False
         end = self._journal.end
         await asyncio.to_thread(self._journal.sync)
         self._synced = end
@@ -206,6 +221,10 @@ class Counting:
     async def _keep_house(self) -> None:
         await self._merging.register(self._clock())
         await self._merging.sweep()
+        if self._rules.double_click_seconds:
+            # What tells clients apart is merged in time, and then removed with its file.
+            self._turn = True
+            await self._syncs.done()
 
     async def _repeat(self, work: Callable[[], Awaitable[None]], seconds: float) -> None:
         while True:
