@@ -68,6 +68,11 @@ class Response:
     headers: http.client.HTTPMessage
     body: bytes
 
+    def json(self) -> Document:
+        """The body, decoded; AssertionError where the request was refused."""
+        assert self.status == http.client.OK, (self.status, self.body)
+        return json.loads(self.body)
+
 
 @dataclass(slots=True)
 class Gateway:

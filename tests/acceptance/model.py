@@ -18,6 +18,8 @@ EXISTS: Answer = (409, "ArtifactExists")
 NOT_STAGED: Answer = (409, "NotStaged")
 EDIT_OPEN: Answer = (409, "EditOpen")
 MISSING: Answer = (409, "MissingFiles")
+PRESENT: Answer = (412, "PreconditionFailed")
+NO_COLLECTION: Answer = (400, "InvalidManifest")
 
 
 @dataclass(slots=True)
@@ -70,6 +72,12 @@ class Life:
             return dict(self.pins)
         return {} if self.staged is not None else dict(self.files)
 
+    @property
+    def held(self) -> Files:
+        """What the backend holds at the plain keys: what writers see, and what that hides."""
+        hidden = {} if self.plain is None else {MANIFEST: self.plain}
+        return {**self.writer, **hidden}
+
     def _now(self, manifest: bytes | None) -> Files:
         return self.files if manifest is None else {**self.files, MANIFEST: manifest}
 
@@ -80,6 +88,20 @@ class Life:
         self.files = {**self.files, path: body}
         self._settle()
         return OK
+
+    def put_if_absent(self, path: str, body: bytes, who: str) -> Answer:
+        """PUT of a file or a manifest with `If-None-Match: *`."""
+        if path in self.writer:
+            return PRESENT
+        if path == STAGED:
+            return self.put_staged(body)
+        return self.put_manifest(body, who) if path == MANIFEST else self.put(path, body)
+
+    def delete_key(self, path: str) -> Answer:
+        """DELETE of a file or a manifest."""
+        if path == STAGED:
+            return self.delete_staged()
+        return self.delete_manifest() if path == MANIFEST else self.delete(path)
 
     def delete(self, path: str) -> Answer:
         """DELETE of a file."""
@@ -195,14 +217,23 @@ class Life:
         self._settle()
         return OK
 
-    def rollback(self, number: int, who: str) -> Answer:
-        """RPC `rollback`."""
+    def _edited(self) -> Answer | None:
+        """What the methods say that need a commit and no edit, where that is not so."""
         if not self.exists:
             return NO_ARTIFACT
         if not self.version:
             return NOT_STAGED
-        if self.open:
-            return EDIT_OPEN
+        return EDIT_OPEN if self.open else None
+
+    def index(self) -> Answer:
+        """RPC `index`, of what is no collection."""
+        return self._edited() or NO_COLLECTION
+
+    def rollback(self, number: int, who: str) -> Answer:
+        """RPC `rollback`."""
+        refusal = self._edited()
+        if refusal is not None:
+            return refusal
         if number not in self.history:
             return NO_VERSION
         old = self.history[number]

@@ -32,8 +32,8 @@ def fields_of(key: Key, bucket: str, name: str) -> dict[str, str]:
     return fields | {"policy": policy, "x-amz-signature": signature}
 
 
-def post_form(gateway: Gateway, key: Key | None, bucket: str, name: str, data: bytes) -> Response:
-    """The answer to a form that uploads `data`; unsigned where `key` is None."""
+def form_of(key: Key | None, bucket: str, name: str, data: bytes) -> tuple[bytes, dict[str, str]]:
+    """Body and headers of a form that uploads `data`; unsigned where `key` is None."""
     fields = {"key": name} if key is None else fields_of(key, bucket, name)
     parts = [
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n'
@@ -41,5 +41,10 @@ def post_form(gateway: Gateway, key: Key | None, bucket: str, name: str, data: b
     ]
     file = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n'
     body = "".join([*parts, file]).encode() + data + f"\r\n--{BOUNDARY}--\r\n".encode()
-    headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    return body, {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+
+
+def post_form(gateway: Gateway, key: Key | None, bucket: str, name: str, data: bytes) -> Response:
+    """The answer to a form that uploads `data`; unsigned where `key` is None."""
+    body, headers = form_of(key, bucket, name, data)
     return gateway.request("POST", f"/{bucket}", headers, body)
