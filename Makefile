@@ -6,6 +6,9 @@ PORT ?= 9000
 DATA ?= artifact-gateway-data
 REQUESTS ?= 100000
 
+# Gateways that tests start, and pytest's workers, would compile everything anew each time.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The first of these that runs and is new enough; PYTHON=… chooses another.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \

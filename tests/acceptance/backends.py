@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -23,6 +24,9 @@ REGION = "us-east-1"
 
 S3Client: TypeAlias = Any  # boto3 makes its clients at run time: they have no type
 
+SESSION = boto3.session.Session()  # reads the API's description once
+_making = threading.Lock()  # a session, unlike its clients, is for one thread at a time
+
 
 def s3_client(endpoint_url: str, key: Key, **settings: object) -> S3Client:
     """A boto3 S3 client, path style, that tries each request once.
@@ -37,14 +41,15 @@ def s3_client(endpoint_url: str, key: Key, **settings: object) -> S3Client:
         "read_timeout": 60,
         "max_pool_connections": 20,
     } | settings
-    return boto3.session.Session().client(
-        "s3",
-        endpoint_url=endpoint_url,
-        region_name=REGION,
-        aws_access_key_id=key.access_key_id,
-        aws_secret_access_key=key.secret_access_key,
-        config=Config(**chosen),
-    )
+    with _making:
+        return SESSION.client(
+            "s3",
+            endpoint_url=endpoint_url,
+            region_name=REGION,
+            aws_access_key_id=key.access_key_id,
+            aws_secret_access_key=key.secret_access_key,
+            config=Config(**chosen),
+        )
 
 
 @dataclass(slots=True)

@@ -23,6 +23,7 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from tests.acceptance.aws_cli import aws_cli
 from tests.acceptance.backends import REGION, Backend, S3Client, s3_client
 from tests.acceptance.keys import KEYS, OTHER_WORKSPACE, WORKSPACE, Key
 from tests.acceptance.processes import PROGRAMS, clean_environment, free_port, spawn, wait_until
@@ -290,7 +291,8 @@ class Gateway:
 
     def aws(self, *arguments: str | Path, key: str = "write", code: int = 0) -> Outcome:
         """The outcome of aws-cli with these arguments; AssertionError on another exit code."""
-        return self._run([PROGRAMS / "aws", *arguments], key, code)
+        outcome = aws_cli().run([str(each) for each in arguments], self.env(key), self.folder)
+        return _checked(outcome, code)
 
     def rclone(self, *arguments: str | Path, key: str = "write", code: int = 0) -> Outcome:
         """The outcome of rclone, whose remote `gw:` is the gateway."""
@@ -328,11 +330,16 @@ class Gateway:
             timeout=120,
             check=False,
         )
-        told = f"{Path(command[0]).name} {command[1:]}\n{outcome.stdout}\n{outcome.stderr}"
-        assert outcome.returncode == code, f"exit {outcome.returncode}: {told}"
-        return outcome
+        return _checked(outcome, code)
 
     def new_prefix(self, *, public: bool = False) -> str:
         """A prefix that nothing has used, below no collection."""
         name = f"acceptance-{secrets.token_hex(5)}"
         return f"public/{name}" if public else name
+
+
+def _checked(outcome: Outcome, code: int) -> Outcome:
+    program, *arguments = outcome.args
+    told = f"{Path(program).name} {arguments}\n{outcome.stdout}\n{outcome.stderr}"
+    assert outcome.returncode == code, f"exit {outcome.returncode}: {told}"
+    return outcome
