@@ -100,13 +100,16 @@ class Limits:
 class Stats:
     """How downloads are counted. `durability` is "process" or "machine".
 
-    The rest are rules of the COUNTER Code of Practice for Research Data.
+    Series have days for `daily_days`, then months; after `retention_days` they are removed. None
+    is for ever. The rest are rules of the COUNTER Code of Practice for Research Data.
     """
 
     durability: str = "process"
     double_click_seconds: float = 0
     exclude_robots: bool = False
     count_not_modified: bool = False
+    daily_days: int | None = None
+    retention_days: int | None = None
 
     @property
     def double_click(self) -> timedelta:

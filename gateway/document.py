@@ -82,6 +82,11 @@ class Section:
         value = self._take(name, int, "a whole number")
         return default if value is None else self._within(name, value, least, most)
 
+    def integer_or_none(self, name: str, least: int = 0) -> int | None:
+        """A whole number of at least `least`; None where the key is missing or null."""
+        value = self._take(name, int, "a whole number")
+        return None if value is None else self._within(name, value, least, None)
+
     def number(
         self, name: str, default: float, least: float = 0, most: float | None = None
     ) -> float:

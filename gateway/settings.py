@@ -230,6 +230,8 @@ def _stats(section: Section) -> Stats:
         double_click_seconds=section.number("double_click_seconds", 0, most=HOUR),
         exclude_robots=section.flag("exclude_robots", default=False),
         count_not_modified=section.flag("count_not_modified", default=False),
+        daily_days=section.integer_or_none("daily_days", 1),
+        retention_days=section.integer_or_none("retention_days", 1),
     )
     section.finish()
     return stats

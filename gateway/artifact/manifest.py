@@ -54,6 +54,10 @@ class Stats:
     download_micros: int = 0
     views: int = 0
 
+    def shown(self) -> dict[str, JsonValue]:
+        """`download_count` and `view_count`."""
+        return {"download_count": to_number(self.download_micros), "view_count": self.views}
+
 
 @dataclass(frozen=True, slots=True)
 class Members:
@@ -179,7 +183,7 @@ def summary(
             below = inner.setdefault(part, {})
             inner = below if isinstance(below, dict) else {}
         inner[path[-1]] = value
-    shown["_stats"] = _stats(stats)
+    shown["_stats"] = stats.shown()
     return shown
 
 
@@ -228,14 +232,10 @@ def merged(  # noqa: PLR0913 (what the gateway knows of an artifact is this much
     shown["_version"] = version
     shown["_created_at"] = _time(created_at)
     shown["_modified_at"] = _time(modified_at)
-    shown["_stats"] = _stats(stats)
+    shown["_stats"] = stats.shown()
     if stage is not None:
         shown["_stage"] = dict(stage)
     return shown
-
-
-def _stats(stats: Stats) -> dict[str, JsonValue]:
-    return {"download_count": to_number(stats.download_micros), "view_count": stats.views}
 
 
 def _time(time: datetime | None) -> str | None:

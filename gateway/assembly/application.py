@@ -30,6 +30,7 @@ from gateway.web.s3 import S3Door
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 2.0
+HOUSEKEEPING_SECONDS = 3600.0
 
 
 @asynccontextmanager
@@ -47,9 +48,11 @@ async def build(
         await objects.finishing.recover(now())
         await lifecycle.workspaces.open(config.workspaces, now())
         await lifecycle.recovering.recover(now())
+        registry = RegistryRooms(lifecycle, objects)
         for recover in (lifecycle.recovering.recover, objects.finishing.recover):
-            _keep(recover, stack)
-        yield _boundary(lifecycle, objects, RegistryRooms(lifecycle, objects))
+            _keep(recover, LOOK_SECONDS, stack)
+        _keep(registry.reporting.keep_house, HOUSEKEEPING_SECONDS, stack)
+        yield _boundary(lifecycle, objects, registry)
 
 
 def _boundary(lifecycle: Lifecycle, objects: Objects, registry: RegistryRooms) -> Boundary:
@@ -88,16 +91,18 @@ def _boundary(lifecycle: Lifecycle, objects: Objects, registry: RegistryRooms) -
     )
 
 
-def _keep(recover: Callable[[datetime], Awaitable[object]], stack: AsyncExitStack) -> None:
-    """Look for interrupted work again and again until the application closes."""
+def _keep(
+    work: Callable[[datetime], Awaitable[object]], seconds: float, stack: AsyncExitStack
+) -> None:
+    """Do a piece of work every so many seconds until the application closes."""
 
     async def look() -> None:
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(seconds)
             try:
-                await recover(now())
+                await work(now())
             except Exception:
-                logger.exception("looking for interrupted work failed")
+                logger.exception("a piece of work in the background failed")
 
     task = asyncio.create_task(look())
 

@@ -14,7 +14,9 @@ from gateway.services.registry.linking import Linking
 from gateway.services.registry.opening import Opening
 from gateway.services.registry.searching import Searching
 from gateway.services.registry.showing import Showing
+from gateway.services.statistics.reporting import Reporting
 from gateway.storage.members import MemberIndex
+from gateway.storage.series import Series
 
 
 class RegistryRooms:
@@ -45,8 +47,19 @@ class RegistryRooms:
         """Artifacts, versions and files, read."""
         life = self._lifecycle
         return Browsing(
-            self._cellar.access, life.catalogue, life.surveying, self.showing, self._cellar.counting
+            self._cellar.access,
+            life.catalogue,
+            life.surveying,
+            self.showing,
+            self._cellar.counting,
+            self.reporting,
         )
+
+    @cached_property
+    def reporting(self) -> Reporting:
+        """Downloads over time."""
+        cellar = self._cellar
+        return Reporting(cellar.counting, Series(cellar.database), cellar.config.stats)
 
     @cached_property
     def finding(self) -> Finding:

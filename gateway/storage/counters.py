@@ -7,7 +7,7 @@ by whoever finds the offset where the batch starts: of two that merge the same, 
 from collections.abc import Collection, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import BigInteger, bindparam, delete, select, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -29,17 +29,6 @@ class Worker:
     host: str
     seen_at: datetime
     merged: int
-
-
-@dataclass(frozen=True, slots=True)
-class DayCount:
-    """One file's downloads on one day; `micros` are weights in millionths."""
-
-    day: date
-    path: str
-    downloads: int
-    micros: int
-    bytes: int
 
 
 class Counters:
@@ -133,29 +122,6 @@ class Counters:
                 await connection.execute(delete(table).where(table.c.artifact_id == artifact_id))
 
         await self._database.transaction(work)
-
-    async def series(self, artifact_id: int, since: date, until: date) -> list[DayCount]:
-        """Each file's downloads on each day from `since` to `until`, both included, in order."""
-        daily = tables.daily
-        async with self._database.reading() as connection:
-            rows = await connection.execute(
-                select(daily)
-                .where(
-                    daily.c.artifact_id == artifact_id,
-                    daily.c.day.between(since.isoformat(), until.isoformat()),
-                )
-                .order_by(daily.c.day, daily.c.path)
-            )
-            return [
-                DayCount(
-                    date.fromisoformat(row["day"]),
-                    row["path"],
-                    row["downloads"],
-                    row["micros"],
-                    row["bytes"],
-                )
-                for row in rows.mappings()
-            ]
 
     async def forget(self, workers: Collection[str]) -> None:
         """Remove workers whose journals are gone."""

@@ -8,6 +8,7 @@ from gateway.s3.message import Reply, Request
 from gateway.services.objects.seeing import may_list_publicly
 from gateway.services.registry.opening import Opening, Path
 from gateway.services.registry.showing import Wanted
+from gateway.services.statistics.reporting import parse_day
 from gateway.services.workspaces import Workspaces
 from gateway.web.authentication import Authentication
 from gateway.web.exchange import Exchange
@@ -59,8 +60,16 @@ class ArtifactDoor:
             silent=_flag(query, "silent"),
         )
         path = _path(address)
-        if _archived(query):
+        form = _form(query)
+        if form == "zip":
             reply = await self._opening.archive(caller, workspace, path, wanted, request)
+        elif form == "stats":
+            since, until = (parse_day(name, query.first(name)) for name in ("since", "until"))
+            reply = await self._opening.stats(
+                caller, workspace, path, since, until, now=exchange.now
+            )
+        elif form == "badge":
+            reply = await self._opening.badge(caller, workspace, path)
         else:
             reply = await self._opening.open(
                 caller, workspace, path, wanted, request, download=_flag(query, "download")
@@ -87,12 +96,16 @@ def _flag(query: Query, name: str) -> bool:
     raise InvalidArgument(f"{name} is true or false", argument=name, value=value)
 
 
-def _archived(query: Query) -> bool:
-    """Whether a zip is asked for."""
-    value = query.first("format")
-    if value not in (None, "zip"):
-        raise InvalidArgument("format is zip, or left out", argument="format", value=value)
-    return value is not None
+def _form(query: Query) -> str | None:
+    """What is asked for: "zip", "stats", "badge", or None for the thing itself."""
+    form, badge = query.first("format"), query.first("badge")
+    if form not in (None, "zip", "stats"):
+        raise InvalidArgument("format is zip, stats, or left out", argument="format", value=form)
+    if badge not in (None, "downloads"):
+        raise InvalidArgument("badge is downloads, or left out", argument="badge", value=badge)
+    if form is not None and badge is not None:
+        raise InvalidArgument("format and badge exclude each other", argument="badge", value=badge)
+    return form if badge is None else "badge"
 
 
 def _number(query: Query, name: str) -> int | None:

@@ -19,8 +19,9 @@ from gateway.services.statistics import counting as module
 from gateway.services.statistics.counting import Counting
 from gateway.services.statistics.grouping import Grouped
 from gateway.storage import journal, tables
-from gateway.storage.counters import Counters, DayCount, Worker
+from gateway.storage.counters import Counters, Worker
 from gateway.storage.database import Database
+from gateway.storage.series import PeriodCount, Series
 from gateway.storage.workers import WorkersFolder
 from tests.postgresql import postgresql_server
 from tests.waiting import wait_until
@@ -119,8 +120,8 @@ async def test_downloads_are_in_the_database_within_a_second(
         assert await totals(database, artifact_id) == (500_000, 1)
         assert counting.state.waiting == 0
         assert counting.state.ready
-        assert await counting.series(artifact_id, DAY, DAY) == [
-            DayCount(DAY, "a/b.csv", downloads=1, micros=500_000, bytes=4_096)
+        assert await Series(database).counts(artifact_id, DAY, DAY) == [
+            PeriodCount("2025-06-07", "a/b.csv", downloads=1, micros=500_000, bytes=4_096)
         ]
 
 
@@ -175,7 +176,7 @@ async def test_a_reset_in_the_midst_of_traffic_lets_nothing_come_back(
         two.download(artifact_id, 0, "a", MILLION)  # began before the reset
         await two.merge_now()
         assert await totals(database, artifact_id) == (0, 0)
-        assert await one.series(artifact_id, DAY, DAY) == []
+        assert await Series(database).counts(artifact_id, DAY, DAY) == []
         one.download(artifact_id, 1, "a", MILLION)
         await two.merge_now()
         assert await totals(database, artifact_id) == (MILLION, 0)

@@ -12,6 +12,7 @@ from gateway.artifact.version import ManifestObject, Pin
 from gateway.storage import tables, tally
 from gateway.storage.counters import Counters, Worker
 from gateway.storage.publications import manifest_pin
+from gateway.storage.series import Series
 from gateway.storage.tally import add_up
 from tests.storage.index import (
     COLLECTION,
@@ -320,7 +321,7 @@ async def test_a_tombstone_takes_everything_from_readers_and_the_counters(index:
     assert await versions_of(index, artifact, 1) == {"x": "v1"}
     assert await index.files(artifact) == {}
     assert await index.catalogue.announcements(artifact.id) == {}
-    assert await counters.series(artifact.id, day, day) == []
+    assert await Series(index.database).counts(artifact.id, day, day) == []
     assert not await index.commits.bury(artifact.id, record)
     assert not await index.commits.publish(artifact.id, next_record(artifact), DATASET)
     assert await index.again(artifact) == gone

@@ -6,9 +6,10 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from gateway.storage import tables, tally
-from gateway.storage.counters import Counters, DayCount, Worker
+from gateway.storage.counters import Counters, Worker
 from gateway.storage.database import Database
 from gateway.storage.registry import MAKING, Entry, Registry
+from gateway.storage.series import PeriodCount, Series
 from gateway.storage.tally import Tally, add_up
 
 NewArtifact = Callable[[], Awaitable[int]]
@@ -57,8 +58,8 @@ async def test_a_batch_is_added_once_and_moves_the_offset(
     assert await counters.merge("w1", 100, 200, some(artifact_id))
     assert await counters.merged("w1") == 200
     assert await totals(database, artifact_id) == (2_000_000, 2, 0)
-    assert await counters.series(artifact_id, DAY, DAY) == [
-        DayCount(DAY, "a", downloads=4, micros=2_000_000, bytes=8_192)
+    assert await Series(database).counts(artifact_id, DAY, DAY) == [
+        PeriodCount("2025-06-07", "a", downloads=4, micros=2_000_000, bytes=8_192)
     ]
 
 
@@ -93,7 +94,7 @@ async def test_many_workers_that_merge_the_same_artifacts_at_once_lose_nothing(
         await asyncio.gather(*(work(f"{n}", both[n % 2]) for n in range(4)))
     for artifact_id in artifacts:
         assert await totals(database, artifact_id) == (4 * 10 * 3 * 100_000, 0, 0)
-    series = await Counters(database).series(artifacts[0], DAY, DAY)
+    series = await Series(database).counts(artifacts[0], DAY, DAY)
     assert [(each.path, each.downloads) for each in series] == [("a", 40), ("b", 40), ("c", 40)]
 
 
@@ -115,10 +116,10 @@ async def test_what_was_under_way_at_a_reset_does_not_come_back(
         assert await counters.merge("w1", offset, offset + 1, some(each))
     await counters.reset(artifact_id)
     assert await totals(database, artifact_id) == (0, 0, 1)
-    assert await counters.series(artifact_id, DAY, DAY) == []
+    assert await Series(database).counts(artifact_id, DAY, DAY) == []
     assert await counters.merge("w1", 2, 3, some(artifact_id, epoch=0))
     assert await totals(database, artifact_id) == (0, 0, 1)
-    assert await counters.series(artifact_id, DAY, DAY) == []
+    assert await Series(database).counts(artifact_id, DAY, DAY) == []
     assert await counters.merge("w1", 3, 4, some(artifact_id, epoch=1))
     assert await totals(database, artifact_id) == (1_000_000, 1, 1)
     assert await totals(database, other) == (1_000_000, 1, 0)
@@ -140,7 +141,7 @@ async def test_resets_among_merges_leave_only_what_came_after(
 
     await asyncio.gather(*(merge(f"m{n}") for n in range(4)), reset())
     assert await totals(database, artifact_id) == (0, 0, 1)
-    assert await counters.series(artifact_id, DAY, DAY) == []
+    assert await Series(database).counts(artifact_id, DAY, DAY) == []
 
 
 async def test_what_counts_for_an_artifact_that_is_gone_is_dropped(
@@ -180,25 +181,6 @@ async def test_a_large_batch_is_added(
         batch.totals[10_000 + missing, 0].micros = 1
     assert await counters.merge("w1", 0, 100, batch)
     assert await totals(database, artifacts[-1]) == (200, 0, 0)
-
-
-async def test_the_series_has_the_days_that_were_asked_for_in_order(
-    counters: Counters, new_artifact: NewArtifact
-) -> None:
-    artifact_id = await new_artifact()
-    batch = add_up(
-        tally.download(artifact_id, 0, path, 1, date(2025, 6, day))
-        for day in (9, 5, 7, 6)
-        for path in "ba"
-    )
-    assert await counters.merge("w1", 0, 100, batch)
-    series = await counters.series(artifact_id, date(2025, 6, 6), date(2025, 6, 7))
-    assert [(each.day.day, each.path) for each in series] == [
-        (6, "a"),
-        (6, "b"),
-        (7, "a"),
-        (7, "b"),
-    ]
 
 
 async def test_registering_again_moves_the_time_and_not_the_offset(counters: Counters) -> None:

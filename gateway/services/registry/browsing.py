@@ -1,6 +1,7 @@
 """Read the registry: manifests, names, members, files."""
 
 from collections.abc import Sequence
+from datetime import date, datetime
 
 from gateway.artifact.layout import check_prefix, is_public
 from gateway.artifact.lifecycle import Artifact
@@ -13,6 +14,7 @@ from gateway.services.keys.access import Access
 from gateway.services.lifecycle.surveying import Surveying
 from gateway.services.registry.showing import Showing, Wanted, files_of
 from gateway.services.statistics.counting import Counting
+from gateway.services.statistics.reporting import Reporting
 from gateway.storage.catalogue import Catalogue
 
 
@@ -26,12 +28,14 @@ class Browsing:
         surveying: Surveying,
         showing: Showing,
         counting: Counting,
+        reporting: Reporting,
     ) -> None:
         self._access = access
         self._catalogue = catalogue
         self._surveying = surveying
         self._showing = showing
         self._counting = counting
+        self._reporting = reporting
 
     async def find(
         self, caller: Caller, workspace: Workspace, prefix: str, wanted: Wanted
@@ -65,6 +69,28 @@ class Browsing:
         await self._counting.merge_now()
         artifact = await self._catalogue.by_id(artifact.id) or artifact
         return await self._showing.show(caller, workspace, artifact, wanted)
+
+    async def stats(
+        self,
+        caller: Caller,
+        workspace: Workspace,
+        prefix: str,
+        since: date | None,
+        until: date | None,
+        *,
+        now: datetime,
+    ) -> dict[str, JsonValue]:
+        """The counters, and the series of downloads from `since` to `until`; InvalidArgument."""
+        artifact = await self.find(caller, workspace, prefix, Wanted())
+        report = await self._reporting.report(artifact, since, until, now)
+        stats = (await self._catalogue.by_id(artifact.id) or artifact).stats
+        return {"prefix": prefix, **stats.shown(), **report}
+
+    async def downloads(self, caller: Caller, workspace: Workspace, prefix: str) -> int:
+        """The weighted count of downloads, in millionths; what this host counted is in it."""
+        artifact = await self.find(caller, workspace, prefix, Wanted())
+        await self._counting.merge_now()
+        return (await self._catalogue.by_id(artifact.id) or artifact).stats.download_micros
 
     async def versions(
         self, caller: Caller, workspace: Workspace, prefix: str

@@ -18,6 +18,7 @@ from gateway.services.registry.method import METHODS, Arguments, options_of
 from gateway.services.registry.searching import Searching
 from gateway.services.registry.showing import Wanted
 from gateway.services.statistics.counting import Counting
+from gateway.services.statistics.reporting import parse_day
 from gateway.services.workspaces import Workspaces
 
 
@@ -75,6 +76,7 @@ class Calling:
             "rollback": self._rollback,
             "index": self._index,
             "reset_stats": self._reset_stats,
+            "stats": self._stats,
             "generate_token": self._generate_token,
             "keys.create": self._create_key,
             "keys.list": self._list_keys,
@@ -239,6 +241,13 @@ class Calling:
     async def _index(self, call: Call) -> JsonValue:
         prefix = call.arguments.text("prefix")
         return await self._authoring.index(call.caller, call.workspace, prefix, now=call.now)
+
+    async def _stats(self, call: Call) -> JsonValue:
+        a = call.arguments
+        since, until = (parse_day(name, a.text_or_none(name)) for name in ("since", "until"))
+        return await self._browsing.stats(
+            call.caller, call.workspace, a.text("prefix"), since, until, now=call.now
+        )
 
     async def _reset_stats(self, call: Call) -> JsonValue:
         self._access.require(call.caller, call.workspace, Right.ADMIN)

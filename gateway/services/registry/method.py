@@ -152,6 +152,11 @@ METHODS: Mapping[str, Method] = {
         Method("index", reads=False, arguments=(PREFIX,)),
         Method("reset_stats", reads=False, arguments=(PREFIX,)),
         Method(
+            "stats",
+            reads=True,
+            arguments=(PREFIX, Argument("since", Kind.TEXT), Argument("until", Kind.TEXT)),
+        ),
+        Method(
             "generate_token",
             reads=False,
             arguments=(Argument("grants", Kind.MAPPING), EXPIRES_IN),

@@ -2,10 +2,12 @@
 
 import json
 from dataclasses import dataclass, replace
+from datetime import date, datetime
 from urllib.parse import quote
 
 from multidict import CIMultiDict
 
+from gateway.artifact.badge import badge
 from gateway.artifact.layout import Role, check_path, place
 from gateway.artifact.lifecycle import Location
 from gateway.artifact.value import JsonValue
@@ -25,6 +27,7 @@ from gateway.services.transfer.forwarding import Changes, Forwarding
 from gateway.storage.catalogue import Catalogue
 
 OK = 200
+BADGE_CACHE = "max-age=60"
 REDIRECT = 300
 
 
@@ -93,6 +96,27 @@ class Opening:
         reply = await self._archiving.archive(caller, workspace, name, wanted, request)
         reply.headers["Content-Disposition"] = attachment(f"{name or workspace.name}.zip")
         return reply
+
+    async def stats(
+        self,
+        caller: Caller,
+        workspace: Workspace,
+        path: Path,
+        since: date | None,
+        until: date | None,
+        *,
+        now: datetime,
+    ) -> Reply:
+        """The artifact's counters and series, as JSON; refuses as `open` does, InvalidArgument."""
+        prefix = _checked(path)
+        report = await self._browsing.stats(caller, workspace, prefix, since, until, now=now)
+        return json_reply(report)
+
+    async def badge(self, caller: Caller, workspace: Workspace, path: Path) -> Reply:
+        """The count of the artifact's downloads as an SVG image; refuses as `open` does."""
+        micros = await self._browsing.downloads(caller, workspace, _checked(path))
+        headers = CIMultiDict({"Content-Type": "image/svg+xml", "Cache-Control": BADGE_CACHE})
+        return Reply(OK, headers, badge("downloads", micros))
 
     async def _folder(
         self, caller: Caller, workspace: Workspace, path: str, wanted: Wanted

@@ -23,7 +23,7 @@ from gateway.services.statistics.grouping import Grouped
 from gateway.services.statistics.merging import Merging
 from gateway.services.statistics.recognising import Recognising
 from gateway.storage import tally
-from gateway.storage.counters import Counters, DayCount
+from gateway.storage.counters import Counters
 from gateway.storage.journal import Journal
 from gateway.storage.workers import WorkersFolder
 
@@ -177,11 +177,6 @@ class Counting:
     async def reset(self, artifact_id: int) -> None:
         """Set an artifact's counters to zero; what was under way does not come back."""
         await self._counters.reset(artifact_id)
-
-    async def series(self, artifact_id: int, since: date, until: date) -> list[DayCount]:
-        """Each file's downloads on each day from `since` to `until`, both included."""
-        await self.merge_now()
-        return await self._counters.series(artifact_id, since, until)
 
     async def dead_workers(self, now: datetime) -> set[str]:
         """The ids of workers that will do nothing more, on any host."""
