@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import cast
 
+import attrs
 import jsonschema
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
@@ -32,19 +33,38 @@ class Draft:
         self._class = extend(library, own)  # type: ignore[no-untyped-call]
         self._class.evolve = _evolve
         self._class.descend = _placing(self._class.descend)
-        self._metaschema = self.validator(library.META_SCHEMA)
-        self.specification: Specification[Schema] = specification_with(
-            library.ID_OF(library.META_SCHEMA)
-        )
+        dialect = library.ID_OF(library.META_SCHEMA)
+        self.specification = _careful(specification_with(dialect))
+        # Made by the library itself, which knows the parts that metaschemas refer to.
+        self._metaschema = self._class(library.META_SCHEMA, registry=EMPTY_REGISTRY)
 
-    def validator(self, schema: object) -> Dynamic:
+    def validator(self, schema: Dynamic) -> Dynamic:
         """A validator of documents by `schema`, which fetches nothing."""
-        return self._class(schema, registry=EMPTY_REGISTRY)
+        resource = self.specification.create_resource(schema)
+        resolver = EMPTY_REGISTRY.resolver_with_root(resource)
+        return self._class(schema, registry=EMPTY_REGISTRY, _resolver=resolver)
 
     @property
     def metaschema(self) -> Dynamic:
         """The validator of schemas."""
         return self._metaschema
+
+
+def _careful(library: Specification[Schema]) -> Specification[Schema]:
+    """The library's specification, which takes lists in `dependencies` for schemas."""
+
+    def subresources(contents: Schema) -> Iterator[Schema]:
+        return (each for each in library.subresources_of(contents) if is_schema(each))
+
+    changed: Specification[Schema] = attrs.evolve(
+        cast("Dynamic", library), subresources_of=subresources
+    )
+    return changed
+
+
+def is_schema(value: object) -> bool:
+    """Whether a value can be a schema at all."""
+    return isinstance(value, dict | bool)
 
 
 def _evolve(validator: Dynamic, **changes: Dynamic) -> Dynamic:

@@ -1,6 +1,6 @@
 """Manifests: read from YAML or JSON, and merged with what the gateway knows."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -103,35 +103,44 @@ def render(fields: Fields) -> bytes:
 
 
 def listed_files(fields: Fields) -> tuple[ListedFile, ...]:
-    """The entries of `files`, each path once, in their order.
+    """The entries of `files`, each path once, in their order; errors as `files_in_turn`."""
+    return tuple({file.path: file for file in files_in_turn(fields)}.values())
+
+
+def files_in_turn(fields: Fields) -> Iterator[ListedFile]:
+    """The entries of `files`, one after the other, the same again as often as they are listed.
 
     InvalidManifest for an entry that is neither a string nor a mapping with `path`, or two of
     one path with different weights; InvalidPath and InvalidWeight name the entry.
     """
     entries = fields.get("files")
     if entries is None:
-        return ()
+        return
     if not isinstance(entries, list):
         raise InvalidManifest("`files` is not a list", field="files")
     listed: dict[str, ListedFile] = {}
     for index, entry in enumerate(entries):
-        where = f"files[{index}]"
-        file = _listed_file(entry, where)
-        if listed.setdefault(file.path, file) != file:
+        file = _listed_file(entry, index)
+        first = listed.setdefault(file.path, file)
+        if first is not file and first != file:
+            where = f"files[{index}]"
             message = f"{where} lists {brief(file.path)} again, with another weight"
             raise InvalidManifest(message, field=where)
-    return tuple(listed.values())
+        yield first
 
 
-def _listed_file(entry: JsonValue, where: str) -> ListedFile:
-    mapping: Fields = entry if isinstance(entry, Mapping) else {"path": entry}
-    path, weight = mapping.get("path"), mapping.get("download_weight")
+def _listed_file(entry: JsonValue, index: int) -> ListedFile:
+    path, weight = entry, None
+    if isinstance(entry, Mapping):
+        path, weight = entry.get("path"), entry.get("download_weight")
     if not isinstance(path, str):
+        where = f"files[{index}]"
         message = f"{where} is neither a path nor a mapping with a `path`"
         raise InvalidManifest(message, field=where)
     try:
         return ListedFile(check_path(path), None if weight is None else parse_weight(weight))
     except (InvalidPath, InvalidWeight) as error:
+        where = f"files[{index}]"
         raise type(error)(f"{where}: {error.message}", field=where) from None
 
 

@@ -11,7 +11,7 @@ from jsonschema.exceptions import ValidationError, best_match
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import EMPTY_REGISTRY, UnknownDialect
 
-from gateway.artifact.drafts import DRAFTS, Draft, draft_of
+from gateway.artifact.drafts import DRAFTS, Draft, draft_of, is_schema
 from gateway.artifact.keywords import Dynamic, InvalidPattern, check_pattern
 from gateway.artifact.value import JsonValue, brief
 
@@ -144,7 +144,9 @@ class _Inspection:
             if keyword in _LISTS and isinstance(value, list):
                 yield from ((_pointer([keyword, index]), item) for index, item in enumerate(value))
             elif keyword in _MAPPINGS and isinstance(value, dict):
-                yield from ((_pointer([keyword, name]), item) for name, item in value.items())
+                named = ((_pointer([keyword, name]), item) for name, item in value.items())
+                # `dependencies` may name properties, in a list, instead of a schema.
+                yield from (each for each in named if is_schema(each[1]))
             elif keyword in _VALUES:
                 yield f"/{keyword}", value
 

@@ -12,6 +12,7 @@ from gateway.services.lifecycle.deleting import Deleting
 from gateway.services.lifecycle.discarding import Discarding
 from gateway.services.lifecycle.drafting import Drafting
 from gateway.services.lifecycle.examining import Examining
+from gateway.services.lifecycle.pinning import Pinning
 from gateway.services.lifecycle.recovering import Recovering
 from gateway.services.lifecycle.surveying import Surveying
 from gateway.services.lifecycle.validating import Validating
@@ -87,10 +88,15 @@ class Lifecycle:
         return Arriving(self.catalogue, self.announcements, self.viewing)
 
     @cached_property
+    def pinning(self) -> Pinning:
+        """What commits record of files."""
+        return Pinning(self.catalogue, self.surveying, self.versioning)
+
+    @cached_property
     def composing(self) -> Composing:
         """The next version, made of a stage."""
         return Composing(
-            self.cellar.bucket, self.catalogue, self.surveying, self.validating, self.versioning
+            self.cellar.bucket, self.catalogue, self.surveying, self.validating, self.pinning
         )
 
     @cached_property

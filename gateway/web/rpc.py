@@ -1,9 +1,11 @@
 """The RPC door: keyword arguments in JSON in, JSON out."""
 
+import asyncio
 import json
+from collections import Counter
 from functools import partial
 
-from gateway.artifact.value import JsonValue
+from gateway.artifact.value import JsonValue, brief
 from gateway.errors import EntityTooLarge, InvalidRequest, MethodNotAllowed, NoSuchMethod
 from gateway.identity import Caller
 from gateway.s3.message import Reply, Request
@@ -58,7 +60,9 @@ class RpcDoor:
             request, partial(self._read, request), exchange.now
         )
         exchange.notes.of(caller, workspace, method)
-        arguments = _arguments(body)
+        # A large body is decoded beside the event loop: others go on meanwhile.
+        large = len(body) > ARGUMENT_BYTES
+        arguments = await asyncio.to_thread(_arguments, body) if large else _arguments(body)
         result = await self._calling.call(caller, workspace, method, arguments, exchange.now)
         return json_reply(result)
 
@@ -78,9 +82,18 @@ def _is_json(request: Request) -> bool:
     return content_type.strip().lower() == "application/json"
 
 
+def _object(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    """A JSON object; ValueError when a name occurs twice: either could be meant."""
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        (name, _), *_ = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"{brief(name)} occurs twice in one object")
+    return document
+
+
 def _arguments(body: bytes) -> dict[str, JsonValue]:
     try:
-        document = json.loads(body or b"{}")
+        document = json.loads(body or b"{}", object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"the body is not JSON: {error}") from None
     if not isinstance(document, dict):

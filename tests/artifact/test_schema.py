@@ -409,6 +409,24 @@ def test_odd_schemas_raise_nothing(schema: JsonValue) -> None:
         assert isinstance(violations(schema, document), list)
 
 
+@pytest.mark.parametrize("draft", DRAFTS)
+@pytest.mark.parametrize("named", [{"$id": "urn:x", "required": ["x"]}, {"required": ["x"]}])
+def test_dependencies_are_schemas_or_lists_of_names(draft: str, named: JsonValue) -> None:
+    reference: JsonValue = {"$ref": "#/definitions/n"}
+    for both in ({"c": ["d"], "a": named}, {"a": named, "c": ["d"]}):
+        schema: JsonValue = {
+            "$schema": draft,
+            "dependencies": both,
+            "properties": {"n": reference},
+            "definitions": {"n": {"type": "integer"}},
+        }
+        assert check_schema(schema) == []
+        assert where(schema, {"a": 1, "x": 1, "c": 1, "d": 1, "n": 1}) == []
+        assert "/n" in where(schema, {"n": "x"})
+        # From 2019-09 on, other keywords say this.
+        assert where(schema, {"a": 1, "c": 1}) == ([""] * 2 if "/draft-0" in draft else [])
+
+
 def test_names_of_keywords_are_names_of_properties_too() -> None:
     schema: JsonValue = {"properties": {"$ref": {"type": "string"}, "$schema": {"type": "string"}}}
     assert check_schema(schema) == []

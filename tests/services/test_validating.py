@@ -268,7 +268,7 @@ async def test_a_failure_of_the_program_is_no_fault_of_the_schema(
     assert await validating.check_schema({}) == []
 
 
-async def test_tasks_at_once_share_two_children(validating: Validating) -> None:
+async def test_tasks_at_once_share_few_children(validating: Validating) -> None:
     schema: JsonValue = {"required": ["a"]}
     found = await asyncio.gather(*(validating.violations(schema, {}) for _ in range(20)))
     assert all(len(one) == 1 for one in found)

@@ -168,7 +168,7 @@ class Committing:
         if record.manifest is None:
             await self._commits.bury(artifact_id, record)
             return True
-        manifest: Manifest = await self._validating.parse(record.manifest.data)
+        manifest: Manifest = await self._validating.parse(record.manifest.data, record.author)
         await self._commits.publish(artifact_id, record, manifest.fields)
         await self.publish_manifest(workspace, artifact_id, record)
         return True

@@ -1,20 +1,17 @@
 """Make the next version out of a stage: its pins, checked against manifest and schema."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.artifact.layout import MANIFEST, STAGED_MANIFEST, check_path, join
+from gateway.artifact.layout import MANIFEST, STAGED_MANIFEST, join
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.manifest import (
     Manifest,
     check_collection,
     collection_schema,
-    listed_files,
 )
-from gateway.artifact.value import Fields
-from gateway.artifact.version import NULL_VERSION, ManifestObject, Pin, Record, StagedFile
-from gateway.artifact.weights import parse_weight, resolve
+from gateway.artifact.version import ManifestObject, Pin, Record, StagedFile
 from gateway.errors import (
     InvalidManifest,
     MissingFiles,
@@ -23,13 +20,12 @@ from gateway.errors import (
     SchemaViolation,
 )
 from gateway.identity import Workspace
-from gateway.services.lifecycle.surveying import Survey, Surveying, bare
+from gateway.services.lifecycle.pinning import Pinning, listed_weights
+from gateway.services.lifecycle.surveying import Surveying
 from gateway.services.lifecycle.validating import Validating
-from gateway.services.lifecycle.versioning import Versioning
-from gateway.storage.bucket import Bucket, ListedObject, ObjectHead
+from gateway.storage.bucket import Bucket
 from gateway.storage.catalogue import Catalogue
 
-WEIGHT = "download-weight"
 NAMED_AT_MOST = 100
 
 
@@ -56,13 +52,13 @@ class Composing:
         catalogue: Catalogue,
         surveying: Surveying,
         validating: Validating,
-        versioning: Versioning,
+        pinning: Pinning,
     ) -> None:
         self._bucket = bucket
         self._catalogue = catalogue
         self._surveying = surveying
         self._validating = validating
-        self._versioning = versioning
+        self._pinning = pinning
 
     async def compose(
         self,
@@ -82,13 +78,22 @@ class Composing:
         MissingFiles, SchemaViolation.
         """
         chosen, consumed = await self._manifest(workspace, artifact, manifest)
-        parsed = await self._validating.parse(chosen.data)
+        parsed = await self._validating.parse(chosen.data, author)
         survey = await self._surveying.survey(workspace, _as_type(artifact, parsed))
         staged = await self._catalogue.staged_files(artifact.id)
-        pins = await self._pins(workspace, artifact, survey, parsed, staged, weights)
-        await self._check_files(artifact, parsed, pins)
+        listed = await listed_weights(parsed.fields)
+        pins = await self._pinning.pins(
+            workspace,
+            artifact,
+            survey,
+            collection=parsed.collection,
+            listed=listed,
+            staged=staged,
+            weights=weights,
+        )
+        await self._check_files(artifact, listed, pins)
         await self.check_nesting(workspace, artifact.prefix, parsed)
-        await self._check_schema(workspace, artifact.prefix, parsed, pins)
+        await self._check_schema(workspace, artifact.prefix, parsed, pins, author)
         record = Record(
             workspace_id=workspace.id,
             prefix=artifact.prefix,
@@ -126,56 +131,10 @@ class Composing:
             )
         return last.manifest, None
 
-    async def _pins(
-        self,
-        workspace: Workspace,
-        artifact: Artifact,
-        survey: Survey,
-        manifest: Manifest,
-        staged: Mapping[str, StagedFile],
-        weights: Mapping[str, int],
-    ) -> dict[str, Pin]:
-        """A pin for every file that the bucket holds, each seen to exist."""
-        for path in survey.files:
-            check_path(path, collection=manifest.collection)
-        previous = await self._catalogue.pins(artifact.id) if artifact.version else {}
-        announced = await self._catalogue.announcements(artifact.id)
-        before = await self._catalogue.by_id(artifact.id)
-        listed = _new_weights(manifest.fields, before.fields if before and before.fields else {})
-        known: dict[str, Pin | None] = {
-            path: _known(item, path, staged.get(path), previous.get(path))
-            for path, item in survey.files.items()
-        }
-        unsure = [path for path, pin in known.items() if pin is None]
-        heads = await self._surveying.heads(workspace, artifact, unsure)
-        await self._versioning.ensure(workspace)
-        pins: dict[str, Pin] = {}
-        for path, candidate in known.items():
-            head = heads.get(path)
-            pin = candidate or (None if head is None else _of_head(path, head))
-            if pin is None:
-                continue  # deleted since it was listed
-            last = previous.get(path)
-            file = staged.get(path)
-            weight = (
-                weights[path]
-                if path in weights
-                else resolve(
-                    announced.get(path),
-                    _metadata_weight(head) if head is not None else (file.weight if file else None),
-                    listed.get(path),
-                    last.weight if last else None,
-                )
-            )
-            pin = replace(pin.weighing(weight), version_id=pin.version_id or NULL_VERSION)
-            pins[path] = last if last is not None and _same(pin, last) else pin
-        return pins
-
     async def _check_files(
-        self, artifact: Artifact, manifest: Manifest, pins: Mapping[str, Pin]
+        self, artifact: Artifact, listed: Iterable[str], pins: Mapping[str, Pin]
     ) -> None:
-        wanted = {item.path for item in listed_files(manifest.fields)}
-        wanted |= set(await self._catalogue.announcements(artifact.id))
+        wanted = set(listed) | set(await self._catalogue.announcements(artifact.id))
         missing = sorted(wanted - set(pins))
         if missing:
             raise MissingFiles(
@@ -210,12 +169,17 @@ class Composing:
             )
 
     async def _check_schema(
-        self, workspace: Workspace, prefix: str, manifest: Manifest, pins: Mapping[str, Pin]
+        self,
+        workspace: Workspace,
+        prefix: str,
+        manifest: Manifest,
+        pins: Mapping[str, Pin],
+        author: str,
     ) -> None:
         if manifest.collection:
             check_collection(manifest.fields)
             own = collection_schema(manifest.fields)
-            wrong = [] if own is None else await self._validating.check_schema(own)
+            wrong = [] if own is None else await self._validating.check_schema(own, author)
             if wrong:
                 raise InvalidManifest(
                     f"collection_schema is no valid JSON Schema: {wrong[0].message}",
@@ -228,7 +192,7 @@ class Composing:
         schema = None if nearest is None else collection_schema(nearest.fields or {})
         if nearest is None or schema is None:
             return
-        found = await self._validating.violations(schema, manifest.fields, pins.values())
+        found = await self._validating.violations(schema, manifest.fields, pins.values(), author)
         if found:
             said = "; ".join(f"{v.pointer or '/'}: {v.message}" for v in found[:NAMED_AT_MOST])
             raise SchemaViolation(
@@ -249,65 +213,8 @@ class Composing:
         return last.manifest.data != record.manifest.data or pinned != record.pins
 
 
-def _new_weights(fields: Fields, before: Fields) -> dict[str, int | None]:
-    """The weights that a manifest brings: those that the one before did not have already.
-
-    One that only stands there still must not undo what `set_download_weight` did since.
-    """
-    old = {item.path: item.weight for item in listed_files(before)}
-    new = {item.path: item.weight for item in listed_files(fields)}
-    return {path: weight for path, weight in new.items() if old.get(path) != weight}
-
-
 def _as_type(artifact: Artifact, manifest: Manifest) -> Artifact:
     """The artifact as the manifest makes it: that decides which keys are its own."""
     return Artifact(
         artifact.id, artifact.workspace_id, artifact.prefix, collection=manifest.collection
-    )
-
-
-def _known(
-    item: ListedObject, path: str, staged: StagedFile | None, previous: Pin | None
-) -> Pin | None:
-    """The pin of a listed object if the index knows its backend version; else None: ask."""
-    if staged is not None:
-        fits = not staged.removed and bare(staged.etag) == bare(item.etag)
-        if not fits or staged.size not in (None, item.size) or staged.content_type is None:
-            return None
-        return Pin(
-            path=path,
-            size=item.size,
-            etag=staged.etag or item.etag,
-            version_id=staged.version_id,
-            last_modified=item.last_modified,
-            content_type=staged.content_type,
-        )
-    if previous is not None and bare(previous.etag) == bare(item.etag):
-        return previous if previous.size == item.size else None
-    return None
-
-
-def _of_head(path: str, head: ObjectHead) -> Pin:
-    return Pin(
-        path=path,
-        size=head.size,
-        etag=head.etag,
-        version_id=head.version_id,
-        last_modified=head.last_modified,
-        content_type=head.content_type,
-    )
-
-
-def _metadata_weight(head: ObjectHead) -> int | None:
-    text = head.metadata.get(WEIGHT)
-    return None if text is None else parse_weight(text)
-
-
-def _same(pin: Pin, before: Pin) -> bool:
-    """Whether a pin says of the file's content, type and weight what the one before says."""
-    return (pin.size, bare(pin.etag), pin.content_type, pin.weight) == (
-        before.size,
-        bare(before.etag),
-        before.content_type,
-        before.weight,
     )

@@ -92,7 +92,7 @@ class Drafting:
 
         InvalidManifest and NestedArtifact before anything is marked or stored.
         """
-        manifest = await self._validating.parse(data)
+        manifest = await self._validating.parse(data, caller.name)
         await self._composing.check_nesting(workspace, prefix, manifest)
         await self._versioning.ensure(workspace)
         work = self._stage(caller, workspace, prefix, manifest, put, now=now)
@@ -131,10 +131,6 @@ class Drafting:
                 prefix=prefix,
             )
         return settled
-
-    async def parse(self, data: bytes) -> Manifest:
-        """The manifest in `data`; InvalidManifest."""
-        return await self._validating.parse(data)
 
 
 def object_headers(headers: Mapping[str, str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from gateway.artifact.version import StagedFile
 from gateway.artifact.weights import parse_weight
 from gateway.errors import GatewayError
 from gateway.identity import Workspace
-from gateway.services.lifecycle.composing import WEIGHT
+from gateway.services.lifecycle.pinning import WEIGHT
 from gateway.services.lifecycle.surveying import Surveying
 from gateway.services.lifecycle.validating import Validating
 from gateway.storage.bucket import BackendError

@@ -26,6 +26,7 @@ from gateway.errors import (
     ServiceUnavailable,
     SlowDown,
 )
+from gateway.services.lifecycle.alternating import Turns
 
 SMALL_BYTES = 8192
 START_SECONDS = 30.0
@@ -48,17 +49,20 @@ class Validating:
         """
         self.manifest_bytes = manifest_bytes
         # Manifests go their own way: whoever holds up schemas doesn't hold up reading.
-        self._manifests = _Lane(1, manifest_bytes, validation_seconds)
-        self._schemas = _Lane(2, manifest_bytes, validation_seconds)
+        self._manifests = _Lane(2, manifest_bytes, validation_seconds)
+        self._schemas = _Lane(3, manifest_bytes, validation_seconds)
 
-    async def parse(self, data: bytes) -> Manifest:
-        """The manifest in `data`; InvalidManifest, also when reading takes too long."""
+    async def parse(self, data: bytes, who: str = "") -> Manifest:
+        """The manifest in `data`; InvalidManifest, also when reading takes too long.
+
+        `who` asks: callers take turns, here and below. SlowDown when none comes in time.
+        """
         if len(data) <= SMALL_BYTES or len(data) > self.manifest_bytes:
             return parse(data, self.manifest_bytes)
         request = _task("parse", data=base64.b64encode(data).decode())
-        return Manifest(data, _fields(await self._manifests.ask([request], InvalidManifest)))
+        return Manifest(data, _fields(await self._manifests.ask([request], InvalidManifest, who)))
 
-    async def render(self, fields: Fields) -> Manifest:
+    async def render(self, fields: Fields, who: str = "") -> Manifest:
         """`fields` as a manifest in YAML; InvalidManifest as `parse`."""
         try:
             request = _task("render", fields=fields)
@@ -66,23 +70,23 @@ class Validating:
             raise InvalidManifest("The manifest holds what JSON lacks, or nests too deep") from None
         if len(request) <= SMALL_BYTES:
             return parse(render(fields), self.manifest_bytes)
-        made = _fields(await self._manifests.ask([request], InvalidManifest))
+        made = _fields(await self._manifests.ask([request], InvalidManifest, who))
         return Manifest(base64.b64decode(str(made["data"])), _fields(made["fields"]))
 
-    async def check_schema(self, schema: JsonValue) -> list[Violation]:
+    async def check_schema(self, schema: JsonValue, who: str = "") -> list[Violation]:
         """What is wrong with a collection's schema; InvalidManifest when it takes too long."""
         request = _task("check_schema", schema=schema)
-        return _violations(await self._schemas.ask([request], InvalidManifest))
+        return _violations(await self._schemas.ask([request], InvalidManifest, who))
 
     async def violations(
-        self, schema: JsonValue, fields: Fields, pins: Iterable[Pin] = ()
+        self, schema: JsonValue, fields: Fields, pins: Iterable[Pin] = (), who: str = ""
     ) -> list[Violation]:
         """What in `fields`, merged with the list of `pins`, breaks `schema`.
 
         SchemaViolation when it takes too long.
         """
         request = [piece async for piece in _pieces(schema, fields, pins)]
-        return _violations(await self._schemas.ask(request, SchemaViolation))
+        return _violations(await self._schemas.ask(request, SchemaViolation, who))
 
     async def close(self) -> None:
         """Nothing; the children are gone."""
@@ -91,27 +95,23 @@ class Validating:
 
 
 class _Lane:
-    """Children that take tasks in the order they come, each child one at a time."""
+    """Children that take tasks, each child one at a time; who asks takes turns with others."""
 
     def __init__(self, children: int, manifest_bytes: int, seconds: float) -> None:
-        self._free = asyncio.Semaphore(children)
+        self._turns = Turns(children)
         self._seconds = seconds
         self._arguments = (repr(seconds), str(manifest_bytes))
         self._idle: list[_Child] = []
         self._living: set[_Child] = set()
 
-    async def ask(self, request: list[bytes], refusal: Refusal) -> JsonValue:
+    async def ask(self, request: list[bytes], refusal: Refusal, who: str) -> JsonValue:
         """The value of the answer; `refusal` when it takes too long, or too much."""
         try:
-            async with asyncio.timeout(self._seconds):
-                await self._free.acquire()
+            async with self._turns.turn(who, self._seconds):
+                child = await self._child()
+                reply = await self._exchange(child, request, refusal)
         except TimeoutError:
             raise SlowDown("Other manifests are being validated; try again") from None
-        try:
-            child = await self._child()
-            reply = await self._exchange(child, request, refusal)
-        finally:
-            self._free.release()
         return _value(reply, refusal)
 
     async def close(self) -> None:

@@ -48,23 +48,24 @@ class Receiving:
         now: datetime,
     ) -> Reply:
         """The answer to what puts `manifest.yaml`: a commit, or the PUT of an ordinary file."""
+        vacant = location.artifact is None
         if source is not None:
-            if location.artifact is None and not await self._is_manifest(location, None, source):
+            if vacant and not await self._is_manifest(caller, location, None, source):
                 changes = Changes(source=source)
                 return await self._forwarding.forward(verified, workspace, changes)
             return await self._releasing.copy(
                 caller, workspace, location, verified, source, now=now
             )
-        plain = location.artifact is None and not location.above
+        plain = vacant and not location.above
         if plain and verified.payload.length > self._validating.manifest_bytes:
             return await self._forwarding.forward(verified, workspace)
         data = await self._read_manifest(verified)
-        if location.artifact is None and not await self._is_manifest(location, data, None):
+        if vacant and not await self._is_manifest(caller, location, data, None):
             return await self._forwarding.forward(verified, workspace, Changes(body=data))
         return await self._releasing.put(caller, workspace, location, verified, data, now=now)
 
     async def _is_manifest(
-        self, location: Location, data: bytes | None, source: Source | None
+        self, caller: Caller, location: Location, data: bytes | None, source: Source | None
     ) -> bool:
         """Whether bytes at a `manifest.yaml` that is no artifact's yet make it one.
 
@@ -77,12 +78,14 @@ class Receiving:
         if data is None:
             return False
         try:
-            await self._validating.parse(data)
+            await self._validating.parse(data, caller.name)
         except InvalidManifest:
             return False
         return True
 
-    async def complete(self, workspace: Workspace, location: Location, verified: Verified) -> Reply:
+    async def complete(
+        self, caller: Caller, workspace: Workspace, location: Location, verified: Verified
+    ) -> Reply:
         """The answer to a CompleteMultipartUpload onto a `manifest.yaml` that is no artifact's.
 
         What turns out to be a manifest is taken back: it would stand there uncommitted.
@@ -98,7 +101,7 @@ class Receiving:
         version_id = reply.headers.get("x-amz-version-id")
         source = Source(workspace.bucket, key, version_id)
         try:
-            whole = await self._is_manifest(location, None, source)
+            whole = await self._is_manifest(caller, location, None, source)
         except InvalidManifest:
             whole = False  # too long for one
         if whole:

@@ -161,7 +161,7 @@ class Releasing:
                 workspace, artifact, author=caller.name, now=now, manifest=manifest
             )
         prefix = location.place.prefix
-        parsed = await self._validating.parse(manifest.data)
+        parsed = await self._validating.parse(manifest.data, caller.name)
         await self._composing.check_nesting(workspace, prefix, parsed)
         artifact, intent = await self._stages.begin_new(
             workspace.id, prefix, MANIFEST, parsed.fields, author=caller.name, now=now

@@ -13,9 +13,9 @@ from gateway.errors import BucketNotVersioned, InvalidManifest, NotStaged
 from gateway.identity import Caller, Workspace
 from gateway.s3.exchange import Verified
 from gateway.s3.message import Body, Reply
-from gateway.services.lifecycle.composing import WEIGHT
 from gateway.services.lifecycle.deleting import Deleting
 from gateway.services.lifecycle.examining import Examining
+from gateway.services.lifecycle.pinning import WEIGHT
 from gateway.services.lifecycle.surveying import bare
 from gateway.services.lifecycle.versioning import Versioning
 from gateway.services.transfer.forwarding import Changes, Forwarding, Source

@@ -84,7 +84,7 @@ class Writing:
         if verified.operation.name == "CompleteMultipartUpload":
             refuse_parts(location)
             if role is Role.MANIFEST:
-                return await self._receiving.complete(workspace, location, verified)
+                return await self._receiving.complete(caller, workspace, location, verified)
         source = await self._source(caller, verified)
         if role is Role.MANIFEST:
             return await self._receiving.put(caller, workspace, location, verified, source, now)

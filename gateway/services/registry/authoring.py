@@ -88,7 +88,7 @@ class Authoring:
                 prefix=prefix,
             )
         fresh = artifact is None
-        data = (await self._validating.render(manifest)).data
+        data = (await self._validating.render(manifest, caller.name)).data
         artifact = await self._drafting.stage(
             caller, workspace, prefix, data, now=now, headers=YAML
         )
@@ -126,7 +126,7 @@ class Authoring:
         self._access.require(caller, workspace, Right.WRITE)
         artifact = await self._finding.artifact(workspace, prefix)
         if manifest is not None:
-            data, headers = (await self._validating.render(manifest)).data, YAML
+            data, headers = (await self._validating.render(manifest, caller.name)).data, YAML
             await self._drafting.stage(caller, workspace, prefix, data, now=now, headers=headers)
         elif not artifact.manifest_staged:
             record = await self._catalogue.record(artifact, artifact.version)
@@ -239,7 +239,7 @@ class Authoring:
             summary(member.fields or {}, names, member.prefix, member.stats)
             for member in page.items
         ]
-        manifest = await self._validating.render(fields)
+        manifest = await self._validating.render(fields, caller.name)
         committed = await self._committing.commit(
             workspace,
             artifact,

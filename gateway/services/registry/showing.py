@@ -67,7 +67,8 @@ class Showing:
                     prefix=artifact.prefix,
                     version=number,
                 )
-            fields = (await self._validating.parse(record.manifest.data)).fields
+            parsed = await self._validating.parse(record.manifest.data, caller.name)
+            fields = parsed.fields
             modified = record.time
         pins = await self._catalogue.pins(artifact.id, number)
         return merged(
