@@ -153,9 +153,23 @@ class EntityTooLarge(GatewayError):
 
 
 class EntityTooSmall(GatewayError):
-    """A file is smaller than its form's policy allows."""
+    """A file is smaller than its form's policy allows, or a part than the backend does."""
 
     code = "EntityTooSmall"
+    status = 400
+
+
+class InvalidPart(GatewayError):
+    """A part of an upload did not arrive, or its ETag is another."""
+
+    code = "InvalidPart"
+    status = 400
+
+
+class InvalidPartOrder(GatewayError):
+    """An upload's parts are listed by ascending number, each once."""
+
+    code = "InvalidPartOrder"
     status = 400
 
 
@@ -267,6 +281,13 @@ class NoSuchArtifact(GatewayError):
     """No artifact is committed under this prefix."""
 
     code = "NoSuchArtifact"
+    status = 404
+
+
+class NoSuchUpload(GatewayError):
+    """No upload in parts of this file has this id, or its edit is over."""
+
+    code = "NoSuchUpload"
     status = 404
 
 

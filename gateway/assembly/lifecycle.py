@@ -12,6 +12,7 @@ from gateway.services.lifecycle.deleting import Deleting
 from gateway.services.lifecycle.discarding import Discarding
 from gateway.services.lifecycle.drafting import Drafting
 from gateway.services.lifecycle.examining import Examining
+from gateway.services.lifecycle.gathering import Gathering
 from gateway.services.lifecycle.pinning import Pinning
 from gateway.services.lifecycle.recovering import Recovering
 from gateway.services.lifecycle.surveying import Surveying
@@ -25,6 +26,7 @@ from gateway.storage.catalogue import Catalogue
 from gateway.storage.commits import Commits
 from gateway.storage.endings import Endings
 from gateway.storage.intents import Intents
+from gateway.storage.multiparts import Multiparts
 from gateway.storage.registry import Registry
 from gateway.storage.stages import Stages
 from gateway.storage.weights import Weights
@@ -46,6 +48,7 @@ class Lifecycle:
         self.endings = Endings(database, self.intents)
         self.commits = Commits(database)
         self.announcements = Announcements(database)
+        self.multiparts = Multiparts(database, self.intents)
         self.weights = Weights(database, self.intents)
         self.registry = Registry(database)
 
@@ -116,7 +119,7 @@ class Lifecycle:
     @cached_property
     def discarding(self) -> Discarding:
         """Discards."""
-        return Discarding(self.catalogue, self.stages, self.endings, self.surveying)
+        return Discarding(self.catalogue, self.stages, self.endings, self.surveying, self.gathering)
 
     @cached_property
     def deleting(self) -> Deleting:
@@ -130,6 +133,22 @@ class Lifecycle:
             self.surveying,
             self.committing,
             self.discarding,
+            self.gathering,
+        )
+
+    @cached_property
+    def gathering(self) -> Gathering:
+        """Files that come in parts."""
+        return Gathering(
+            self.cellar.bucket,
+            self.workspaces,
+            self.catalogue,
+            self.multiparts,
+            self.stages,
+            self.endings,
+            self.surveying,
+            self.versioning,
+            self.examining,
         )
 
     @cached_property
@@ -177,6 +196,7 @@ class Lifecycle:
             self.deleting,
             self.discarding,
             self.examining,
+            self.gathering,
             self.weighing,
             self.cellar.counting,
         )

@@ -108,6 +108,7 @@ class Objects:
             life.arriving,
             Receiving(bucket, self.forwarding, life.drafting, releasing, life.validating),
             life.deleting,
+            life.gathering,
         )
 
     def _provisioning(self) -> Provisioning:

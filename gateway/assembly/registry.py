@@ -4,6 +4,7 @@ from functools import cached_property
 
 from gateway.assembly.lifecycle import Lifecycle
 from gateway.assembly.objects import Objects
+from gateway.services.registry.announcing import Announcing
 from gateway.services.registry.archiving import Archiving
 from gateway.services.registry.authoring import Authoring
 from gateway.services.registry.browsing import Browsing
@@ -81,10 +82,31 @@ class RegistryRooms:
             life.surveying,
             life.versioning,
             life.examining,
+            life.gathering,
             life.weighing,
             self.finding,
             self.browsing,
-            Linking(access, self._cellar.config.base_url),
+            self.linking,
+        )
+
+    @cached_property
+    def linking(self) -> Linking:
+        """URLs that carry their own signature."""
+        return Linking(self._cellar.access, self._cellar.config.base_url)
+
+    @cached_property
+    def announcing(self) -> Announcing:
+        """Files that are to come, by RPC."""
+        life = self._lifecycle
+        return Announcing(
+            self._cellar.access,
+            life.catalogue,
+            life.announcements,
+            self._cellar.records,
+            life.gathering,
+            self.finding,
+            self.browsing,
+            self.linking,
         )
 
     @cached_property
@@ -114,6 +136,7 @@ class RegistryRooms:
             self._cellar.access,
             life.workspaces,
             self.authoring,
+            self.announcing,
             self.filing,
             self.browsing,
             Searching(life.catalogue, self.browsing, self.showing, page=self._page),

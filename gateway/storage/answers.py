@@ -14,6 +14,7 @@ from gateway.storage.upstream import (
     ListedObject,
     ObjectHead,
     ObjectVersion,
+    OpenUpload,
 )
 
 STANDARD_HEADERS = (
@@ -53,6 +54,15 @@ class VersionPage:
     version_id_marker: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class UploadPage:
+    """One page of uploads; the markers ask for the next one, None after the last."""
+
+    uploads: list[OpenUpload]
+    key_marker: str | None
+    upload_id_marker: str | None
+
+
 def failure(answer: Answer) -> BackendError:
     """The error that an answer carries, by its XML or, without one, by its status."""
     try:
@@ -88,7 +98,10 @@ def head_of(headers: Mapping[str, str]) -> ObjectHead:
 
 
 def copied_etag(data: bytes) -> str:
-    """The quoted ETag of a CopyObjectResult; BackendError when the 200 carries an <Error>."""
+    """The quoted ETag in the result of a copy, or of an upload that was completed.
+
+    BackendError when the 200 carries an <Error>.
+    """
     root = _document(data)
     if _tag(root) == "Error":
         raise BackendError(_text(root, "Code"), 200, _text(root, "Message"))
@@ -143,6 +156,25 @@ def versions_page(data: bytes) -> VersionPage:
         versions,
         decode(_text(root, "NextKeyMarker")),
         _text(root, "NextVersionIdMarker"),
+    )
+
+
+def uploads_page(data: bytes) -> UploadPage:
+    """The page that a ListMultipartUploads result holds, keys decoded."""
+    root = _document(data)
+    decode = _decoder(root)
+    uploads = [
+        OpenUpload(
+            key=decode(_text(item, "Key")),
+            upload_id=_text(item, "UploadId"),
+            initiated=_time(_text(item, "Initiated")),
+        )
+        for item in _children(root, "Upload")
+    ]
+    if _text(root, "IsTruncated") != "true":
+        return UploadPage(uploads, None, None)
+    return UploadPage(
+        uploads, decode(_text(root, "NextKeyMarker")), _text(root, "NextUploadIdMarker")
     )
 
 

@@ -18,7 +18,7 @@ from gateway.s3.chunked import ChunkSigning
 from gateway.s3.message import Body
 from gateway.s3.signer import Signer
 from gateway.storage.credentials import CredentialsSource, chosen
-from gateway.storage.objects import Objects
+from gateway.storage.parts import Parts
 from gateway.storage.upload import IDLE_SECONDS, Carriage, Upload, carriage_of
 from gateway.storage.upstream import (
     BackendError,
@@ -26,6 +26,7 @@ from gateway.storage.upstream import (
     ListedObject,
     ObjectHead,
     ObjectVersion,
+    OpenUpload,
     Outgoing,
     StoredObject,
     Upstream,
@@ -38,6 +39,7 @@ __all__ = [
     "ListedObject",
     "ObjectHead",
     "ObjectVersion",
+    "OpenUpload",
     "Outgoing",
     "StoredObject",
     "Upstream",
@@ -53,7 +55,7 @@ FORBIDDEN = frozenset("\r\n\0")
 SKIPPED = (hdrs.ACCEPT, hdrs.ACCEPT_ENCODING, hdrs.CONTENT_TYPE, hdrs.USER_AGENT)
 
 
-class Bucket(Objects):
+class Bucket(Parts):
     """The backend client of one process: an async context manager around its connections."""
 
     def __init__(self, backend: Backend, credentials: CredentialsSource | None = None) -> None:

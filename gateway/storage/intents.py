@@ -17,7 +17,7 @@ from gateway.storage import tables
 from gateway.storage.database import Database
 
 WRITE, COMMIT, DELETE, DISCARD = "write", "commit", "delete", "discard"
-WEIGH = "weigh"
+WEIGH, UPLOAD = "weigh", "upload"
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -25,7 +25,8 @@ class Intent:
     """What a worker is about to do to the bucket.
 
     `action` is "write" (of the key at `path`), "commit", "delete" (of version `number`),
-    "discard" or "weigh" (the pin of `path` in version `number`). A write's `number` is that of
+    "discard", "weigh" (the pin of `path` in version `number`) or "upload" (begin one, in parts,
+    of the key at `path`). A write's `number` is that of
     the artifact's newest record as it began. Who holds the object is at it: one that nobody
     holds is abandoned.
     """

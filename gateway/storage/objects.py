@@ -64,7 +64,7 @@ class Objects(ABC):
         answer = await self._call(Outgoing("HEAD", bucket, key, _version(version_id)))
         if answer.status in ABSENT:
             return None
-        return answers.head_of(_accepted(answer).headers)
+        return answers.head_of(accepted(answer).headers)
 
     async def get(
         self, bucket: str, key: str, version_id: str | None = None, *, limit: int
@@ -75,7 +75,7 @@ class Objects(ABC):
             if (refusal := answers.failure(answer)).code == "NoSuchBucket":
                 raise refusal
             return None
-        return answers.head_of(_accepted(answer).headers), answer.data
+        return answers.head_of(accepted(answer).headers), answer.data
 
     async def put(
         self,
@@ -94,11 +94,11 @@ class Objects(ABC):
         if if_absent:
             own["If-None-Match"] = "*"
         answer = await self._call(
-            _holding("PUT", bucket, key, data, headers=own), tries=1 if if_absent else TRIES
+            holding("PUT", bucket, key, data, headers=own), tries=1 if if_absent else TRIES
         )
         if if_absent and answer.status in LOST:
             raise PreconditionFailed("an object is already stored under this key")
-        _accepted(answer)
+        accepted(answer)
         return StoredObject(answer.headers.get("etag", ""), answer.headers.get("x-amz-version-id"))
 
     async def copy(
@@ -107,7 +107,7 @@ class Objects(ABC):
         """The copy, with the source's headers and metadata; BackendError without a source."""
         source = encode_copy_source(Address(bucket, source_key), source_version)
         headers = CIMultiDict({"x-amz-copy-source": source})
-        answer = _accepted(await self._call(Outgoing("PUT", bucket, key, headers=headers)))
+        answer = accepted(await self._call(Outgoing("PUT", bucket, key, headers=headers)))
         etag = answers.copied_etag(answer.data)
         return StoredObject(etag, answer.headers.get("x-amz-version-id"))
 
@@ -115,7 +115,7 @@ class Objects(ABC):
         """Nothing; the key or version is gone, whether it was there or not."""
         answer = await self._call(Outgoing("DELETE", bucket, key, _version(version_id)))
         if answer.status != HTTPStatus.NOT_FOUND:
-            _accepted(answer)
+            accepted(answer)
 
     async def list(
         self, bucket: str, prefix: str, *, start_after: str = "", delimiter: str = ""
@@ -129,7 +129,7 @@ class Objects(ABC):
             query = query.adding("delimiter", delimiter)
         following = query.adding("start-after", start_after) if start_after else query
         while True:
-            answer = _accepted(await self._call(Outgoing("GET", bucket, query=following)))
+            answer = accepted(await self._call(Outgoing("GET", bucket, query=following)))
             page = answers.objects_page(answer.data)
             # A backend may answer with keys of its own making for a prefix of its own.
             yield [found for found in page.objects if found.key.startswith(prefix)]
@@ -145,7 +145,7 @@ class Objects(ABC):
         found: History = []
         following = query
         while True:
-            answer = _accepted(await self._call(Outgoing("GET", bucket, query=following)))
+            answer = accepted(await self._call(Outgoing("GET", bucket, query=following)))
             page = answers.versions_page(answer.data)
             found += [version for version in page.versions if version.key == key]
             if page.key_marker is None:
@@ -159,43 +159,43 @@ class Objects(ABC):
     async def versioning(self, bucket: str) -> bool:
         """Whether the bucket keeps versions now."""
         answer = await self._call(Outgoing("GET", bucket, query=Query((("versioning", ""),))))
-        return answers.versioning_status(_accepted(answer).data) == "Enabled"
+        return answers.versioning_status(accepted(answer).data) == "Enabled"
 
     async def enable_versioning(self, bucket: str) -> None:
         """Nothing; from here on the bucket keeps versions."""
         query = Query((("versioning", ""),))
-        _accepted(await self._call(_holding("PUT", bucket, "", VERSIONING, query=query)))
+        accepted(await self._call(holding("PUT", bucket, "", VERSIONING, query=query)))
 
     async def create_bucket(self, bucket: str) -> bool:
         """Whether the bucket was made now; False when it was there and is ours."""
         if await self.bucket_exists(bucket):
             return False
         body = b"" if self.region == "us-east-1" else _location(self.region)
-        answer = await self._call(_holding("PUT", bucket, "", body))
+        answer = await self._call(holding("PUT", bucket, "", body))
         if answer.status == HTTPStatus.CONFLICT and await self.bucket_exists(bucket):
             return False
-        _accepted(answer)
+        accepted(answer)
         return True
 
     async def delete_bucket(self, bucket: str) -> None:
         """Nothing; the bucket is gone. BackendError BucketNotEmpty when it holds anything."""
         answer = await self._call(Outgoing("DELETE", bucket))
         if answer.status != HTTPStatus.NOT_FOUND:
-            _accepted(answer)
+            accepted(answer)
 
     async def bucket_exists(self, bucket: str) -> bool:
         """Whether the bucket is there; BackendError when it is somebody else's."""
         answer = await self._call(Outgoing("HEAD", bucket))
         if answer.status == HTTPStatus.NOT_FOUND:
             return False
-        _accepted(answer)
+        accepted(answer)
         return True
 
     async def is_empty(self, bucket: str) -> bool:
         """Whether the bucket holds no object, no old version and no delete marker."""
         for listing in (("versions", ""), ("list-type", "2")):
             query = Query((listing, ("max-keys", "1")))
-            answer = _accepted(await self._call(Outgoing("GET", bucket, query=query)))
+            answer = accepted(await self._call(Outgoing("GET", bucket, query=query)))
             if answers.lists_anything(answer.data):
                 return False
         return True
@@ -226,7 +226,8 @@ class Objects(ABC):
         return Answer(upstream.status, lowered, await upstream.read(limit))
 
 
-def _accepted(answer: Answer) -> Answer:
+def accepted(answer: Answer) -> Answer:
+    """The answer, if it is no refusal; BackendError."""
     # Redirects are refusals here.
     if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
         raise answers.failure(answer)
@@ -241,7 +242,7 @@ def _version(version_id: str | None) -> Query:
     return Query(() if version_id is None else (("versionId", version_id),))
 
 
-def _holding(
+def holding(
     method: str,
     bucket: str,
     key: str,
@@ -250,6 +251,7 @@ def _holding(
     query: Query | None = None,
     headers: CIMultiDict[str] | None = None,
 ) -> Outgoing:
+    """A request whose body is held whole, and hashed."""
     return Outgoing(
         method,
         bucket,

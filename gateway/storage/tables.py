@@ -228,6 +228,18 @@ announcement = Table(
     Column("announced_at", Instant, nullable=False),
 )
 
+# Uploads in parts that `put_file` began in the edit `stage_id`, "" where it was ended before.
+multipart = Table(
+    "multipart",
+    metadata,
+    Column("artifact_id", ForeignKey("artifact.id"), primary_key=True),
+    Column("upload_id", Text, primary_key=True),
+    Column("path", Key, nullable=False),
+    Column("stage_id", String(32), nullable=False),
+    Column("completed", Boolean, nullable=False),
+    Column("begun_at", Instant, nullable=False),
+)
+
 # Directories below a collection that hold files whose member's manifest has not arrived.
 arrival = Table(
     "arrival",

@@ -117,6 +117,15 @@ class ListedObject:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenUpload:
+    """An upload in parts that is neither completed nor aborted."""
+
+    key: str
+    upload_id: str
+    initiated: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectVersion:
     """A version of an object, or a delete marker: then `etag` and `size` are None.
 

@@ -16,6 +16,7 @@ from gateway.storage.commits import Commits
 from gateway.storage.database import Database
 from gateway.storage.endings import Endings
 from gateway.storage.intents import Intent, Intents
+from gateway.storage.multiparts import Multiparts
 from gateway.storage.stages import StagedManifest, Stages
 from gateway.storage.weights import Weights
 
@@ -82,6 +83,7 @@ class Index:
         self.commits = Commits(database)
         self.catalogue = Catalogue(database)
         self.announcements = Announcements(database)
+        self.multiparts = Multiparts(database, self.worker_intents)
         self.weights = Weights(database, self.worker_intents)
 
     async def again(self, artifact: Artifact) -> Artifact:

@@ -10,6 +10,7 @@ from gateway.errors import CollectionNotEmpty, CommitConflict, PreconditionFaile
 from gateway.identity import Workspace
 from gateway.services.lifecycle.committing import Committing
 from gateway.services.lifecycle.discarding import Discarding
+from gateway.services.lifecycle.gathering import Gathering
 from gateway.services.lifecycle.surveying import Surveying
 from gateway.storage.catalogue import Catalogue
 from gateway.storage.commits import Commits
@@ -23,7 +24,7 @@ NAMED_AT_MOST = 20
 class Deleting:
     """Writes tombstones, and removes what lay below them."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 (a delete takes away what each of them made)
         self,
         catalogue: Catalogue,
         intents: Intents,
@@ -33,6 +34,7 @@ class Deleting:
         surveying: Surveying,
         committing: Committing,
         discarding: Discarding,
+        gathering: Gathering,
     ) -> None:
         self._catalogue = catalogue
         self._intents = intents
@@ -42,6 +44,7 @@ class Deleting:
         self._surveying = surveying
         self._committing = committing
         self._discarding = discarding
+        self._gathering = gathering
 
     async def delete(
         self,
@@ -116,6 +119,7 @@ class Deleting:
         for path in paths:
             await self._surveying.remove(workspace, artifact, path)
         await self._endings.end_delete(artifact.id)
+        await self._gathering.end(artifact.id)
 
     async def delete_if_empty(
         self, workspace: Workspace, artifact_id: int, *, author: str, now: datetime

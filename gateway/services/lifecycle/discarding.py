@@ -7,6 +7,7 @@ from gateway.artifact.layout import MANIFEST, STAGED_MANIFEST, join
 from gateway.artifact.lifecycle import Artifact, Stage
 from gateway.artifact.version import Pin, StagedFile
 from gateway.identity import Workspace
+from gateway.services.lifecycle.gathering import Gathering
 from gateway.services.lifecycle.surveying import Survey, Surveying, bare
 from gateway.storage.catalogue import Catalogue
 from gateway.storage.endings import Endings
@@ -18,12 +19,18 @@ class Discarding:
     """Discards edits, and finishes discards that were interrupted."""
 
     def __init__(
-        self, catalogue: Catalogue, stages: Stages, endings: Endings, surveying: Surveying
+        self,
+        catalogue: Catalogue,
+        stages: Stages,
+        endings: Endings,
+        surveying: Surveying,
+        gathering: Gathering,
     ) -> None:
         self._catalogue = catalogue
         self._stages = stages
         self._endings = endings
         self._surveying = surveying
+        self._gathering = gathering
 
     async def discard(self, workspace: Workspace, artifact: Artifact, *, now: datetime) -> None:
         """The artifact as last committed; one that never was goes with what was staged in it.
@@ -50,6 +57,7 @@ class Discarding:
             await self._take_back(workspace, artifact, path, pins.get(path), staged.get(path))
         await self._take_manifest_back(workspace, artifact, stage)
         await self._endings.end_discard(intent, stage, tuple(staged.values()))
+        await self._gathering.end(artifact.id)
 
     async def withdraw(self, workspace: Workspace, artifact: Artifact, *, now: datetime) -> None:
         """Take a staged manifest away and nothing else: what was there before stays there."""

@@ -8,6 +8,7 @@ from gateway.services.lifecycle.committing import Committing
 from gateway.services.lifecycle.deleting import Deleting
 from gateway.services.lifecycle.discarding import Discarding
 from gateway.services.lifecycle.examining import Examining
+from gateway.services.lifecycle.gathering import Gathering
 from gateway.services.lifecycle.weighing import Weighing
 from gateway.services.statistics.counting import Counting
 from gateway.services.workspaces import Workspaces
@@ -31,6 +32,7 @@ class Recovering:
         deleting: Deleting,
         discarding: Discarding,
         examining: Examining,
+        gathering: Gathering,
         weighing: Weighing,
         counting: Counting,
     ) -> None:
@@ -42,6 +44,7 @@ class Recovering:
         self._deleting = deleting
         self._discarding = discarding
         self._examining = examining
+        self._gathering = gathering
         self._weighing = weighing
         self._counting = counting
         self._left: list[Intent] = []
@@ -55,6 +58,7 @@ class Recovering:
         self._left = []
         for intent in intents:
             await self._attempt(intent, now)
+        await self._gathering.end()
         return len(intents) - len(self._left)
 
     async def _attempt(self, intent: Intent, now: datetime) -> None:
@@ -77,6 +81,8 @@ class Recovering:
             return
         if intent.action == "write":
             await self._examining.examine(workspace, intent, now)
+        elif intent.action == "upload":
+            await self._gathering.finish(workspace, artifact, intent)
         elif intent.action == "weigh":
             await self._weighing.finish(workspace, artifact, intent)
         elif intent.action == "discard":

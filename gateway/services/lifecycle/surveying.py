@@ -56,6 +56,15 @@ class Surveying:
         staged = found.pop(STAGED_MANIFEST, None)
         return Survey(dict(sorted(found.items())), manifest, staged)
 
+    async def survey_file(self, workspace: Workspace, artifact: Artifact, path: str) -> Survey:
+        """As `survey`, of one file alone."""
+        key = _key(workspace, artifact, path)
+        async for page in self._bucket.list(workspace.bucket, key, delimiter="/"):
+            for item in page:
+                if item.key == key:
+                    return Survey({path: item}, None, None)
+        return Survey({}, None, None)
+
     async def head(
         self, workspace: Workspace, artifact: Artifact, path: str, version_id: str | None = None
     ) -> ObjectHead | None:

@@ -9,6 +9,7 @@ from gateway.errors import (
     AccessDenied,
     MethodNotAllowed,
     NotImplementedByGateway,
+    NotStaged,
     OperationAborted,
 )
 from gateway.identity import Caller, Workspace
@@ -18,9 +19,10 @@ from gateway.s3.post import POST_OBJECT
 from gateway.s3.xml import names_output_location
 from gateway.services.lifecycle.arriving import Arriving
 from gateway.services.lifecycle.deleting import Deleting
+from gateway.services.lifecycle.gathering import Gathering
 from gateway.services.objects.receiving import Receiving, refuse_old_url, refuse_parts
 from gateway.services.objects.seeing import Seeing
-from gateway.services.objects.staging import Edit, Staging
+from gateway.services.objects.staging import Edit, Staging, check_stage
 from gateway.services.transfer.forwarding import Changes, Forwarding, Source
 from gateway.services.transfer.payloads import read_payload
 from gateway.services.workspaces import Workspaces
@@ -35,7 +37,7 @@ RESTORE_BYTES = 1 << 20
 class Writing:
     """Ordinary objects pass; files and manifests of artifacts are staged, and commit."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 (a write is for whoever owns its key)
         self,
         workspaces: Workspaces,
         catalogue: Catalogue,
@@ -45,6 +47,7 @@ class Writing:
         arriving: Arriving,
         receiving: Receiving,
         deleting: Deleting,
+        gathering: Gathering,
     ) -> None:
         self._workspaces = workspaces
         self._catalogue = catalogue
@@ -54,6 +57,7 @@ class Writing:
         self._arriving = arriving
         self._receiving = receiving
         self._deleting = deleting
+        self._gathering = gathering
 
     async def write(
         self, caller: Caller, workspace: Workspace, verified: Verified, now: datetime
@@ -137,12 +141,29 @@ class Writing:
     async def upload(
         self, caller: Caller, workspace: Workspace, verified: Verified, now: datetime
     ) -> Reply:
-        """The answer to what makes or changes an upload in parts; no object changes by it."""
+        """The answer to what makes or changes an upload in parts; no object changes by it.
+
+        NotStaged for a part whose URL is of an edit that is over, or that ended meanwhile.
+        """
         location = await self._locate(workspace, verified.address.key, now)
+        _check_edit(location, verified)
         if verified.operation.name == "CreateMultipartUpload":
             refuse_parts(location)
         source = await self._source(caller, verified)
-        return await self._forwarding.forward(verified, workspace, Changes(source=source))
+        reply = await self._forwarding.forward(verified, workspace, Changes(source=source))
+        if verified.own is not None:
+            await self._check_kept(workspace, verified)
+        return reply
+
+    async def _check_kept(self, workspace: Workspace, verified: Verified) -> None:
+        """A part that came while its edit ended is removed: NotStaged."""
+        key = verified.address.key
+        try:
+            _check_edit(await self._catalogue.locate(workspace.id, key), verified)
+        except NotStaged:
+            upload_id = verified.query.first("uploadId") or ""
+            await self._gathering.abort(workspace, key, upload_id)
+            raise
 
     async def rename(
         self, caller: Caller, workspace: Workspace, verified: Verified, now: datetime
@@ -196,3 +217,10 @@ class Writing:
             return await self._catalogue.locate(workspace.id, key)
         del now
         return location
+
+
+def _check_edit(location: Location, verified: Verified) -> None:
+    """Return unless a URL was made for an edit that is not open; NotStaged."""
+    refuse_old_url(location, verified)
+    if location.artifact is not None:
+        check_stage(location.artifact, verified)

@@ -153,9 +153,20 @@ class Browsing:
             if rest:
                 entries.setdefault(name, _directory(name, folder + name))
             else:
-                entries[name] = {"name": name, "type": "file", **listing(pin)}
+                entries[name] = _file(pin)
         ordered = [entries[name] for name in sorted(entries)]
         return ordered[offset : None if limit is None else offset + limit]
+
+    async def staged_file(
+        self, workspace: Workspace, artifact: Artifact, path: str
+    ) -> dict[str, JsonValue] | None:
+        """What `list_files` says of one file of the stage, without looking at the others."""
+        survey = await self._surveying.survey_file(workspace, artifact, path)
+        pin = await self._catalogue.pin(artifact.id, path) if artifact.version else None
+        pins = {} if pin is None else {path: pin}
+        for staged in await self._showing.staged_pins(artifact, survey, pins):
+            return _file(staged)
+        return None
 
     async def _state(
         self, workspace: Workspace, artifact: Artifact, wanted: Wanted
@@ -168,6 +179,10 @@ class Browsing:
         if number is not None and not await self._catalogue.has_version(artifact, number):
             raise NoSuchVersion(f"{artifact.prefix!r} has no version {number}", version=number)
         return files_of(await self._catalogue.pins(artifact.id, number))
+
+
+def _file(pin: Pin) -> dict[str, JsonValue]:
+    return {"name": pin.path.rpartition("/")[2], "type": "file", **listing(pin)}
 
 
 def _directory(name: str, path: str) -> dict[str, JsonValue]:

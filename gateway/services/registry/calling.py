@@ -11,6 +11,7 @@ from gateway.errors import InvalidArgument, NoSuchMethod
 from gateway.identity import Caller, Right, Workspace
 from gateway.services.enduring import Enduring
 from gateway.services.keys.access import Access
+from gateway.services.registry.announcing import Announcing, Coming
 from gateway.services.registry.authoring import Authoring
 from gateway.services.registry.browsing import Browsing
 from gateway.services.registry.filing import Filing
@@ -38,11 +39,12 @@ Handler = Callable[[Call], Coroutine[Any, Any, JsonValue]]
 class Calling:
     """Finds the method, checks its arguments, carries it out."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 (the rooms that it leads to)
         self,
         access: Access,
         workspaces: Workspaces,
         authoring: Authoring,
+        announcing: Announcing,
         filing: Filing,
         browsing: Browsing,
         searching: Searching,
@@ -52,6 +54,7 @@ class Calling:
         self._access = access
         self._workspaces = workspaces
         self._authoring = authoring
+        self._announcing = announcing
         self._filing = filing
         self._browsing = browsing
         self._searching = searching
@@ -64,6 +67,7 @@ class Calling:
             "discard": self._discard,
             "delete": self._delete,
             "put_file": self._put_file,
+            "complete_file": self._complete_file,
             "get_file": self._get_file,
             "remove_file": self._remove_file,
             "set_download_weight": self._set_download_weight,
@@ -149,14 +153,27 @@ class Calling:
     async def _put_file(self, call: Call) -> JsonValue:
         a = call.arguments
         options = a.options("options", options_of("put_file"))
-        return await self._filing.put_file(
+        coming = Coming(
+            weight=options.value("download_weight"),
+            expires_in=options.integer("expires_in"),
+            parts=options.integer("parts"),
+            content_type=options.text_or_none("content_type"),
+        )
+        prefix, path = a.text("prefix"), a.text("file_path")
+        return await self._announcing.put_file(
+            call.caller, call.workspace, prefix, path, coming, now=call.now
+        )
+
+    async def _complete_file(self, call: Call) -> JsonValue:
+        a = call.arguments
+        return await self._announcing.complete_file(
             call.caller,
             call.workspace,
             a.text("prefix"),
             a.text("file_path"),
+            a.text("upload_id"),
+            a.listed("parts"),
             now=call.now,
-            weight=options.value("download_weight"),
-            expires_in=options.integer("expires_in"),
         )
 
     async def _get_file(self, call: Call) -> JsonValue:

@@ -1,19 +1,19 @@
-"""Put, get and remove an artifact's files by RPC."""
+"""Get, remove, weigh and restore an artifact's files by RPC."""
 
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 
-from gateway.artifact.layout import MANIFEST, STAGED_MANIFEST, Role, check_path, join
-from gateway.artifact.lifecycle import Artifact, Location
-from gateway.artifact.record import Announcement
+from gateway.artifact.layout import MANIFEST, check_path, join
+from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.value import JsonValue
 from gateway.artifact.version import Pin, StagedFile
 from gateway.artifact.weights import parse_weight
-from gateway.errors import BucketNotVersioned, InvalidPath, NoSuchKey, NoSuchVersion
+from gateway.errors import BucketNotVersioned, NoSuchKey, NoSuchVersion
 from gateway.identity import Caller, Right, Workspace
 from gateway.services.keys.access import Access
 from gateway.services.lifecycle.examining import Examining
+from gateway.services.lifecycle.gathering import Gathering
 from gateway.services.lifecycle.surveying import Surveying
 from gateway.services.lifecycle.versioning import Versioning
 from gateway.services.lifecycle.weighing import Weighing
@@ -29,7 +29,7 @@ from gateway.storage.stages import Stages
 
 
 class Filing:
-    """Answers the methods on files. The bytes themselves go by URLs, through the S3 door."""
+    """Answers the methods on files that are there."""
 
     def __init__(  # noqa: PLR0913, PLR0917 (the rooms that it leads to)
         self,
@@ -42,6 +42,7 @@ class Filing:
         surveying: Surveying,
         versioning: Versioning,
         examining: Examining,
+        gathering: Gathering,
         weighing: Weighing,
         finding: Finding,
         browsing: Browsing,
@@ -56,58 +57,25 @@ class Filing:
         self._surveying = surveying
         self._versioning = versioning
         self._examining = examining
+        self._gathering = gathering
         self._weighing = weighing
         self._finding = finding
         self._browsing = browsing
         self._linking = linking
 
-    async def put_file(
-        self,
-        caller: Caller,
-        workspace: Workspace,
-        prefix: str,
-        file_path: str,
-        *,
-        now: datetime,
-        weight: JsonValue = None,
-        expires_in: int | None = None,
-    ) -> str:
-        """A URL to PUT the file to; commit demands it. NotStaged, InvalidPath, InvalidWeight."""
-        self._access.require(caller, workspace, Right.WRITE)
-        artifact = await self._finding.staged(workspace, prefix)
-        check_path(file_path, collection=artifact.collection)
-        key = join(prefix, file_path)
-        self._finding.check_key(key)
-        location = await self._catalogue.locate(workspace.id, key)
-        _check_own(location, artifact, file_path)
-        micros = None if weight is None else parse_weight(weight)
-        stage_id = artifact.stage.id if artifact.stage else ""
-        url = self._linking.link(
-            caller,
-            "PUT",
-            workspace,
-            key,
-            now=now,
-            parameters=[("stage", stage_id)],
-            expires_in=expires_in,
-        )
-        record = Announcement(prefix, file_path, micros, stage_id, now)
-        await self._records.announce(workspace.id, record)
-        await self._announcements.announce(artifact, file_path, micros, now)
-        return url
-
     async def remove_file(
         self, caller: Caller, workspace: Workspace, prefix: str, file_path: str, *, now: datetime
     ) -> None:
-        """The file is gone from the stage, and its announcement with it; NoSuchKey."""
+        """The file is gone from the stage, with its announcement and its uploads; NoSuchKey."""
         self._access.require(caller, workspace, Right.WRITE)
         artifact = await self._finding.staged(workspace, prefix)
         check_path(file_path, collection=artifact.collection)
+        begun = await self._gathering.forgo(artifact, file_path)
         announced = await self._announcements.renounce(artifact, file_path)
         if announced:
             await self._records.withdraw(workspace.id, prefix, file_path)
         head = await self._surveying.head(workspace, artifact, file_path)
-        if head is None and not announced:
+        if head is None and not announced and not begun:
             raise NoSuchKey(f"{prefix!r} has no file {file_path!r}", path=file_path)
         if head is not None:
             await self._remove(caller, workspace, artifact, file_path, now)
@@ -207,7 +175,8 @@ class Filing:
     async def remove_all(
         self, caller: Caller, workspace: Workspace, artifact: Artifact, now: datetime
     ) -> None:
-        """Stage the removal of every file, and forget what was announced."""
+        """Stage the removal of every file, and forget what was announced and begun."""
+        await self._gathering.forgo(artifact)
         survey = await self._surveying.survey(workspace, artifact)
         for path in await self._catalogue.announcements(artifact.id):
             await self._announcements.renounce(artifact, path)
@@ -234,14 +203,3 @@ class Filing:
             raise
         staged = None if pin is None else StagedFile(path=path, removed=True)
         await self._stages.settle(intent, staged, author=caller.name, now=now)
-
-
-def _check_own(location: Location, artifact: Artifact, path: str) -> None:
-    """A path of an artifact that its layout gives to something else: InvalidPath."""
-    mine = location.place.prefix == artifact.prefix and location.place.role is Role.FILE
-    if not mine:
-        raise InvalidPath(
-            f"{path!r} is not for a file of {artifact.prefix!r}: it names a manifest "
-            f"({MANIFEST}, {STAGED_MANIFEST}) or reaches into a member",
-            path=path,
-        )

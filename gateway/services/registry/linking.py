@@ -38,12 +38,7 @@ class Linking:
         `parameters` are the gateway's own (`stage`, `version`, `silent`), signed like the rest.
         What the caller may do is asked again when the URL is used. InvalidArgument.
         """
-        seconds = DEFAULT_SECONDS if expires_in is None else expires_in
-        if not 1 <= seconds <= MOST_SECONDS:
-            raise InvalidArgument(
-                f"expires_in is a number of seconds from 1 to {MOST_SECONDS}", value=seconds
-            )
-        seconds = max(1, int(min(float(seconds), caller.seconds_left(now))))
+        seconds = max(1, int(min(float(check_seconds(expires_in)), caller.seconds_left(now))))
         host = self._public_url.split("://", 1)[1]
         path = encode_path(Address(workspace.name, key))
         issuer = self._access.signing_key(caller)
@@ -59,3 +54,13 @@ class Linking:
             expires=seconds,
         )
         return f"{self._public_url}{path}?{query}"
+
+
+def check_seconds(expires_in: int | None) -> int:
+    """How long a URL is to be valid, 3,600 seconds unless said; InvalidArgument."""
+    seconds = DEFAULT_SECONDS if expires_in is None else expires_in
+    if not 1 <= seconds <= MOST_SECONDS:
+        raise InvalidArgument(
+            f"expires_in is a number of seconds from 1 to {MOST_SECONDS}", value=seconds
+        )
+    return seconds

@@ -1,6 +1,6 @@
 """The methods of RPC, a row each: names, arguments, and whether they only read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -19,6 +19,7 @@ class Kind(Enum):
     INTEGER = "integer"
     MAPPING = "object"
     TEXTS = "array of strings"
+    MAPPINGS = "array of objects"
     OPTIONS = "options"
 
 
@@ -29,7 +30,17 @@ SPELLED = {
     Kind.INTEGER: f"a whole number from 0 to {LARGEST}",
     Kind.MAPPING: "an object",
     Kind.TEXTS: "a list of strings, or one",
+    Kind.MAPPINGS: "a list of objects",
     Kind.OPTIONS: "an object",
+}
+
+TYPES: Mapping[Kind, type | tuple[type, ...]] = {
+    Kind.TEXT: str,
+    Kind.FLAG: bool,
+    # Weights may come as decimals in text; their own parser says what is wrong with one.
+    Kind.NUMBER: (int, float, str),
+    Kind.MAPPING: Mapping,
+    Kind.OPTIONS: Mapping,
 }
 
 
@@ -95,8 +106,23 @@ METHODS: Mapping[str, Method] = {
                 Argument(
                     "options",
                     Kind.OPTIONS,
-                    options=(Argument("download_weight", Kind.NUMBER), EXPIRES_IN),
+                    options=(
+                        Argument("download_weight", Kind.NUMBER),
+                        EXPIRES_IN,
+                        Argument("parts", Kind.INTEGER),
+                        Argument("content_type", Kind.TEXT),
+                    ),
                 ),
+            ),
+        ),
+        Method(
+            "complete_file",
+            reads=False,
+            arguments=(
+                PREFIX,
+                FILE_PATH,
+                Argument("upload_id", Kind.TEXT, required=True),
+                Argument("parts", Kind.MAPPINGS, required=True),
             ),
         ),
         Method(
@@ -238,6 +264,11 @@ class Arguments:
         value = self._values[name]
         return value if isinstance(value, Mapping) else None
 
+    def listed(self, name: str) -> Sequence[JsonValue]:
+        """A list; empty where it was left out."""
+        value = self._values[name]
+        return value if isinstance(value, list) else []
+
     def has(self, name: str) -> bool:
         """Whether the method takes this argument."""
         return name in self._values
@@ -264,16 +295,14 @@ def _is_text(value: JsonValue) -> bool:
 
 
 def _fits(kind: Kind, value: JsonValue) -> bool:
-    if kind is Kind.TEXT:
-        return isinstance(value, str)
-    if kind is Kind.FLAG:
-        return isinstance(value, bool)
-    if kind is Kind.INTEGER:
-        return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST
-    if kind is Kind.NUMBER:
-        # Weights may come as decimals in text; their own parser says what is wrong with one.
-        return isinstance(value, int | float | str) and not isinstance(value, bool)
     if kind is Kind.TEXTS:
-        listed = value if isinstance(value, list) else [value]
-        return all(isinstance(each, str) for each in listed)
-    return isinstance(value, Mapping)
+        return all(
+            isinstance(each, str) for each in (value if isinstance(value, list) else [value])
+        )
+    if kind is Kind.MAPPINGS:
+        return isinstance(value, list) and all(isinstance(each, Mapping) for each in value)
+    if isinstance(value, bool):
+        return kind is Kind.FLAG
+    if kind is Kind.INTEGER:
+        return isinstance(value, int) and 0 <= value <= LARGEST
+    return isinstance(value, TYPES[kind])
