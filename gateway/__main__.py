@@ -2,7 +2,7 @@
 
 import typer
 
-from gateway.commands import keys, serving
+from gateway.commands import checking, keys, serving
 
 application = typer.Typer(
     no_args_is_help=True,
@@ -12,6 +12,7 @@ application = typer.Typer(
 )
 application.command()(serving.serve)
 application.command(hidden=True)(serving.worker)
+application.command()(checking.fsck)
 application.command()(keys.token)
 application.add_typer(keys.keys, name="keys")
 

@@ -1,6 +1,18 @@
 """The wing of `services/maintenance`: what an operator's commands lead to."""
 
+from functools import cached_property
+
+from gateway.assembly.cellar import now
 from gateway.assembly.lifecycle import Lifecycle
+from gateway.services.maintenance.adopting import Adopting
+from gateway.services.maintenance.checking import Checking
+from gateway.services.maintenance.comparing import Comparing
+from gateway.services.maintenance.patrolling import Patrolling
+from gateway.services.maintenance.restoring import Restoring
+from gateway.services.maintenance.tidying import Tidying
+from gateway.storage.corrections import Corrections
+from gateway.storage.inspection import Inspection
+from gateway.storage.shelves import Shelves
 
 
 class Maintenance:
@@ -9,3 +21,80 @@ class Maintenance:
     def __init__(self, lifecycle: Lifecycle) -> None:
         self.lifecycle = lifecycle
         self._cellar = lifecycle.cellar
+
+    @cached_property
+    def checking(self) -> Checking:
+        """Bucket, records and index, held against each other."""
+        life, cellar = self.lifecycle, self._cellar
+        system = cellar.config.system
+        inspection = Inspection(cellar.database)
+        shelves = Shelves(cellar.bucket, system.bucket, system.prefix)
+        corrections = Corrections(cellar.database)
+        patrolling = Patrolling(
+            cellar.bucket,
+            cellar.capabilities.keys,
+            life.registry,
+            life.catalogue,
+            inspection,
+            cellar.records,
+            shelves,
+            life.validating,
+            life.versioning,
+        )
+        return Checking(
+            life.catalogue,
+            inspection,
+            cellar.records,
+            shelves,
+            corrections,
+            Comparing(life.catalogue, inspection, shelves, life.surveying),
+            patrolling,
+            life.recovering,
+            self._restoring(corrections),
+            self._adopting(),
+            self._tidying(corrections, shelves, patrolling),
+            cellar.counting,
+            now,
+        )
+
+    def _restoring(self, corrections: Corrections) -> Restoring:
+        life = self.lifecycle
+        return Restoring(
+            life.catalogue,
+            corrections,
+            life.endings,
+            self._cellar.records,
+            life.committing,
+            life.deleting,
+            life.discarding,
+            life.weighing,
+            life.validating,
+        )
+
+    def _adopting(self) -> Adopting:
+        life = self.lifecycle
+        return Adopting(
+            self._cellar.bucket,
+            life.catalogue,
+            life.stages,
+            life.examining,
+            life.drafting,
+            life.committing,
+            life.validating,
+            life.versioning,
+        )
+
+    def _tidying(
+        self, corrections: Corrections, shelves: Shelves, patrolling: Patrolling
+    ) -> Tidying:
+        life = self.lifecycle
+        return Tidying(
+            life.catalogue,
+            corrections,
+            life.announcements,
+            self._cellar.records,
+            shelves,
+            life.arriving,
+            life.versioning,
+            patrolling,
+        )

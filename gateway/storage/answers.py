@@ -42,6 +42,7 @@ class ObjectPage:
     """One page of a listing; `token` asks for the next one, None after the last."""
 
     objects: list[ListedObject]
+    folders: list[str]
     token: str | None
 
 
@@ -137,8 +138,10 @@ def objects_page(data: bytes) -> ObjectPage:
         )
         for item in _children(root, "Contents")
     ]
+    folders = [decode(_text(item, "Prefix")) for item in _children(root, "CommonPrefixes")]
     truncated = _text(root, "IsTruncated") == "true"
-    return ObjectPage(objects, _text(root, "NextContinuationToken") if truncated else None)
+    token = _text(root, "NextContinuationToken") if truncated else None
+    return ObjectPage(objects, folders, token)
 
 
 def versions_page(data: bytes) -> VersionPage:

@@ -72,17 +72,22 @@ class Intents:
         await connection.execute(tables.intent.insert().values(row))
         return intent
 
-    async def abandoned(self, workers: Collection[str]) -> list[Intent]:
+    async def abandoned(
+        self, workers: Collection[str], artifact_id: int | None = None
+    ) -> list[Intent]:
         """The intents of workers that are dead, oldest first, now this worker's.
 
-        And its own that nobody is at any more: whoever was, was cancelled.
+        And its own that nobody is at any more: whoever was, was cancelled. Of one artifact,
+        where it is named.
         """
 
         async def work(connection: AsyncConnection) -> list[Intent]:
             table = tables.intent
             mine = table.c.worker_id == self._worker_id
-            theirs = or_(table.c.worker_id.in_(workers), mine)
-            rows = await connection.execute(select(table).where(theirs).order_by("created_at"))
+            theirs = [or_(table.c.worker_id.in_(workers), mine)]
+            if artifact_id is not None:
+                theirs.append(table.c.artifact_id == artifact_id)
+            rows = await connection.execute(select(table).where(*theirs).order_by("created_at"))
             found = [
                 Intent(row["id"], row["artifact_id"], row["action"], row["path"], row["number"])
                 for row in rows.mappings()

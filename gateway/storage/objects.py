@@ -44,6 +44,7 @@ VERSIONING = (
 # Named here: inside the class, `list` is a method.
 Page: TypeAlias = list[ListedObject]
 History: TypeAlias = list[ObjectVersion]
+Folders: TypeAlias = list[str]
 
 
 class Objects(ABC):
@@ -137,24 +138,46 @@ class Objects(ABC):
                 return
             following = query.adding("continuation-token", page.token)
 
+    async def folders(self, bucket: str, prefix: str) -> AsyncIterator[Folders]:
+        """Pages of the common prefixes directly below `prefix`, each with its slash."""
+        query = Query((("list-type", "2"), ("encoding-type", "url"), ("prefix", prefix)))
+        query = following = query.adding("delimiter", "/")
+        while True:
+            answer = accepted(await self._call(Outgoing("GET", bucket, query=following)))
+            page = answers.objects_page(answer.data)
+            yield [found for found in page.folders if found.startswith(prefix) and found != prefix]
+            if page.token is None:
+                return
+            following = query.adding("continuation-token", page.token)
+
     async def versions(self, bucket: str, key: str) -> History:
         """All versions and delete markers of exactly this key, newest first."""
         # The delimiter folds away what lies below a "directory" of the key's name.
-        query = Query((("versions", ""), ("encoding-type", "url"), ("prefix", key)))
-        query = query.adding("delimiter", "/") if not key.endswith("/") else query
+        delimiter = "/" if not key.endswith("/") else ""
         found: History = []
-        following = query
+        async for page in self.histories(bucket, key, delimiter=delimiter):
+            found += [version for version in page if version.key == key]
+        # Times may be of whole seconds: among equal ones the backend's order stands.
+        return sorted(found, key=lambda one: (one.latest, one.last_modified), reverse=True)
+
+    async def histories(
+        self, bucket: str, prefix: str, *, delimiter: str = ""
+    ) -> AsyncIterator[History]:
+        """Pages of all versions and delete markers below `prefix`, in the backend's order.
+
+        SeaweedFS loses keys at the borders of pages: who misses one asks for it by its id.
+        """
+        query = Query((("versions", ""), ("encoding-type", "url"), ("prefix", prefix)))
+        query = following = query.adding("delimiter", delimiter) if delimiter else query
         while True:
             answer = accepted(await self._call(Outgoing("GET", bucket, query=following)))
             page = answers.versions_page(answer.data)
-            found += [version for version in page.versions if version.key == key]
+            yield page.versions
             if page.key_marker is None:
-                break
+                return
             following = query.adding("key-marker", page.key_marker)
             if page.version_id_marker:
                 following = following.adding("version-id-marker", page.version_id_marker)
-        # Times may be of whole seconds: among equal ones the backend's order stands.
-        return sorted(found, key=lambda one: (one.latest, one.last_modified), reverse=True)
 
     async def versioning(self, bucket: str) -> bool:
         """Whether the bucket keeps versions now."""

@@ -54,7 +54,7 @@ async def publish(
     await change(connection, artifact.id, _committed(artifact, record, fields or {}))
     if fields is not None:
         await index_words(connection, artifact.id, manifest_words(artifact.prefix, fields))
-    await _insert_version(connection, artifact.id, record)
+    await insert_version(connection, artifact.id, record)
     await _replace_pins(connection, artifact, record)
     await unstage_settled(connection, artifact, record, settled)
     if fields is not None and fields.get("type") != "collection":
@@ -80,7 +80,7 @@ async def bury(connection: AsyncConnection, artifact: Artifact, record: Record) 
     }
     # First what two that bury at once both change: the second then runs again.
     await change(connection, artifact.id, gone | UNMARKED)
-    await _insert_version(connection, artifact.id, record)
+    await insert_version(connection, artifact.id, record)
     await connection.execute(
         update(tables.pin)
         .where(tables.pin.c.artifact_id == artifact.id, tables.pin.c.until.is_(None))
@@ -134,7 +134,8 @@ async def weigh(
     return changed.rowcount > 0
 
 
-async def _insert_version(connection: AsyncConnection, artifact_id: int, record: Record) -> None:
+async def insert_version(connection: AsyncConnection, artifact_id: int, record: Record) -> None:
+    """Put the row of a version in."""
     manifest = record.manifest
     await connection.execute(
         tables.version.insert().values(
@@ -165,7 +166,7 @@ async def _replace_pins(connection: AsyncConnection, artifact: Artifact, record:
     ended = [row_id for path, (row_id, _) in current.items() if path not in kept]
     await _end(connection, ended, record.number)
     fresh_rows = [
-        _pin_row(artifact, record, pin) for path, pin in wanted.items() if path not in kept
+        pin_row(artifact, record, pin) for path, pin in wanted.items() if path not in kept
     ]
     await connection.execute(table.insert(), fresh_rows)
 
@@ -260,7 +261,8 @@ def _committed(artifact: Artifact, record: Record, fields: Fields) -> dict[str, 
     }
 
 
-def _pin_row(artifact: Artifact, record: Record, pin: Pin) -> dict[str, object]:
+def pin_row(artifact: Artifact, record: Record, pin: Pin) -> dict[str, object]:
+    """The row of a pin that begins with the record's version, and has no end yet."""
     return {
         "artifact_id": artifact.id,
         "workspace_id": artifact.workspace_id,

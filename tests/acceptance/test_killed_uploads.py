@@ -9,7 +9,7 @@ import pytest
 from tests.acceptance.harness import Backend, Document, Gateway
 from tests.acceptance.parts import LEAST, Upload, begin, left, listed
 from tests.acceptance.steps import content, publish, stage
-from tests.acceptance.test_kills import attempt
+from tests.acceptance.stopping import attempt
 from tests.acceptance.wire import WireTap
 
 FIRST, LAST = b"1" * LEAST, b"the end"

@@ -28,21 +28,12 @@ from tests.acceptance.sights import (
     editing,
     new,
 )
+from tests.acceptance.stopping import Stop, attempt, stand_still
 from tests.acceptance.views import DATA, EXTRA, MANIFEST, STAGED, Artifact
-from tests.acceptance.wire import Pause, When, WireTap
+from tests.acceptance.wire import Pause, WireTap
 
 RECORD = "^/artifact-gateway-system/.*records/"
 LATER = b"after the restart"
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Where an operation is stopped: the nth backend request that looks so."""
-
-    method: str
-    target: str
-    when: When
-    nth: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +181,11 @@ class Played:
     stopped: bool
 
 
+def play(tap: WireTap, pool: ThreadPoolExecutor, scene: Scene, artifact: Artifact) -> bool:
+    """Whether the scene's operation has come to its stop."""
+    return stand_still(tap, pool, scene.stop, artifact.prefix, partial(scene.call, artifact))
+
+
 def prepare(gateway: Gateway, scene: Scene) -> Artifact:
     """An artifact in the scene's state, with an older version of its staged manifest."""
     artifact = bring(gateway, gateway.new_prefix(public=True), scene.state)
@@ -197,26 +193,6 @@ def prepare(gateway: Gateway, scene: Scene) -> Artifact:
         artifact.put(STAGED, THREE)
         artifact.put(STAGED, TWO)
     return artifact
-
-
-def play(tap: WireTap, pool: ThreadPoolExecutor, scene: Scene, artifact: Artifact) -> bool:
-    """Whether the scene's operation has come to its stop."""
-    stop = scene.stop
-    target = stop.target.format(key=artifact.prefix)
-    pause: Pause = tap.pause_on(stop.method, target, nth=stop.nth, when=stop.when)
-    acting = pool.submit(attempt, partial(scene.call, artifact))
-    deadline = time.monotonic() + 10
-    while not (pause.reached or acting.done()) and time.monotonic() < deadline:
-        time.sleep(0.002)
-    return pause.reached
-
-
-def attempt(call: Callable[[], Document]) -> None:
-    """Call, whatever comes of it: the gateway is going to die."""
-    try:
-        call()
-    except Exception:  # noqa: BLE001 (refused, cut off or timed out: the aftermath tells)
-        return
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from gateway import errors
 from gateway.__main__ import application
 from gateway.document import Section
 from gateway.errors import GatewayError
+from gateway.services.maintenance.finding import Kind
 from gateway.services.registry.method import METHODS, Argument
 from gateway.settings import parse
 
@@ -100,6 +101,12 @@ def test_the_readme_has_every_command_and_its_options() -> None:
     for options in expected.values():
         for option in options:
             assert not option.startswith("--") or f"`{option}" in section, option
+
+
+def test_the_readme_has_every_kind_of_finding() -> None:
+    section = README.split("\n### What fsck finds\n", 1)[1].split("\n## ", 1)[0]
+    told = re.findall(r"^\| `([a-z-]+)` \|", section, re.MULTILINE)
+    assert sorted(told) == sorted(Kind)
 
 
 def test_the_readme_has_every_method_with_its_arguments() -> None:

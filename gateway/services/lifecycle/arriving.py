@@ -22,6 +22,11 @@ class Arriving:
         """Mark a directory below a collection; then its files may be put."""
         await self._announcements.arrive(workspace.id, directory)
 
+    async def stay(self, workspace: Workspace, directory: str) -> None:
+        """Mark it again where the mark went before the file was there."""
+        if directory not in await self._catalogue.arrivals(workspace.id, f"{directory}/"):
+            await self._announcements.arrive(workspace.id, directory)
+
     async def adopt(self, workspace: Workspace, prefix: str, manifest: Manifest) -> None:
         """Mark what already lies below a prefix that becomes a collection, and is no member's."""
         if not manifest.collection:

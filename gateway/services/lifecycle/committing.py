@@ -152,7 +152,7 @@ class Committing:
         last = await self._catalogue.record(artifact, artifact.version)
         if last is not None and await self._bucket.head(workspace.bucket, key) is None:
             await self._put_manifest(workspace, artifact.id, last)
-        await self._remove_staged_manifest(workspace, record)
+        await self.remove_consumed(workspace, record)
         await self._commits.unchanged(artifact, record, settled=draft.settled)
         current = await self._catalogue.by_id(artifact.id)
         return Committed(current or artifact, last or record, new=False)
@@ -184,7 +184,7 @@ class Committing:
             later = await self._catalogue.record(newest, newest.version)
             if later is not None:
                 await self._put_manifest(workspace, artifact_id, later)
-        await self._remove_staged_manifest(workspace, record)
+        await self.remove_consumed(workspace, record)
 
     async def _put_manifest(self, workspace: Workspace, artifact_id: int, record: Record) -> None:
         manifest = record.manifest
@@ -205,7 +205,7 @@ class Committing:
             )
         await self._commits.published(artifact_id, record.number, pin)
 
-    async def _remove_staged_manifest(self, workspace: Workspace, record: Record) -> None:
+    async def remove_consumed(self, workspace: Workspace, record: Record) -> None:
         """Remove the `_manifest.yaml` that was committed and older ones, never a newer one."""
         consumed = record.staged_manifest
         if consumed is None:

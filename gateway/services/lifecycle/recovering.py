@@ -49,10 +49,10 @@ class Recovering:
         self._counting = counting
         self._left: list[Intent] = []
 
-    async def recover(self, now: datetime) -> int:
-        """How many interrupted pieces of work were finished."""
+    async def recover(self, now: datetime, *, artifact_id: int | None = None) -> int:
+        """How many interrupted pieces of work were finished; of one artifact, where it is named."""
         dead = await self._counting.dead_workers(now)
-        found = await self._intents.abandoned(dead)
+        found = await self._intents.abandoned(dead, artifact_id)
         # What a commit or delete settles, a look at single keys would take for an edit.
         intents = sorted([*self._left, *found], key=lambda intent: intent.action == "write")
         self._left = []

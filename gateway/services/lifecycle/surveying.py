@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from gateway.artifact.layout import MANIFEST, STAGED_MANIFEST, join
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.version import Pin
 from gateway.identity import Workspace
-from gateway.storage.bucket import Bucket, ListedObject, ObjectHead, ObjectVersion
+from gateway.storage.bucket import BackendError, Bucket, ListedObject, ObjectHead, ObjectVersion
 
 HEADS_AT_ONCE = 16
 
@@ -40,11 +41,7 @@ class Surveying:
 
     async def survey(self, workspace: Workspace, artifact: Artifact) -> Survey:
         """Everything of the artifact that the bucket holds now, without its members'."""
-        folder = (
-            workspace.backend_key(join(artifact.prefix, ""))
-            if artifact.prefix
-            else (workspace.prefix)
-        )
+        folder = _folder(workspace, artifact)
         found: dict[str, ListedObject] = {}
         delimiter = "/" if artifact.collection else ""
         async for page in self._bucket.list(workspace.bucket, folder, delimiter=delimiter):
@@ -91,6 +88,37 @@ class Surveying:
 
         answers = await asyncio.gather(*(one(path) for path in paths))
         return {path: head for path, head in answers if head is not None}
+
+    async def lost(
+        self, workspace: Workspace, artifact: Artifact, pins: Collection[Pin]
+    ) -> list[Pin]:
+        """Of the pins, those whose backend version is not there, or is another object."""
+        unseen = {(pin.path, pin.version_id): pin for pin in pins}
+        if len(unseen) > HEADS_AT_ONCE:
+            folder = _folder(workspace, artifact)
+            delimiter = "/" if artifact.collection else ""
+            async for page in self._bucket.histories(workspace.bucket, folder, delimiter=delimiter):
+                for version in page:
+                    at = version.key[len(folder) :], version.version_id
+                    pin = unseen.get(at)
+                    if pin is not None and _is_pinned(pin, version.size, version.etag):
+                        del unseen[at]
+        # What a listing left out, or told otherwise, is asked for itself.
+        limit = asyncio.Semaphore(HEADS_AT_ONCE)
+
+        async def there(pin: Pin) -> bool:
+            async with limit:
+                try:
+                    head = await self.head(workspace, artifact, pin.path, pin.version_id)
+                except BackendError as error:
+                    if error.status != HTTPStatus.BAD_REQUEST:
+                        raise
+                    return False  # an id that this backend never gave
+            return head is not None and _is_pinned(pin, head.size, head.etag)
+
+        asked = list(unseen.values())
+        answers = await asyncio.gather(*(there(pin) for pin in asked))
+        return [pin for pin, found in zip(asked, answers, strict=True) if not found]
 
     async def versions(
         self, workspace: Workspace, artifact: Artifact, path: str
@@ -141,6 +169,16 @@ class Surveying:
                 return version
             await self.remove(workspace, artifact, path, version.version_id)
         return None
+
+
+def _is_pinned(pin: Pin, size: int | None, etag: str | None) -> bool:
+    return (pin.size, bare(pin.etag)) == (size, bare(etag))
+
+
+def _folder(workspace: Workspace, artifact: Artifact) -> str:
+    if not artifact.prefix:
+        return workspace.prefix
+    return workspace.backend_key(join(artifact.prefix, ""))
 
 
 def _key(workspace: Workspace, artifact: Artifact, path: str) -> str:
