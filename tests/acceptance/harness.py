@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, TypeAlias
 
 import requests
@@ -23,10 +24,10 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from tests.acceptance.aws_cli import aws_cli
 from tests.acceptance.backends import REGION, Backend, S3Client, s3_client
 from tests.acceptance.keys import KEYS, OTHER_WORKSPACE, WORKSPACE, Key
 from tests.acceptance.processes import PROGRAMS, clean_environment, free_port, spawn, wait_until
+from tests.acceptance.warm import Run, aws_cli, gateway
 
 __all__ = [
     "KEYS",
@@ -89,7 +90,7 @@ class Gateway:
     endpoint_url: str | None = None
     workspace: str = WORKSPACE
     port: int = field(default_factory=free_port)
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | Run | None = None
     _clients: dict[str, S3Client] = field(default_factory=dict)
 
     @property
@@ -149,12 +150,17 @@ class Gateway:
         path = self.folder / "gateway.yaml"
         path.write_text(yaml.safe_dump(self.configuration(), sort_keys=False))
         environment = clean_environment() | {"PYTHONPATH": str(ROOT), **(env or {})}
-        command = [sys.executable, "-m", "gateway", "serve", "--config", str(path)]
-        self.process = spawn(command, self.data_dir, self.log, environment)
+        command = ["serve", "--config", str(path)]
+        if env:  # Python itself may read it
+            command = [sys.executable, "-m", "gateway", *command]
+            self.process = spawn(command, self.data_dir, self.log, environment)
+        else:
+            with self.log.open("ab") as log:
+                self.process = gateway().start(command, environment, self.data_dir, log, log)
         self.wait_ready()
         return self
 
-    def wait_ready(self, seconds: float = 20) -> None:
+    def wait_ready(self, seconds: float = 60) -> None:
         """Return once `/_health/ready` answers; AssertionError with the log's end otherwise."""
         assert self.process is not None
         wait_until(f"{self.url}/_health/ready", self.process, self.log, seconds=seconds)
@@ -291,7 +297,13 @@ class Gateway:
 
     def aws(self, *arguments: str | Path, key: str = "write", code: int = 0) -> Outcome:
         """The outcome of aws-cli with these arguments; AssertionError on another exit code."""
-        outcome = aws_cli().run([str(each) for each in arguments], self.env(key), self.folder)
+        told = [str(each) for each in arguments]
+        with TemporaryFile("w+") as out, TemporaryFile("w+") as errors:
+            run = aws_cli().start(told, self.env(key), self.folder, out, errors)
+            ended = run.wait(120)
+            out.seek(0)
+            errors.seek(0)
+            outcome = Outcome(["aws", *told], ended, out.read(), errors.read())
         return _checked(outcome, code)
 
     def rclone(self, *arguments: str | Path, key: str = "write", code: int = 0) -> Outcome:

@@ -18,6 +18,7 @@ from pathlib import Path
 import requests
 
 from tests.acceptance.keys import Key
+from tests.acceptance.warm import Run
 
 PROGRAMS = Path(sys.executable).parent
 PDEATHSIG = 1
@@ -84,7 +85,9 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(vendors)}
 
 
-def wait_until(url: str, process: subprocess.Popen[bytes], log: Path, *, seconds: float) -> None:
+def wait_until(
+    url: str, process: subprocess.Popen[bytes] | Run, log: Path, *, seconds: float
+) -> None:
     """Return once `url` answers below 500; AssertionError with the log's end otherwise."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -69,7 +69,7 @@ def surrounded(gateway: Gateway) -> Iterator[None]:
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "here\n"
-        assert wait_until(lambda: _connections(gateway) >= IDLE + SLOW)
+        assert wait_until(lambda: _connections(gateway) >= IDLE + SLOW, 60)
         yield
         assert process.communicate("", timeout=30)[0] == "0\n"
     finally:
