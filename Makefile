@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo $$python; break; }; done)
 
-.PHONY: run test model parts soak javascript check format clean
+.PHONY: run test downloads model parts soak javascript check format clean
 
 run: $(VENV)/.local
 	$(BIN)/artifact-gateway serve --sample --port $(PORT) --data-dir $(DATA)
@@ -35,6 +35,10 @@ model: $(VENV)/.dev
 # A large file in parallel parts, by the URLs of put_file; the suite has a short form.
 parts: $(VENV)/.dev
 	PARTS_MEGABYTES=$(or $(MEGABYTES),300) $(BIN)/python -m pytest -q tests/acceptance/test_files_in_parts.py
+
+# Ten thousand downloads, with kills, and with the database away; the suite has a short form.
+downloads: $(VENV)/.dev
+	DOWNLOADS=10000 DOWNLOAD_KILLS=5 $(BIN)/python -m pytest -q tests/acceptance/test_counted_downloads.py
 
 # Clients that leave at every point of an exchange, for as long as it takes: minutes.
 soak: $(VENV)/.dev

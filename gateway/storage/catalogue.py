@@ -1,6 +1,7 @@
 """The index, read: which artifact a key belongs to, what is pinned, what lies below."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, and_, func, or_, select, text
@@ -28,11 +29,18 @@ class Catalogue:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def locate(self, workspace_id: str, key: str) -> Location:
+    async def locate(self, workspace_id: str, key: str, *, recalled: bool = False) -> Location:
         """What `key` is: place, artifact, and the pin of its current version if it has one.
 
-        The artifacts come without what their manifests say.
+        The artifacts come without what their manifests say. With `recalled`, for readers, as it
+        was while the database is away.
         """
+        question = partial(self._locate, workspace_id, key)
+        if recalled:
+            return await self._database.recalled(("location", workspace_id, key), question)
+        return await question()
+
+    async def _locate(self, workspace_id: str, key: str) -> Location:
         async with self._database.reading() as connection:
             above = await self._above(connection, workspace_id, key, WITHOUT_FIELDS)
             where = place(key, [artifact.node for artifact in above])
@@ -71,8 +79,19 @@ class Catalogue:
         row = rows.mappings().first()
         return pin_of(row) if row else None
 
-    async def artifact(self, workspace_id: str, prefix: str) -> Artifact | None:
-        """The artifact under exactly this prefix, None when there is none now."""
+    async def artifact(
+        self, workspace_id: str, prefix: str, *, recalled: bool = False
+    ) -> Artifact | None:
+        """The artifact under exactly this prefix, None when there is none now.
+
+        With `recalled`, for readers, as it was while the database is away.
+        """
+        question = partial(self._artifact, workspace_id, prefix)
+        if recalled:
+            return await self._database.recalled(("artifact", workspace_id, prefix), question)
+        return await question()
+
+    async def _artifact(self, workspace_id: str, prefix: str) -> Artifact | None:
         table = tables.artifact
         async with self._database.reading() as connection:
             rows = await connection.execute(

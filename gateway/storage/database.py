@@ -8,7 +8,7 @@ writers are SERIALIZABLE, and `Database.transaction` runs those again that lost 
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -29,6 +29,7 @@ from gateway.storage.engine import (
     translated,
 )
 from gateway.storage.migrations import upgrade
+from gateway.storage.recollection import Recollection
 
 T = TypeVar("T")
 
@@ -46,6 +47,7 @@ class Database:
 
     def __init__(self, database_url: str) -> None:
         url = self._url = parse_url(database_url)
+        self._recollection = Recollection()
         self.dialect = url.get_backend_name()
         if self.dialect == "sqlite":
             self._readers = sqlite_readers(url, thread=False, size=16)
@@ -117,6 +119,13 @@ class Database:
                     raise
             await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 (spreads racers)
             pause = min(pause * 2, 0.25)
+
+    async def recalled(self, about: Hashable, question: Callable[[], Awaitable[T]]) -> T:
+        """The answer to a question; while the database is away, the last one `about` the same.
+
+        For what readers of committed files are told, and for nothing that is written.
+        """
+        return await self._recollection.answer(about, question)
 
     async def ping(self) -> None:
         """Return when the database answers; else `ServiceUnavailable`."""

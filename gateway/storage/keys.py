@@ -4,6 +4,7 @@ import logging
 import os
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -40,7 +41,12 @@ class Keys:
         self._cipher = AESGCM(derive(secret, "access keys at rest"))
 
     async def get(self, access_key_id: str) -> StoredKey | None:
-        """The key with this id, or None."""
+        """The key with this id, or None; the one it was last while the database is away."""
+        return await self._database.recalled(
+            ("key", access_key_id), partial(self._get, access_key_id)
+        )
+
+    async def _get(self, access_key_id: str) -> StoredKey | None:
         table = tables.access_key
         async with self._database.reading() as connection:
             rows = await connection.execute(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import ColumnElement, RowMapping, and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -63,9 +64,13 @@ class Registry:
             return [_entry_of(row) for row in rows.mappings()]
 
     async def named(self, name: str) -> Entry | None:
-        """The workspace called `name`, finished or not."""
+        """The workspace called `name`, finished or not; as it was while the database is away."""
         # Requests hold any text in its place, which not every database takes.
-        return await self._one(_table.c.name == name) if valid_bucket_name(name) else None
+        if not valid_bucket_name(name):
+            return None
+        return await self._database.recalled(
+            ("workspace", name), partial(self._one, _table.c.name == name)
+        )
 
     async def with_id(self, workspace_id: str) -> Entry | None:
         """The workspace whose records lie under this id, finished or not."""

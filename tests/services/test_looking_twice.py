@@ -79,8 +79,8 @@ class Index(Catalogue):
         self.staged = False
         self.committed = False
 
-    async def locate(self, workspace_id: str, key: str) -> Location:
-        del workspace_id
+    async def locate(self, workspace_id: str, key: str, *, recalled: bool = False) -> Location:
+        del workspace_id, recalled
         if self.committed:
             artifact = EDITED if self.staged else COMMITTED
             return Location(key, Place(Role.FILE, "a", "data.csv"), artifact, PIN, (artifact,))

@@ -144,7 +144,8 @@ class Serving:
         self, caller: Caller, workspace: Workspace, verified: Verified, now: datetime
     ) -> Reply:
         del now
-        location = await self._catalogue.locate(workspace.id, verified.address.key)
+        key = verified.address.key
+        location = await self._catalogue.locate(workspace.id, key, recalled=True)
         return await self._reading.open(caller, workspace, location, verified)
 
     async def _post(

@@ -73,7 +73,7 @@ class Opening:
         NoSuchArtifact, NoSuchVersion, NoSuchKey; AccessDenied where a right is missing.
         """
         prefix = _checked(path)
-        artifact = await self._catalogue.artifact(workspace.id, prefix)
+        artifact = await self._catalogue.artifact(workspace.id, prefix, recalled=True)
         if path.folder:
             return await self._folder(caller, workspace, prefix, wanted)
         if artifact is not None and (wanted.stage or artifact.version):
@@ -140,7 +140,7 @@ class Opening:
         *,
         download: bool,
     ) -> Reply:
-        location = await self._catalogue.locate(workspace.id, key)
+        location = await self._catalogue.locate(workspace.id, key, recalled=True)
         if not wanted.stage:
             location = committed_only(location)
         artifact = location.artifact
