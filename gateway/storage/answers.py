@@ -8,6 +8,7 @@ from types import MappingProxyType
 from urllib.parse import unquote_plus
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
+from gateway.s3.parts import Part
 from gateway.storage.upstream import (
     BackendError,
     BrokenUpstream,
@@ -64,6 +65,14 @@ class UploadPage:
     upload_id_marker: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class PartPage:
+    """One page of an upload's parts; `marker` asks for the next one, None after the last."""
+
+    parts: list[Part]
+    marker: str | None
+
+
 def failure(answer: Answer) -> BackendError:
     """The error that an answer carries, by its XML or, without one, by its status."""
     try:
@@ -118,6 +127,17 @@ def upload_id(data: bytes) -> str:
 def part_numbers(data: bytes) -> list[int]:
     """The numbers of the parts in a ListPartsResult, in document order."""
     return [int(_text(part, "PartNumber")) for part in _children(_document(data), "Part")]
+
+
+def parts_page(data: bytes) -> PartPage:
+    """The page that a ListParts result holds."""
+    root = _document(data)
+    parts = [
+        Part(int(_text(item, "PartNumber")), _text(item, "ETag"))
+        for item in _children(root, "Part")
+    ]
+    truncated = _text(root, "IsTruncated") == "true"
+    return PartPage(parts, _text(root, "NextPartNumberMarker") if truncated else None)
 
 
 def versioning_status(data: bytes) -> str:

@@ -7,13 +7,13 @@ stale: whoever finds it aborts it at the backend, and forgets it.
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.lifecycle import Artifact
 from gateway.storage import tables
-from gateway.storage.database import Database
-from gateway.storage.intents import UPLOAD, Intent, Intents, forget
+from gateway.storage.database import Database, insert_or_update
+from gateway.storage.intents import UPLOAD, WRITE, Intent, Intents, forget
 
 OVER = ""
 """The stage of an upload that ended before its edit did."""
@@ -48,14 +48,7 @@ class Multiparts:
 
     async def begun(self, intent: Intent, upload_id: str, stage_id: str, now: datetime) -> None:
         """Remember the upload that came of an intent, as one of the edit called `stage_id`."""
-        row = {
-            "artifact_id": intent.artifact_id,
-            "path": intent.path,
-            "upload_id": upload_id,
-            "stage_id": stage_id,
-            "completed": False,
-            "begun_at": now,
-        }
+        row = _row(intent.artifact_id, intent.path, upload_id, stage_id, now)
 
         async def work(connection: AsyncConnection) -> None:
             await forget(connection, intent)
@@ -107,10 +100,20 @@ class Multiparts:
         return await self._database.transaction(work)
 
     async def stale(self, artifact_id: int | None = None) -> list[Multipart]:
-        """The uploads, of one artifact or of all, whose edit is over."""
-        table, artifact = tables.multipart, tables.artifact
+        """The uploads, of one artifact or of all, whose edit is over.
+
+        Without those that may just be completed: a completion intends to write, and looks again.
+        """
+        table, artifact, intent = tables.multipart, tables.artifact, tables.intent
         over = or_(artifact.c.stage_id.is_(None), artifact.c.stage_id != table.c.stage_id)
-        where = [over] if artifact_id is None else [over, table.c.artifact_id == artifact_id]
+        busy = exists().where(
+            intent.c.artifact_id == table.c.artifact_id,
+            intent.c.path == table.c.path,
+            intent.c.action == WRITE,
+        )
+        where = [over, ~busy]
+        if artifact_id is not None:
+            where.append(table.c.artifact_id == artifact_id)
         async with self._database.reading() as connection:
             rows = await connection.execute(
                 select(
@@ -125,6 +128,17 @@ class Multiparts:
                 .where(*where)
             )
             return [Multipart(**row) for row in rows.mappings()]
+
+    async def remember(self, artifact: Artifact, path: str, upload_id: str, now: datetime) -> None:
+        """Take an upload for stale once more: a part of it came after it was forgotten."""
+        row = _row(artifact.id, path, upload_id, OVER, now)
+
+        async def work(connection: AsyncConnection) -> None:
+            await insert_or_update(
+                connection, tables.multipart, [row], ["artifact_id", "upload_id"], []
+            )
+
+        await self._database.transaction(work)
 
     async def forget(self, upload: Multipart) -> None:
         """Nothing is left of the upload."""
@@ -163,6 +177,19 @@ class Multiparts:
             )
             row = rows.first()
             return None if row is None else row[0]
+
+
+def _row(
+    artifact_id: int, path: str, upload_id: str, stage_id: str, now: datetime
+) -> dict[str, object]:
+    return {
+        "artifact_id": artifact_id,
+        "path": path,
+        "upload_id": upload_id,
+        "stage_id": stage_id,
+        "completed": False,
+        "begun_at": now,
+    }
 
 
 def _is(upload: Multipart) -> ColumnElement[bool]:

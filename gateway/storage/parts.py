@@ -38,9 +38,23 @@ class Parts(Objects):
         if answer.status != HTTPStatus.NOT_FOUND:
             accepted(answer)
 
+    async def parts(self, bucket: str, key: str, upload_id: str) -> list[Part]:
+        """The parts of an upload that arrived; BackendError without such an upload."""
+        query = Query((("uploadId", upload_id),))
+        found: list[Part] = []
+        following = query
+        while True:
+            answer = accepted(await self._call(Outgoing("GET", bucket, key, following)))
+            page = answers.parts_page(answer.data)
+            found += page.parts
+            if page.marker is None:
+                return found
+            following = query.adding("part-number-marker", page.marker)
+
     async def uploads(self, bucket: str, key: str) -> list[OpenUpload]:
         """The uploads of exactly this key that are neither completed nor aborted."""
-        query = Query((("uploads", ""), ("encoding-type", "url"), ("prefix", key)))
+        # Not url-encoded: SeaweedFS says that keys were, and leaves them as they are.
+        query = Query((("uploads", ""), ("prefix", key)))
         found: list[OpenUpload] = []
         following = query
         while True:

@@ -28,7 +28,7 @@ async def test_an_upload_is_found_in_its_edit_alone(index: Index) -> None:
     committed = await index.commit(artifact, pin("x"))
 
     assert await index.multiparts.find(committed, "x", "u1") is None
-    marked, _ = await index.stages.begin(committed, "x", author="bob", now=LATER)
+    marked, _ = await index.stages.begin(committed, "y", author="bob", now=LATER)
     assert await index.multiparts.find(marked, "x", "u1") is None
     assert await index.multiparts.stale() == [upload(artifact, "x", "u1")]
 
@@ -36,7 +36,7 @@ async def test_an_upload_is_found_in_its_edit_alone(index: Index) -> None:
 async def test_uploads_are_stale_once_their_edit_is_over(index: Index) -> None:
     discarded, deleted = await index.new("a"), await index.committed("b", pin("x"))
     other = await index.new("c", COLLECTION)
-    deleted, _ = await index.stages.begin(deleted, "x", author="bob", now=NOW)
+    deleted, _ = await index.stages.begin(deleted, "y", author="bob", now=NOW)
     for artifact, name in ((discarded, "u1"), (deleted, "u2"), (other, "u3")):
         await begin(index, artifact, "x", name)
 
@@ -50,6 +50,27 @@ async def test_uploads_are_stale_once_their_edit_is_over(index: Index) -> None:
     for each in expected:
         await index.multiparts.forget(each)
     assert await index.multiparts.stale() == []
+
+
+async def test_an_upload_that_is_being_completed_is_nobodys_to_abort(index: Index) -> None:
+    artifact = await index.new("a")
+    await begin(index, artifact, "x", "u1")
+    completing = await index.begin(artifact, "x")
+    await index.multiparts.forgo(artifact, "x")
+    assert await index.multiparts.stale() == []
+    await index.settle(completing, put("x"))
+    assert await index.multiparts.stale() == [upload(artifact, "x", "u1")]
+
+
+async def test_a_part_that_came_late_makes_its_upload_stale_again(index: Index) -> None:
+    artifact = await index.new("a")
+    await begin(index, artifact, "x", "u1")
+    await index.multiparts.forgo(artifact)
+    for _ in range(2):
+        await index.multiparts.forget(upload(artifact, "x", "u1"))
+        await index.multiparts.remember(artifact, "x", "u1", LATER)
+        await index.multiparts.remember(artifact, "x", "u1", LATER)
+        assert await index.multiparts.stale() == [upload(artifact, "x", "u1")]
 
 
 async def test_uploads_can_end_before_their_edit(index: Index) -> None:

@@ -20,7 +20,6 @@ from gateway.errors import (
     InvalidPart,
     InvalidPartOrder,
     NoSuchUpload,
-    NotStaged,
     ServiceUnavailable,
 )
 from gateway.identity import Workspace
@@ -40,6 +39,7 @@ logger = logging.getLogger(__name__)
 
 # By how much the clocks of gateway and backend may differ.
 CLOCKS = timedelta(minutes=1)
+NAMED_AT_MOST = 100
 CLIENT_ERROR = 400
 SERVER_ERROR = 500
 REFUSALS: Mapping[str, type[GatewayError]] = {
@@ -110,7 +110,7 @@ class Gathering:
     ) -> None:
         """The file is staged, made of its parts; a repeat changes nothing.
 
-        NoSuchUpload, NotStaged, InvalidPart, InvalidPartOrder, EntityTooSmall.
+        NoSuchUpload, InvalidPart, InvalidPartOrder, EntityTooSmall.
         """
         _check_order(parts)
         upload = await self._multiparts.find(artifact, path, upload_id)
@@ -120,9 +120,10 @@ class Gathering:
             return
         await self._check_versions(workspace, artifact, path)
         marked, intent = await self._stages.begin(artifact, path, author=author, now=now)
-        if marked.stage is None or artifact.stage is None or marked.stage.id != artifact.stage.id:
+        # From here on nobody aborts it; who did before has been faster.
+        if await self._multiparts.find(marked, path, upload_id) is None:
             await self._stages.drop(intent)
-            raise NotStaged(f"the edit of {artifact.prefix!r} has just ended", path=path)
+            raise _no_upload(artifact, path, upload_id)
         key = workspace.backend_key(join(artifact.prefix, path))
         try:
             await self._bucket.complete_upload(workspace.bucket, key, upload_id, parts)
@@ -132,12 +133,34 @@ class Gathering:
                     await self._stages.drop(intent)
                 else:
                     await asyncio.shield(self._examining.attempt(workspace, intent))
+                if error.code == InvalidPart.code:
+                    await self._name_missing(workspace, key, path, upload_id, parts)
                 raise _refusal(error, path, upload_id) from error
         except Exception:
             await asyncio.shield(self._examining.attempt(workspace, intent))
             raise
         await asyncio.shield(self._examining.attempt(workspace, intent))
         await self._multiparts.completed(upload)
+
+    async def _name_missing(
+        self, workspace: Workspace, key: str, path: str, upload_id: str, parts: Sequence[Part]
+    ) -> None:
+        """Say which parts the backend can't mean: InvalidPart; nothing where it has them all."""
+        try:
+            arrived = await self._bucket.parts(workspace.bucket, key, upload_id)
+        except BackendError:
+            return
+        there = {(part.number, bare(part.etag)) for part in arrived}
+        missing = [part.number for part in parts if (part.number, bare(part.etag)) not in there]
+        if missing:
+            named = ", ".join(map(str, missing[:NAMED_AT_MOST]))
+            raise InvalidPart(
+                f"{len(missing)} parts of {path!r} did not arrive, or with another ETag: {named}; "
+                "put them, and list the ETag that each PUT answered",
+                path=path,
+                upload_id=upload_id,
+                parts=missing,
+            )
 
     async def _is_there(
         self,
@@ -172,10 +195,10 @@ class Gathering:
         await self.end(artifact.id)
         return True
 
-    async def abort(self, workspace: Workspace, key: str, upload_id: str) -> None:
+    async def end_again(self, artifact: Artifact, path: str, upload_id: str, now: datetime) -> None:
         """Abort once more, after a part that was on its way meanwhile: it may have been kept."""
-        backend_key = workspace.backend_key(key)
-        await self._bucket.abort_upload(workspace.bucket, backend_key, upload_id)
+        await self._multiparts.remember(artifact, path, upload_id, now)
+        await self.end(artifact.id)
 
     async def end(self, artifact_id: int | None = None) -> None:
         """Nothing is left of uploads, of one artifact or of all, whose edit is over.
@@ -188,6 +211,9 @@ class Gathering:
                 key = workspace.backend_key(join(upload.prefix, upload.path))
                 try:
                     await self._bucket.abort_upload(workspace.bucket, key, upload.upload_id)
+                except ServiceUnavailable as error:
+                    logger.warning("parts are to be removed when the backend answers: %s", error)
+                    return
                 except (GatewayError, BackendError) as error:
                     logger.warning("the parts of %r are to be removed later: %s", key, error)
                     continue

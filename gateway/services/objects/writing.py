@@ -160,18 +160,20 @@ class Writing:
             refuse_parts(location)
         source = await self._source(caller, verified)
         reply = await self._forwarding.forward(verified, workspace, Changes(source=source))
-        if verified.own is not None:
-            await self._check_kept(workspace, verified)
+        if verified.own is not None and location.artifact is not None:
+            await self._check_kept(location, location.artifact, verified, now)
         return reply
 
-    async def _check_kept(self, workspace: Workspace, verified: Verified) -> None:
+    async def _check_kept(
+        self, location: Location, artifact: Artifact, verified: Verified, now: datetime
+    ) -> None:
         """A part that came while its edit ended is removed: NotStaged."""
-        key = verified.address.key
         try:
-            _check_edit(await self._catalogue.locate(workspace.id, key), verified)
+            _check_edit(await self._catalogue.locate(artifact.workspace_id, location.key), verified)
         except NotStaged:
             upload_id = verified.query.first("uploadId") or ""
-            await self._gathering.abort(workspace, key, upload_id)
+            path = location.place.path
+            await asyncio.shield(self._gathering.end_again(artifact, path, upload_id, now))
             raise
 
     async def rename(
