@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo $$python; break; }; done)
 
-.PHONY: run test downloads model parts soak javascript check format clean
+.PHONY: run test downloads model parts walks soak javascript check format clean
 
 run: $(VENV)/.local
 	$(BIN)/artifact-gateway serve --sample --port $(PORT) --data-dir $(DATA)
@@ -39,6 +39,10 @@ parts: $(VENV)/.dev
 # Ten thousand downloads, with kills, and with the database away; the suite has a short form.
 downloads: $(VENV)/.dev
 	DOWNLOADS=10000 DOWNLOAD_KILLS=5 $(BIN)/python -m pytest -q tests/acceptance/test_counted_downloads.py
+
+# Readers' listings of every kind against a plain model; the suite takes a sample.
+walks: $(VENV)/.dev
+	VIEW_WALKS=$(or $(WALKS),3000) $(BIN)/python -m pytest -q --timeout 0 tests/acceptance/test_view_walks.py
 
 # Clients that leave at every point of an exchange, for as long as it takes: minutes.
 soak: $(VENV)/.dev

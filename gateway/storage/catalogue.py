@@ -1,6 +1,6 @@
 """The index, read: which artifact a key belongs to, what is pinned, what lies below."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any
 
@@ -110,6 +110,14 @@ class Catalogue:
             )
             row = rows.mappings().first()
         return artifact_of(row) if row else None
+
+    async def these(self, workspace_id: str, ids: Collection[int]) -> list[Artifact]:
+        """The workspace's artifacts with these row ids, whatever their state."""
+        table = tables.artifact
+        where = (table.c.workspace_id == workspace_id, table.c.id.in_(ids))
+        async with self._database.reading() as connection:
+            rows = await connection.execute(select(table).where(*where))
+            return [artifact_of(row) for row in rows.mappings()]
 
     async def above(self, workspace_id: str, prefix: str) -> list[Artifact]:
         """The artifacts above `prefix`, nearest first, without the one at it."""

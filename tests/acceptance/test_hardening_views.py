@@ -227,12 +227,16 @@ def tree(gateway: Gateway) -> dict[bool, str]:
 @pytest.mark.parametrize(
     "document",
     [
-        {"token": 5, "pins": {}},
-        {"token": None, "pins": 5},
-        {"token": None, "pins": "\ud800"},
-        {"token": "x", "pins": None},
-        {"token": ["a"], "pins": "x"},
-        {"token": "\ud800", "pins": ""},
+        {"token": 5, "pins": {}, "hidden": []},
+        {"token": None, "pins": 5, "hidden": []},
+        {"token": None, "pins": "\ud800", "hidden": []},
+        {"token": "x", "pins": None, "hidden": []},
+        {"token": ["a"], "pins": "x", "hidden": []},
+        {"token": "\ud800", "pins": "", "hidden": []},
+        {"token": "x", "pins": "", "hidden": ["1"]},
+        {"token": "x", "pins": "", "hidden": [True]},
+        {"token": "x", "pins": "", "hidden": [2**63]},
+        {"token": "x", "pins": "", "hidden": [1] * 501},
     ],
 )
 @READERS

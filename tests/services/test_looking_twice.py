@@ -1,6 +1,6 @@
 """What becomes an artifact's while the backend answers is not shown as the bucket holds it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -101,8 +101,8 @@ class View(Viewing):
     def __init__(self, index: Index) -> None:
         self._index = index
 
-    async def marks(self, workspace: Workspace, prefix: str) -> Marks:
-        del workspace, prefix
+    async def marks(self, workspace: Workspace, prefix: str, before: Collection[int] = ()) -> Marks:
+        del workspace, prefix, before
         return Marks([STAGED] if self._index.staged else [], [], [])
 
     async def page(

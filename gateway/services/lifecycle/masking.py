@@ -38,6 +38,7 @@ class Marks:
         marks += [Mark(a.prefix, deep=not a.collection) for a in artifacts]
         self._by_prefix = {mark.prefix: mark for mark in marks}
         self.artifact_ids = [artifact.id for artifact in artifacts if artifact.version]
+        self.hidden = tuple(sorted(artifact.id for artifact in artifacts))
         self.hiding = frozenset(mark for mark in marks if not mark.plain)
 
     def __bool__(self) -> bool:

@@ -6,7 +6,7 @@ common prefix with a mark below it belongs to the second stream, whichever of th
 there: so each name comes from one stream, and comes once.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
@@ -49,9 +49,16 @@ class Viewing:
         self._bucket = bucket
         self._catalogue = catalogue
 
-    async def marks(self, workspace: Workspace, prefix: str) -> Marks:
-        """The marks that a listing of `prefix` meets; false when it is the backend's own."""
+    async def marks(self, workspace: Workspace, prefix: str, before: Collection[int] = ()) -> Marks:
+        """The marks that a listing of `prefix` meets; false when it is the backend's own.
+
+        `before` are the artifacts that earlier pages left to the pins: they stay with them, also
+        when their edit has ended meanwhile.
+        """
         artifacts = await self._catalogue.marked(workspace.id, prefix)
+        ended = set(before) - {artifact.id for artifact in artifacts}
+        if ended:
+            artifacts = [*artifacts, *await self._catalogue.these(workspace.id, ended)]
         arrivals = await self._catalogue.arrivals(workspace.id, prefix)
         members: list[Artifact] = []
         for arrival in arrivals:

@@ -74,7 +74,8 @@ class Listings:
         if public and workspace.public != "objects":
             question = parse_question(workspace, verified, prefix, public=True)
             return answer_page(question, await self._page(question, None))
-        marks = await self._viewing.marks(workspace, prefix)
+        cursor = own_cursor(verified.query.first("continuation-token"))
+        marks = await self._viewing.marks(workspace, prefix, cursor.hidden if cursor else ())
         # With the prefix `public`, keys beside `public/` would be listed too.
         if not marks and (not public or "/" in prefix):
             reply = await self._passed(workspace, verified, prefix)
@@ -180,7 +181,8 @@ class Listings:
         """A page in whose making nothing was marked that its marks don't know; SlowDown."""
         for _ in range(TRIES):
             page = await self._page(question, marks)
-            now = await self._viewing.marks(question.scope.workspace, question.scope.prefix)
+            scope = question.scope
+            now = await self._viewing.marks(scope.workspace, scope.prefix, marks.hidden)
             if now.hiding <= marks.hiding:
                 return page
             marks = now
@@ -194,7 +196,9 @@ class Listings:
         if self._rules.bytewise_listing:
             return await self._merged(question, marks)
         if question.second and question.scope.delimiter in ("", "/"):
-            return await self._chained(question, marks)
+            page = await self._chained(question, marks)
+            cursor = page.cursor and replace(page.cursor, hidden=marks.hidden)
+            return replace(page, cursor=cursor)
         return await self._collected(question, marks)
 
     async def _from_pins(

@@ -14,7 +14,10 @@ from gateway.services.lifecycle.masking import past
 from gateway.services.lifecycle.viewing import PAGE, Item, Range
 
 OK = 200
-CURSOR = {"token", "pins"}
+CURSOR = {"token", "pins", "hidden"}
+# What a URL has room for.
+MOST_HIDDEN = 500
+LARGEST_ID = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +41,19 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where a listing goes on: in the bucket after `token`, or (None) in the pins after `pins`."""
+    """Where a listing goes on: in the bucket after `token`, or (None) in the pins after `pins`.
+
+    `hidden` are the artifacts whose keys the pages before left to the pins, at most MOST_HIDDEN.
+    """
 
     token: str | None
     pins: str
+    hidden: tuple[int, ...] = ()
 
     def encode(self) -> str:
         """The continuation token that clients hand back."""
-        document = json.dumps({"token": self.token, "pins": self.pins})
+        hidden = list(self.hidden[:MOST_HIDDEN])
+        document = json.dumps({"token": self.token, "pins": self.pins, "hidden": hidden})
         return base64.urlsafe_b64encode(document.encode()).decode()
 
 
@@ -97,14 +105,14 @@ def own_cursor(token: str | None) -> Cursor | None:
         return None
     if not isinstance(document, dict) or document.keys() != CURSOR:
         return None
-    after, pins = document["token"], document["pins"]
-    if not isinstance(pins, str) or not isinstance(after, str | None):
+    after, pins, hidden = document["token"], document["pins"], document["hidden"]
+    if not isinstance(pins, str) or not isinstance(after, str | None) or not _are_ids(hidden):
         raise _forged()
     try:
         (pins + (after or "")).encode()
     except UnicodeEncodeError:
         raise _forged() from None
-    return Cursor(after, pins)
+    return Cursor(after, pins, tuple(hidden))
 
 
 def parse_cursor(token: str | None) -> Cursor | None:
@@ -152,6 +160,14 @@ def answer_page(question: Question, page: Page) -> Reply:
     reply = Reply(OK, body=render_listing(listing))
     reply.headers["Content-Type"] = "application/xml"
     return reply
+
+
+def _are_ids(hidden: object) -> bool:
+    return (
+        isinstance(hidden, list)
+        and len(hidden) <= MOST_HIDDEN
+        and all(type(one) is int and 0 <= one <= LARGEST_ID for one in hidden)
+    )
 
 
 def _forged() -> InvalidArgument:
