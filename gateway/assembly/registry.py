@@ -4,6 +4,7 @@ from functools import cached_property
 
 from gateway.assembly.lifecycle import Lifecycle
 from gateway.assembly.objects import Objects
+from gateway.services.registry.administering import Administering
 from gateway.services.registry.announcing import Announcing
 from gateway.services.registry.archiving import Archiving
 from gateway.services.registry.authoring import Authoring
@@ -140,7 +141,7 @@ class RegistryRooms:
             self.filing,
             self.browsing,
             Searching(life.catalogue, self.browsing, self.showing, page=self._page),
-            self._cellar.counting,
+            Administering(self._cellar.access, self.browsing, self._cellar.counting),
             life.enduring,
         )
 

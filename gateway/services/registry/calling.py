@@ -1,39 +1,26 @@
 """Carry out a call of a method, for whatever door it came through."""
 
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from gateway.artifact.query import MemberQuery, parse_query
 from gateway.artifact.value import JsonValue
-from gateway.errors import InvalidArgument, NoSuchMethod
-from gateway.identity import Caller, Right, Workspace
+from gateway.errors import NoSuchMethod
+from gateway.identity import Caller, Right
 from gateway.services.enduring import Enduring
 from gateway.services.keys.access import Access
+from gateway.services.registry.administering import Administering
 from gateway.services.registry.announcing import Announcing, Coming
+from gateway.services.registry.arguments import Arguments
 from gateway.services.registry.authoring import Authoring
 from gateway.services.registry.browsing import Browsing
+from gateway.services.registry.call import Call, Handler
 from gateway.services.registry.filing import Filing
-from gateway.services.registry.method import METHODS, Arguments, options_of
+from gateway.services.registry.method import METHODS, options_of
 from gateway.services.registry.searching import Searching
 from gateway.services.registry.showing import Wanted
-from gateway.services.statistics.counting import Counting
 from gateway.services.statistics.reporting import parse_day
 from gateway.services.workspaces import Workspaces
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """Who calls, in which workspace, with what, and when."""
-
-    caller: Caller
-    workspace: Workspace
-    arguments: Arguments
-    now: datetime
-
-
-Handler = Callable[[Call], Coroutine[Any, Any, JsonValue]]
 
 
 class Calling:
@@ -48,7 +35,7 @@ class Calling:
         filing: Filing,
         browsing: Browsing,
         searching: Searching,
-        counting: Counting,
+        administering: Administering,
         enduring: Enduring,
     ) -> None:
         self._access = access
@@ -58,7 +45,6 @@ class Calling:
         self._filing = filing
         self._browsing = browsing
         self._searching = searching
-        self._counting = counting
         self._enduring = enduring
         self._handlers: dict[str, Handler] = {
             "create": self._create,
@@ -79,12 +65,8 @@ class Calling:
             "versions": self._versions,
             "rollback": self._rollback,
             "index": self._index,
-            "reset_stats": self._reset_stats,
             "stats": self._stats,
-            "generate_token": self._generate_token,
-            "keys.create": self._create_key,
-            "keys.list": self._list_keys,
-            "keys.revoke": self._revoke_key,
+            **administering.handlers,
         }
 
     async def call(
@@ -266,52 +248,6 @@ class Calling:
             call.caller, call.workspace, a.text("prefix"), since, until, now=call.now
         )
 
-    async def _reset_stats(self, call: Call) -> JsonValue:
-        self._access.require(call.caller, call.workspace, Right.ADMIN)
-        prefix = call.arguments.text("prefix")
-        artifact = await self._browsing.find(call.caller, call.workspace, prefix, Wanted())
-        await self._counting.reset(artifact.id)
-        return None
-
-    async def _generate_token(self, call: Call) -> JsonValue:
-        self._access.require(call.caller, call.workspace, Right.ADMIN)
-        return await self._access.generate_token(
-            call.caller,
-            _grants(call.arguments),
-            call.arguments.integer("expires_in"),
-            call.now,
-        )
-
-    async def _create_key(self, call: Call) -> JsonValue:
-        self._access.require(call.caller, call.workspace, Right.ADMIN)
-        grants = _grants(call.arguments) or {}
-        made = await self._access.create_key(
-            call.caller, call.arguments.text("name"), grants, call.now
-        )
-        return {
-            "access_key_id": made.access_key_id,
-            "secret_access_key": made.secret_access_key,
-            "name": made.name,
-            "grants": made.grants.as_text(),
-        }
-
-    async def _list_keys(self, call: Call) -> JsonValue:
-        self._access.require(call.caller, call.workspace, Right.ADMIN)
-        return [
-            {
-                "access_key_id": key.access_key_id,
-                "name": key.name,
-                "grants": key.grants.as_text(),
-                "configured": key.created_at is None,
-            }
-            for key in await self._access.list_keys(call.caller)
-        ]
-
-    async def _revoke_key(self, call: Call) -> JsonValue:
-        self._access.require(call.caller, call.workspace, Right.ADMIN)
-        await self._access.revoke_key(call.caller, call.arguments.text("access_key_id"))
-        return None
-
 
 def _query(arguments: Arguments) -> MemberQuery:
     return parse_query(
@@ -320,18 +256,3 @@ def _query(arguments: Arguments) -> MemberQuery:
         arguments.text("mode"),
         arguments.value("order_by") if arguments.has("order_by") else None,
     )
-
-
-def _grants(arguments: Arguments) -> dict[str, str] | None:
-    """Workspace (or `*`) to right, as text; InvalidArgument."""
-    given = arguments.mapping("grants")
-    if given is None:
-        return None
-    grants = {}
-    for name, right in given.items():
-        if right not in ("read", "write", "admin"):
-            raise InvalidArgument(
-                f"the grant on {name!r} is one of read, write and admin", argument="grants"
-            )
-        grants[name] = str(right)
-    return grants
