@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo $$python; break; }; done)
 
-.PHONY: run test downloads model parts walks soak javascript check format clean
+.PHONY: run test downloads model parts walks soak bench-registry javascript check format clean
 
 run: $(VENV)/.local
 	$(BIN)/artifact-gateway serve --sample --port $(PORT) --data-dir $(DATA)
@@ -48,10 +48,16 @@ walks: $(VENV)/.dev
 soak: $(VENV)/.dev
 	SOAK_REQUESTS=$(REQUESTS) $(BIN)/python -m pytest --timeout 7200 tests/acceptance/test_aborts.py $(PYTEST)
 
+# What big artifacts and big collections take, in figures, on both databases.
+bench-registry: $(VENV)/.dev
+	for database in sqlite postgresql; do for what in commits members; do \
+		$(BIN)/python -m bench.$$what --database $$database --json bench-$$what-$$database.json \
+		|| exit 1; done; done
+
 check: $(VENV)/.dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy --strict gateway tests
+	$(BIN)/mypy --strict gateway tests bench
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/docs
 

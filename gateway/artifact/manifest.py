@@ -208,16 +208,17 @@ def listing(pin: Pin) -> dict[str, JsonValue]:
     }
 
 
-def with_files(fields: Fields, pins: Iterable[Pin]) -> dict[str, JsonValue]:
-    """`fields` as a schema sees them: `files` lists `pins` where it is absent, null or empty."""
-    if fields.get("files"):
-        return dict(fields)
-    return {**fields, "files": [listing(pin) for pin in pins]}
+def with_files(fields: Fields, files: Sequence[JsonValue]) -> dict[str, JsonValue]:
+    """`fields` as a schema sees them: with `files`, unless the author lists some.
+
+    They are the `listing` of each pin.
+    """
+    return dict(fields) if fields.get("files") else {**fields, "files": files}
 
 
 def merged(  # noqa: PLR0913 (what the gateway knows of an artifact is this much)
     fields: Fields,
-    pins: Iterable[Pin],
+    files: Sequence[JsonValue],
     *,
     prefix: str,
     version: int | None,
@@ -233,7 +234,7 @@ def merged(  # noqa: PLR0913 (what the gateway knows of an artifact is this much
     `collection` and `_child_count`; `stage` sets `_stage`.
     """
     shown = {name: value for name, value in fields.items() if name not in RESERVED}
-    shown = with_files(shown, pins)
+    shown = with_files(shown, files)
     if members is not None:
         shown["collection"] = list(members.summaries)
         shown["_child_count"] = members.count

@@ -9,7 +9,7 @@ import binascii
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -17,6 +17,7 @@ from gateway.artifact.value import Fields
 from gateway.artifact.version import ManifestObject, Pin, Record
 
 FORMAT = 1
+PINS = 500
 WORKSPACES = "workspaces/"
 _RECORD_KEY = re.compile(r"(?:.*/)?records/[^/]+/[0-9a-f]{64}/([0-9]{10})", re.DOTALL)
 
@@ -110,35 +111,43 @@ def workspace_key(workspace_id: str) -> str:
 
 def encode(record: Record) -> bytes:
     """The JSON of a commit record or tombstone."""
+    return b"".join(pieces(record))
+
+
+def pieces(record: Record) -> Iterator[bytes]:
+    """As `encode`, in pieces that each take little time."""
     manifest = None
     if record.manifest:
         data = base64.b64encode(record.manifest.data).decode()
         manifest = {"data": data, "headers": dict(record.manifest.headers)}
-    return _dump(
-        {
-            "workspace_id": record.workspace_id,
-            "prefix": record.prefix,
-            "number": record.number,
-            "parent": record.parent,
-            "author": record.author,
-            "time": record.time,
-            "message": record.message,
-            "manifest": manifest,
-            "staged_manifest": record.staged_manifest,
-            "pins": [
-                {
-                    "path": pin.path,
-                    "size": pin.size,
-                    "etag": pin.etag,
-                    "version_id": pin.version_id,
-                    "last_modified": pin.last_modified,
-                    "content_type": pin.content_type,
-                    "weight": pin.weight,
-                }
-                for pin in record.pins
-            ],
-        }
-    )
+    head = {
+        "workspace_id": record.workspace_id,
+        "prefix": record.prefix,
+        "number": record.number,
+        "parent": record.parent,
+        "author": record.author,
+        "time": record.time,
+        "message": record.message,
+        "manifest": manifest,
+        "staged_manifest": record.staged_manifest,
+    }
+    yield _dump(head)[:-1] + b',"pins":['
+    for start in range(0, len(record.pins), PINS):
+        pins = [_pin_fields(pin) for pin in record.pins[start : start + PINS]]
+        yield (b"," if start else b"") + _json(pins)[1:-1]
+    yield b"]}"
+
+
+def _pin_fields(pin: Pin) -> dict[str, object]:
+    return {
+        "path": pin.path,
+        "size": pin.size,
+        "etag": pin.etag,
+        "version_id": pin.version_id,
+        "last_modified": _text(pin.last_modified),
+        "content_type": pin.content_type,
+        "weight": pin.weight,
+    }
 
 
 def decode(data: bytes) -> Record:
@@ -291,8 +300,11 @@ def _pin(source: _Source) -> Pin:
 
 
 def _dump(fields: Mapping[str, object]) -> bytes:
-    document = {"format": FORMAT, **fields}
-    return json.dumps(document, separators=(",", ":"), default=_text).encode()
+    return _json({"format": FORMAT, **fields})
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":"), default=_text).encode()
 
 
 def _digest(text: str) -> str:

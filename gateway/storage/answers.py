@@ -149,14 +149,17 @@ def objects_page(data: bytes) -> ObjectPage:
     """The page that a ListObjectsV2 result holds, keys decoded."""
     root = _document(data)
     decode = _decoder(root)
+    # An artifact's thousands of entries: looked up by whole names, which takes no Python.
+    space = root.tag[: root.tag.rfind("}") + 1]
+    key, size, etag, time = (f"{space}{name}" for name in ("Key", "Size", "ETag", "LastModified"))
     objects = [
         ListedObject(
-            key=decode(_text(item, "Key")),
-            size=int(_text(item, "Size") or 0),
-            etag=_text(item, "ETag"),
-            last_modified=_time(_text(item, "LastModified")),
+            key=decode(item.findtext(key, "")),
+            size=int(item.findtext(size) or 0),
+            etag=item.findtext(etag, ""),
+            last_modified=_time(item.findtext(time, "")),
         )
-        for item in _children(root, "Contents")
+        for item in root.iterfind(f"{space}Contents")
     ]
     folders = [decode(_text(item, "Prefix")) for item in _children(root, "CommonPrefixes")]
     truncated = _text(root, "IsTruncated") == "true"
@@ -247,4 +250,5 @@ def _text(element: Element, name: str) -> str:
 
 
 def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
+    time = datetime.fromisoformat(text)
+    return time if time.tzinfo is UTC else time.astimezone(UTC)

@@ -1,6 +1,7 @@
 """The index, read: which artifact a key belongs to, what is pinned, what lies below."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,13 +14,16 @@ from gateway.artifact.version import Pin, Record, StagedFile
 from gateway.storage import tables
 from gateway.storage.database import Database
 from gateway.storage.rows import (
+    PIN,
+    STAGED_FILE,
     WITHOUT_FIELDS,
     artifact_of,
+    as_pin,
+    as_staged_file,
     below,
+    in_turns,
     live,
-    pin_of,
     record_of,
-    staged_file_of,
 )
 
 
@@ -70,14 +74,14 @@ class Catalogue:
         self, connection: AsyncConnection, artifact_id: int, path: str, version: int | None
     ) -> Pin | None:
         rows = await connection.execute(
-            select(tables.pin).where(
+            select(*PIN).where(
                 tables.pin.c.artifact_id == artifact_id,
                 tables.pin.c.path == path,
                 _holds(version),
             )
         )
-        row = rows.mappings().first()
-        return pin_of(row) if row else None
+        row = rows.first()
+        return as_pin(row) if row else None
 
     async def artifact(
         self, workspace_id: str, prefix: str, *, recalled: bool = False
@@ -176,11 +180,11 @@ class Catalogue:
         """
         async with self._database.reading(long=True) as connection:
             rows = await connection.execute(
-                select(tables.pin)
+                select(*PIN)
                 .where(tables.pin.c.artifact_id == artifact_id, _holds(version))
                 .order_by(tables.pin.c.path)
             )
-            return {row["path"]: pin_of(row) for row in rows.mappings()}
+            return {pin.path: pin async for some in in_turns(rows) for pin in map(as_pin, some)}
 
     async def pin(self, artifact_id: int, path: str, version: int | None = None) -> Pin | None:
         """The pin of one path in a version; in the current one by default."""
@@ -209,7 +213,7 @@ class Catalogue:
                 .where(table.c.artifact_id == artifact.id, table.c.number > artifact.buried)
                 .order_by(table.c.number.desc())
             )
-            return [record_of(artifact, row, ()) for row in rows.mappings()]
+            return [record_of(artifact, row) for row in rows.mappings()]
 
     async def pinned(
         self, workspace_id: str, key: str, version_id: str, *, since: int = 0
@@ -217,7 +221,7 @@ class Catalogue:
         """The pin that names this backend version, of any commit of a number above `since`."""
         async with self._database.reading() as connection:
             rows = await connection.execute(
-                select(tables.pin)
+                select(*PIN)
                 .where(
                     tables.pin.c.workspace_id == workspace_id,
                     tables.pin.c.key == key,
@@ -226,8 +230,8 @@ class Catalogue:
                 )
                 .limit(1)
             )
-            row = rows.mappings().first()
-            return pin_of(row) if row else None
+            row = rows.first()
+            return as_pin(row) if row else None
 
     async def pinned_ids(self, workspace_id: str, key: str) -> set[str]:
         """The backend versions of `key` that any commit pins."""
@@ -264,30 +268,34 @@ class Catalogue:
             where.append(table.c.artifact_id.in_(artifact_ids))
         async with self._database.reading() as connection:
             rows = await connection.execute(
-                select(table).where(*where).order_by(table.c.key).limit(limit)
+                select(table.c.key, *PIN).where(*where).order_by(table.c.key).limit(limit)
             )
-            return [(row["key"], pin_of(row)) for row in rows.mappings()]
+            return [(row[0], as_pin(row[1:])) for row in rows]
 
     async def staged_files(self, artifact_id: int) -> dict[str, StagedFile]:
         """The staged files and removals by path, as far as the index knows them."""
         async with self._database.reading(long=True) as connection:
             rows = await connection.execute(
-                select(tables.staged_file)
+                select(*STAGED_FILE)
                 .where(tables.staged_file.c.artifact_id == artifact_id)
                 .order_by(tables.staged_file.c.path)
             )
-            return {row["path"]: staged_file_of(row) for row in rows.mappings()}
+            return {
+                file.path: file
+                async for some in in_turns(rows)
+                for file in map(as_staged_file, some)
+            }
 
     async def announcements(self, artifact_id: int) -> dict[str, int | None]:
         """The announced paths, with their weights in millionths where one was given."""
         table = tables.announcement
-        async with self._database.reading() as connection:
+        async with self._database.reading(long=True) as connection:
             rows = await connection.execute(
                 select(table.c.path, table.c.weight)
                 .where(table.c.artifact_id == artifact_id)
                 .order_by(table.c.path)
             )
-            return {row[0]: row[1] for row in rows}
+            return {row[0]: row[1] async for some in in_turns(rows) for row in some}
 
     async def marked(self, workspace_id: str, prefix: str) -> list[Artifact]:
         """Artifacts that readers don't see as the bucket holds them, where a listing meets them.
@@ -319,16 +327,21 @@ class Catalogue:
 
     async def record(self, artifact: Artifact, number: int) -> Record | None:
         """The commit record of one version, with its pins, as the index holds it."""
+        record = await self.version(artifact, number)
+        if record is None:
+            return None
+        pins = await self.pins(artifact.id, number)
+        return replace(record, pins=tuple(pins.values()))
+
+    async def version(self, artifact: Artifact, number: int) -> Record | None:
+        """As `record`, without the pins."""
         table = tables.version
         async with self._database.reading() as connection:
             rows = await connection.execute(
                 select(table).where(table.c.artifact_id == artifact.id, table.c.number == number)
             )
             row = rows.mappings().first()
-        if row is None:
-            return None
-        pins = await self.pins(artifact.id, number)
-        return record_of(artifact, row, pins.values())
+        return record_of(artifact, row) if row else None
 
 
 def _holds(version: int | None) -> ColumnElement[bool]:

@@ -33,12 +33,16 @@ class Commits:
         Staged files that the version holds, and those in `settled`, are staged no longer; what
         was put since stays, and with it the mark.
         """
+        # Before the transaction: whoever else writes waits for that alone.
+        async with self._database.reading(long=True) as connection:
+            found = await fresh(connection, artifact_id)
+            prepared = await publications.replacement(connection, found, record)
 
         async def work(connection: AsyncConnection) -> bool:
             artifact = await fresh(connection, artifact_id)
             if artifact.number >= record.number:
                 return False
-            await publications.publish(connection, artifact, record, fields, settled)
+            await publications.publish(connection, artifact, record, fields, settled, prepared)
             return True
 
         return await self._database.transaction(work)

@@ -21,7 +21,7 @@ from gateway.storage.marks import (
     unstage,
     unstage_pinned,
 )
-from gateway.storage.rows import staged_file_of
+from gateway.storage.rows import STAGED_FILE, as_staged_file
 
 
 class Endings:
@@ -67,10 +67,10 @@ class Endings:
             if busy.first() is not None:
                 return False
             rows = await connection.execute(
-                select(files).where(files.c.artifact_id == artifact.id, files.c.path == path)
+                select(*STAGED_FILE).where(files.c.artifact_id == artifact.id, files.c.path == path)
             )
-            row = rows.mappings().first()
-        return (None if row is None else staged_file_of(row)) == staged
+            row = rows.first()
+        return (None if row is None else as_staged_file(row)) == staged
 
     async def written(self, artifact: Artifact, path: str) -> frozenset[str]:
         """The backend versions of `path` that this edit wrote, as far as the index was told.
@@ -115,9 +115,11 @@ class Endings:
     ) -> None:
         announced, table = tables.announcement, tables.staged_file
         await connection.execute(delete(announced).where(announced.c.artifact_id == artifact.id))
-        rows = await connection.execute(select(table).where(table.c.artifact_id == artifact.id))
+        rows = await connection.execute(
+            select(*STAGED_FILE).where(table.c.artifact_id == artifact.id)
+        )
         gone = set(files)
-        for file in [staged_file_of(row) for row in rows.mappings()]:
+        for file in map(as_staged_file, rows):
             if file in gone:
                 await unstage(connection, artifact.id, file.path)
 

@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import uuid4
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.artifact.layout import ancestors
+from gateway.artifact.layout import MANIFEST, ancestors
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.version import Pin, StagedFile
 from gateway.storage import tables
 from gateway.storage.database import insert_or_update
 from gateway.storage.intents import WRITE, under_way
-from gateway.storage.rows import WITHOUT_FIELDS, artifact_of, live, pin_of, staged_file_of
+from gateway.storage.rows import PIN, WITHOUT_FIELDS, artifact_of, as_pin, live
 
 NO_MANIFEST = {"staged_fields": None, "staged_etag": None, "staged_version_id": None}
 UNMARKED = {"stage_id": None, "staged_at": None, "staged_by": None, **NO_MANIFEST}
@@ -52,14 +52,14 @@ async def is_pinned(connection: AsyncConnection, artifact_id: int, staged: Stage
     """Whether the current version has exactly this: the same file, or no file."""
     table = tables.pin
     rows = await connection.execute(
-        select(table).where(
+        select(*PIN).where(
             table.c.artifact_id == artifact_id,
             table.c.path == staged.path,
             table.c.until.is_(None),
         )
     )
-    row = rows.mappings().first()
-    return _equal(staged, None if row is None else pin_of(row))
+    row = rows.first()
+    return _equal(staged, None if row is None else as_pin(row))
 
 
 def _equal(staged: StagedFile, pin: Pin | None) -> bool:
@@ -77,21 +77,68 @@ def _equal(staged: StagedFile, pin: Pin | None) -> bool:
 
 async def unstage_pinned(connection: AsyncConnection, artifact_id: int) -> None:
     """Forget of what is staged whatever the current version has exactly so."""
-    table, pin = tables.staged_file, tables.pin
-    found = await connection.execute(select(table).where(table.c.artifact_id == artifact_id))
-    files = [staged_file_of(row) for row in found.mappings()]
-    if not files:
-        return
-    paths = select(table.c.path).where(table.c.artifact_id == artifact_id)
-    rows = await connection.execute(
-        select(pin).where(
-            pin.c.artifact_id == artifact_id, pin.c.until.is_(None), pin.c.path.in_(paths)
+    staged, pin = tables.staged_file.c, tables.pin.c
+    same = and_(
+        pin.etag == staged.etag,
+        pin.size == staged.size,
+        pin.content_type == staged.content_type,
+        or_(staged.weight.is_(None), staged.weight == pin.weight),
+    )
+    await unstage_paths(connection, artifact_id, _as_pinned(artifact_id, same))
+
+
+async def unstage_held(connection: AsyncConnection, artifact_id: int) -> None:
+    """Forget what the current version, just published, has of what was staged for it.
+
+    Files that were announced have the weight that was announced.
+    """
+    staged, pin, announced = tables.staged_file.c, tables.pin.c, tables.announcement.c
+    weighed = exists().where(
+        announced.artifact_id == artifact_id,
+        announced.path == staged.path,
+        announced.weight.is_not(None),
+    )
+    same = and_(
+        pin.etag == staged.etag,
+        or_(staged.content_type.is_(None), staged.content_type == pin.content_type),
+        or_(staged.weight.is_(None), staged.weight == pin.weight, weighed),
+    )
+    await unstage(connection, artifact_id, MANIFEST)
+    await unstage_paths(connection, artifact_id, _as_pinned(artifact_id, same))
+
+
+def _as_pinned(artifact_id: int, same: ColumnElement[bool]) -> Select[tuple[str]]:
+    """The staged paths at which a pin of the current version is the `same`, or none is either."""
+    staged, pin = tables.staged_file, tables.pin
+    at_path = and_(
+        pin.c.artifact_id == staged.c.artifact_id,
+        pin.c.path == staged.c.path,
+        pin.c.until.is_(None),
+    )
+    written = and_(staged.c.removed.is_(False), or_(pin.c.version_id == staged.c.version_id, same))
+    return (
+        select(staged.c.path)
+        .join_from(staged, pin, at_path, isouter=True)
+        .where(
+            staged.c.artifact_id == artifact_id,
+            or_(and_(staged.c.removed, pin.c.id.is_(None)), written),
         )
     )
-    pins = {row["path"]: pin_of(row) for row in rows.mappings()}
-    for file in files:
-        if _equal(file, pins.get(file.path)):
-            await unstage(connection, artifact_id, file.path)
+
+
+async def unstage_paths(
+    connection: AsyncConnection, artifact_id: int, paths: Select[tuple[str]]
+) -> None:
+    """Forget what is staged at these paths, and which versions it had."""
+    table, before = tables.staged_file, tables.staged_version
+    gone = await connection.execute(
+        delete(table).where(table.c.artifact_id == artifact_id, table.c.path.in_(paths))
+    )
+    if gone.rowcount:
+        left = select(table.c.path).where(table.c.artifact_id == artifact_id)
+        await connection.execute(
+            delete(before).where(before.c.artifact_id == artifact_id, before.c.path.not_in(left))
+        )
 
 
 async def stage(connection: AsyncConnection, artifact_id: int, staged: StagedFile) -> None:
@@ -151,8 +198,10 @@ async def close_if_clean(connection: AsyncConnection, artifact_id: int) -> None:
         await _dissolve(connection, artifact_id)
         return
     staged = tables.staged_file
-    rows = await connection.execute(select(func.count()).where(staged.c.artifact_id == artifact_id))
-    if not rows.scalar_one():
+    rows = await connection.execute(
+        select(staged.c.path).where(staged.c.artifact_id == artifact_id).limit(1)
+    )
+    if rows.first() is None:
         # What was announced in it was to be put to URLs that end with it.
         await clear(connection, artifact_id)
         await change(connection, artifact_id, UNMARKED)

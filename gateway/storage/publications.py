@@ -5,11 +5,13 @@ Each is a part of a transaction that the caller holds. A pin's row holds for the
 rows.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from hashlib import md5
+from operator import attrgetter
 from uuid import uuid4
 
-from sqlalchemy import Table, delete, or_, select, update
+from sqlalchemy import and_, delete, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.layout import MANIFEST, join
@@ -18,9 +20,37 @@ from gateway.artifact.value import Fields
 from gateway.artifact.version import Pin, Record, StagedFile
 from gateway.artifact.words import manifest_words
 from gateway.storage import tables
-from gateway.storage.marks import NO_MANIFEST, UNMARKED, change, clear, close_if_clean, fresh
-from gateway.storage.rows import pin_of, staged_file_of
+from gateway.storage.marks import (
+    NO_MANIFEST,
+    UNMARKED,
+    change,
+    clear,
+    close_if_clean,
+    fresh,
+    unstage_held,
+    unstage_paths,
+)
+from gateway.storage.packed import pack, unpacked
+from gateway.storage.rows import PIN, STAGED_FILE, as_pin, in_turns
 from gateway.storage.words import forget_words, index_words
+
+# What differs between the pins of one version.
+MADE = (tables.pin.c.key, *PIN, tables.pin.c.published)
+
+pin_values = attrgetter(*(column.name for column in PIN))
+staged_values = attrgetter(*(column.name for column in STAGED_FILE))
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """The pins that a version changes, for one that follows record `after`.
+
+    `ended` are the row ids of pins that it ends, `made` are its own; both packed.
+    """
+
+    after: int
+    ended: Sequence[str]
+    made: Sequence[str]
 
 
 def manifest_pin(record: Record) -> Pin:
@@ -44,18 +74,22 @@ async def publish(
     record: Record,
     fields: Fields | None,
     settled: Collection[StagedFile] = (),
+    prepared: Replacement | None = None,
 ) -> None:
     """Make a record's version the one that readers see.
 
     `fields` are what its manifest says; None where a later version follows at once, and what
-    this one says is nobody's to see or to find.
+    this one says is nobody's to see or to find. `prepared` spares others the time that the
+    `replacement` takes, if it still holds.
     """
+    if prepared is None or prepared.after != artifact.number:
+        prepared = await replacement(connection, artifact, record)
     # First what two that publish at once both change: the second then runs again.
     await change(connection, artifact.id, _committed(artifact, record, fields or {}))
     if fields is not None:
         await index_words(connection, artifact.id, manifest_words(artifact.prefix, fields))
     await insert_version(connection, artifact.id, record)
-    await _replace_pins(connection, artifact, record)
+    await _replace_pins(connection, artifact, record, prepared)
     await unstage_settled(connection, artifact, record, settled)
     if fields is not None and fields.get("type") != "collection":
         arrival = tables.arrival
@@ -151,34 +185,56 @@ async def insert_version(connection: AsyncConnection, artifact_id: int, record: 
     )
 
 
-async def _replace_pins(connection: AsyncConnection, artifact: Artifact, record: Record) -> None:
-    table = tables.pin
+async def replacement(
+    connection: AsyncConnection, artifact: Artifact, record: Record
+) -> Replacement:
+    """What a record's version changes of the pins that are current; nothing is written."""
+    pin = tables.pin.c
     rows = await connection.execute(
-        select(table).where(table.c.artifact_id == artifact.id, table.c.until.is_(None))
+        select(pin.id, *PIN).where(pin.artifact_id == artifact.id, pin.until.is_(None))
     )
-    current = {row["path"]: (row["id"], pin_of(row)) for row in rows.mappings()}
-    wanted = {pin.path: pin for pin in (*record.pins, manifest_pin(record))}
-    kept = {
-        path
-        for path, (_, pin) in current.items()
-        if path in wanted and path != MANIFEST and pin == wanted[path]
-    }
-    ended = [row_id for path, (row_id, _) in current.items() if path not in kept]
-    await _end(connection, ended, record.number)
-    fresh_rows = [
-        pin_row(artifact, record, pin) for path, pin in wanted.items() if path not in kept
-    ]
-    await connection.execute(table.insert(), fresh_rows)
+    wanted = {pin.path: pin for pin in record.pins}
+    ended: list[tuple[int]] = []
+    async for some in in_turns(rows):
+        for row in some:
+            row_id, current = row[0], as_pin(row[1:])
+            if wanted.get(current.path) == current:
+                del wanted[current.path]
+            else:
+                ended.append((row_id,))
+    made = (
+        (join(artifact.prefix, pin.path), *pin_values(pin), published)
+        for pins, published in ((wanted.values(), True), ((manifest_pin(record),), False))
+        for pin in pins
+    )
+    dialect = connection.dialect
+    return Replacement(
+        artifact.number,
+        await pack(dialect, (tables.pin.c.id,), ended),
+        await pack(dialect, MADE, made),
+    )
 
 
-async def _end(connection: AsyncConnection, row_ids: Sequence[int], number: int) -> None:
-    """End pins with the version before `number`."""
+async def _replace_pins(
+    connection: AsyncConnection, artifact: Artifact, record: Record, change: Replacement
+) -> None:
     table = tables.pin
-    most = 500  # well below the parameters that a statement may have
-    for start in range(0, len(row_ids), most):
+    for text in change.ended:
+        ids = unpacked(connection.dialect, (table.c.id,), text)
         await connection.execute(
-            update(table).where(table.c.id.in_(row_ids[start : start + most])).values(until=number)
+            update(table).where(table.c.id.in_(ids)).values(until=record.number)
         )
+    same = {
+        "artifact_id": artifact.id,
+        "workspace_id": artifact.workspace_id,
+        "first": record.number,
+    }
+    for text in change.made:
+        rows = unpacked(connection.dialect, MADE, text).add_columns(
+            *(literal(value, table.c[name].type) for name, value in same.items())
+        )
+        names = [*(column.name for column in MADE), *same]
+        await connection.execute(table.insert().from_select(names, rows))
 
 
 async def unstage_settled(
@@ -187,26 +243,12 @@ async def unstage_settled(
     record: Record,
     settled: Collection[StagedFile],
 ) -> None:
-    """Forget what the version holds; end the edit where nothing else is staged."""
-    pins = {pin.path: pin for pin in record.pins}
-    staged, announced = tables.staged_file, tables.announcement
-    rows = await connection.execute(select(staged).where(staged.c.artifact_id == artifact.id))
-    files = [staged_file_of(row) for row in rows.mappings()]
+    """Forget what the version holds, and `settled`; end the edit where nothing else is staged."""
+    await _unstage_exactly(connection, artifact, settled)
+    await unstage_held(connection, artifact.id)
     # One made since goes too: its URL ends with the stage's id.
-    gone = await connection.execute(
-        delete(announced)
-        .where(announced.c.artifact_id == artifact.id)
-        .returning(announced.c.path, announced.c.weight)
-    )
-    weights = {path for path, weight in gone if weight is not None}
-    certain = set(settled)
-    done = [
-        file.path
-        for file in files
-        if file in certain or _holds(pins, file, weighed=file.path in weights)
-    ]
-    for table in (staged, tables.staged_version):
-        await _delete_paths(connection, table, artifact.id, done)
+    announced = tables.announcement
+    await connection.execute(delete(announced).where(announced.c.artifact_id == artifact.id))
     now = await fresh(connection, artifact.id)
     if now.stage is None:
         return
@@ -218,34 +260,18 @@ async def unstage_settled(
     await close_if_clean(connection, artifact.id)
 
 
-async def _delete_paths(
-    connection: AsyncConnection, table: Table, artifact_id: int, paths: Iterable[str]
+async def _unstage_exactly(
+    connection: AsyncConnection, artifact: Artifact, files: Collection[StagedFile]
 ) -> None:
-    ordered = list(paths)
-    most = 500
-    for start in range(0, len(ordered), most):
-        await connection.execute(
-            delete(table).where(
-                table.c.artifact_id == artifact_id,
-                table.c.path.in_(ordered[start : start + most]),
-            )
+    """Forget of these files what is staged just so still."""
+    dialect, staged = connection.dialect, tables.staged_file
+    for text in await pack(dialect, STAGED_FILE, map(staged_values, files)):
+        row = unpacked(dialect, STAGED_FILE, text).subquery()
+        same = [column.is_not_distinct_from(row.c[column.name]) for column in STAGED_FILE]
+        paths = select(row.c.path).join(
+            staged, and_(staged.c.artifact_id == artifact.id, staged.c.path == row.c.path, *same)
         )
-
-
-def _holds(pins: dict[str, Pin], staged: StagedFile, *, weighed: bool) -> bool:
-    """Whether a version has what is said to be staged; `weighed`: announced, with its weight."""
-    if staged.path == MANIFEST:
-        return True
-    pin = pins.get(staged.path)
-    if staged.removed or pin is None:
-        return staged.removed and pin is None
-    if staged.version_id is not None and pin.version_id == staged.version_id:
-        return True
-    return (
-        pin.etag == staged.etag
-        and staged.content_type in (None, pin.content_type)
-        and (weighed or staged.weight in (None, pin.weight))
-    )
+        await unstage_paths(connection, artifact.id, paths)
 
 
 def _committed(artifact: Artifact, record: Record, fields: Fields) -> dict[str, object]:

@@ -1,14 +1,17 @@
 """Rows of the index read into values, and the conditions that many questions share."""
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_, or_
+from sqlalchemy import ColumnElement, Result, RowMapping, and_, or_
 
 from gateway.artifact.lifecycle import Artifact, Stage
 from gateway.artifact.manifest import Stats
 from gateway.artifact.version import ManifestObject, Pin, Record, StagedFile
 from gateway.storage import tables
+from gateway.turns import TURN
 
 LAST = "\U0010ffff"
 """The last of all characters."""
@@ -18,6 +21,10 @@ LAST = "\U0010ffff"
 WITHOUT_FIELDS = tuple(
     column for column in tables.artifact.c if column.name not in ("fields", "staged_fields")
 )
+
+# An artifact may have thousands of these: a row has just what the value has, in its order.
+PIN = tuple(tables.pin.c[each.name] for each in fields(Pin))
+STAGED_FILE = tuple(tables.staged_file.c[each.name] for each in fields(StagedFile))
 
 
 def artifact_of(row: RowMapping) -> Artifact:
@@ -53,28 +60,31 @@ def artifact_of(row: RowMapping) -> Artifact:
 
 def pin_of(row: RowMapping) -> Pin:
     """The pin that a row of the table holds."""
-    return Pin(
-        path=row["path"],
-        size=row["size"],
-        etag=row["etag"],
-        version_id=row["version_id"],
-        last_modified=row["last_modified"],
-        content_type=row["content_type"],
-        weight=row["weight"],
-    )
+    return as_pin([row[column.name] for column in PIN])
+
+
+def as_pin(values: Sequence[Any]) -> Pin:
+    """The pin of values in the order of PIN."""
+    path, size, etag, version_id, last_modified, content_type, weight = values
+    return Pin(path, size, etag, version_id, last_modified, content_type, weight)
 
 
 def staged_file_of(row: RowMapping) -> StagedFile:
     """The staged file that a row of the table holds."""
-    return StagedFile(
-        path=row["path"],
-        removed=row["removed"],
-        size=row["size"],
-        etag=row["etag"],
-        version_id=row["version_id"],
-        content_type=row["content_type"],
-        weight=row["weight"],
-    )
+    return as_staged_file([row[column.name] for column in STAGED_FILE])
+
+
+def as_staged_file(values: Sequence[Any]) -> StagedFile:
+    """The staged file of values in the order of STAGED_FILE."""
+    path, removed, size, etag, version_id, content_type, weight = values
+    return StagedFile(path, removed, size, etag, version_id, content_type, weight)
+
+
+async def in_turns(result: Result[Any]) -> AsyncIterator[Sequence[Sequence[Any]]]:
+    """The rows of a result, some at a time; the event loop serves others between."""
+    for rows in result.partitions(TURN):
+        yield rows
+        await asyncio.sleep(0)
 
 
 def live() -> ColumnElement[bool]:
@@ -103,8 +113,8 @@ def _end(prefix: str) -> str:
     return stem[:-1] + chr(0xE000 if following == 0xD800 else following)  # noqa: PLR2004
 
 
-def record_of(artifact: Artifact, row: RowMapping, pins: Iterable[Pin]) -> Record:
-    """The record that a row of the version table holds, with the pins given."""
+def record_of(artifact: Artifact, row: RowMapping) -> Record:
+    """The record that a row of the version table holds, without pins."""
     manifest = None
     if row["manifest"] is not None:
         headers: Mapping[str, Any] = row["headers"] or {}
@@ -118,5 +128,4 @@ def record_of(artifact: Artifact, row: RowMapping, pins: Iterable[Pin]) -> Recor
         time=row["created_at"],
         message=row["message"],
         manifest=manifest,
-        pins=tuple(pins),
     )

@@ -5,7 +5,7 @@ built again from the bucket and the system area. Text that is compared or sorted
 are is `Key`: bytewise order on both databases.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import (
     JSON,
@@ -30,6 +30,9 @@ from sqlalchemy import (
 COMMITTED = "version > 0"
 MARKED = "stage_id IS NOT NULL OR unfinished <> ''"
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -49,18 +52,12 @@ class Instant(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
         """Microseconds, exact."""
         del dialect
-        if value is None:
-            return None
-        since = value - datetime(1970, 1, 1, tzinfo=UTC)
-        return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+        return None if value is None else (value - EPOCH) // MICROSECOND
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
         """An aware datetime, UTC."""
         del dialect
-        if value is None:
-            return None
-        seconds, micros = divmod(value, 1_000_000)
-        return datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros)
+        return None if value is None else EPOCH + timedelta(microseconds=value)
 
 
 class Words(TypeDecorator[str]):

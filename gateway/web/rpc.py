@@ -64,7 +64,7 @@ class RpcDoor:
         large = len(body) > ARGUMENT_BYTES
         arguments = await asyncio.to_thread(_arguments, body) if large else _arguments(body)
         result = await self._calling.call(caller, workspace, method, arguments, exchange.now)
-        return json_reply(result)
+        return await json_reply(result)
 
     async def _read(self, request: Request, caller: Caller) -> bytes:
         # Anonymous callers stage no manifests.

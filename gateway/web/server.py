@@ -1,6 +1,7 @@
 """The HTTP server of one process: from a bound socket to the last answer."""
 
 import asyncio
+import gc
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, suppress
@@ -62,6 +63,10 @@ async def serve(
         listening = await loop.create_server(
             lambda: Connection(connections, edge, loop), sock=listener, backlog=BACKLOG
         )
+        # What a start has made stays. The garbage collector would go through it again and again,
+        # and hold everybody up for as long.
+        gc.collect()
+        gc.freeze()
         try:
             await ready()
             await stopping.wait()

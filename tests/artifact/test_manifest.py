@@ -14,6 +14,7 @@ from gateway.artifact.manifest import (
     collection_schema,
     is_collection,
     listed_files,
+    listing,
     merged,
     parse,
     render,
@@ -200,17 +201,17 @@ def test_lookup_follows_mappings_only() -> None:
 
 
 def test_files_list_the_pins_where_the_author_lists_none() -> None:
-    assert with_files({"type": "x"}, [PIN]) == {"type": "x", "files": [PINNED]}
-    assert with_files({"files": None}, [PIN]) == with_files({"files": []}, [PIN])
-    assert with_files({"files": []}, [PIN]) == {"files": [PINNED]}
-    assert with_files({"files": ["own.csv"]}, [PIN]) == {"files": ["own.csv"]}
+    assert with_files({"type": "x"}, [PINNED]) == {"type": "x", "files": [PINNED]}
+    assert with_files({"files": None}, [PINNED]) == with_files({"files": []}, [PINNED])
+    assert with_files({"files": []}, [PINNED]) == {"files": [PINNED]}
+    assert with_files({"files": ["own.csv"]}, [PINNED]) == {"files": ["own.csv"]}
 
 
 def test_reading_merges_what_the_gateway_knows() -> None:
     fields: Fields = {"type": "dataset", "id": "x", "files": []}
     assert merged(
         fields,
-        [PIN],
+        [listing(PIN)],
         prefix="gallery/x",
         version=3,
         created_at=TIME,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.artifact.record import (
+    PINS,
     Announcement,
     UnreadableRecord,
     WeightChange,
@@ -56,6 +58,15 @@ WORKSPACE = WorkspaceRecord("id1", "name", "bucket", "prefix/", TIME)
 
 def test_a_record_comes_back_as_it_was() -> None:
     assert decode(encode(RECORD)) == RECORD
+
+
+def test_a_record_of_many_pins_is_written_as_if_at_once() -> None:
+    pins = tuple(Pin(str(n), n, '"e"', None, TIME, "text/csv", 0) for n in range(2 * PINS + 1))
+    for some in (pins, pins[:PINS], pins[:1], ()):
+        record = replace(RECORD, pins=some)
+        data = encode(record)
+        assert decode(data) == record
+        assert json.dumps(json.loads(data), separators=(",", ":")).encode() == data
 
 
 def test_a_tombstone_comes_back_as_it_was() -> None:

@@ -181,7 +181,7 @@ class Committing:
         newest = await self._catalogue.by_id(artifact_id)
         if newest is not None and newest.version > record.number:
             # A later commit may have put its manifest before this one did.
-            later = await self._catalogue.record(newest, newest.version)
+            later = await self._catalogue.version(newest, newest.version)
             if later is not None:
                 await self._put_manifest(workspace, artifact_id, later)
         await self.remove_consumed(workspace, record)

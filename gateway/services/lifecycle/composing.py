@@ -1,6 +1,7 @@
 """Make the next version out of a stage: its pins, checked against manifest and schema."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,8 +34,8 @@ NAMED_AT_MOST = 100
 class Draft:
     """What a commit would record, before it has a number's record written.
 
-    `settled` is what the index said was staged at the paths that are pinned: the bucket has
-    been asked, so it is staged no longer, whatever it says.
+    `settled` is what the index said was staged at paths that are pinned, and pinned otherwise:
+    the bucket has been asked, so it is staged no longer, whatever it says.
     """
 
     record: Record
@@ -80,18 +81,12 @@ class Composing:
         chosen, consumed = await self._manifest(workspace, artifact, manifest)
         parsed = await self._validating.parse(chosen.data, author)
         survey = await self._surveying.survey(workspace, _as_type(artifact, parsed))
-        staged = await self._catalogue.staged_files(artifact.id)
         listed = await listed_weights(parsed.fields)
+        told = await self._pinning.told(artifact, listed, weights)
         pins = await self._pinning.pins(
-            workspace,
-            artifact,
-            survey,
-            collection=parsed.collection,
-            listed=listed,
-            staged=staged,
-            weights=weights,
+            workspace, artifact, survey, told, collection=parsed.collection
         )
-        await self._check_files(artifact, listed, pins)
+        _check_files(artifact, pins, told.announced.keys() | listed.keys())
         await self.check_nesting(workspace, artifact.prefix, parsed)
         await self._check_schema(workspace, artifact.prefix, parsed, pins, author)
         record = Record(
@@ -106,8 +101,8 @@ class Composing:
             pins=tuple(pins.values()),
             staged_manifest=consumed,
         )
-        settled = tuple(file for path, file in staged.items() if path in pins)
-        return Draft(record, parsed, await self._changes(artifact, record), settled)
+        changed = await self._changes(artifact, record, told.pinned)
+        return Draft(record, parsed, changed, _settled(told.staged, pins))
 
     async def _manifest(
         self, workspace: Workspace, artifact: Artifact, given: ManifestObject | None
@@ -123,27 +118,13 @@ class Composing:
             return ManifestObject(staged[1], staged[0].headers), consumed
         last = None
         if artifact.version:
-            last = await self._catalogue.record(artifact, artifact.version)
+            last = await self._catalogue.version(artifact, artifact.version)
         if last is None or last.manifest is None:
             raise NoSuchArtifact(
                 f"there is no {STAGED_MANIFEST} under {artifact.prefix!r}: stage a manifest first",
                 prefix=artifact.prefix,
             )
         return last.manifest, None
-
-    async def _check_files(
-        self, artifact: Artifact, listed: Iterable[str], pins: Mapping[str, Pin]
-    ) -> None:
-        wanted = set(listed) | set(await self._catalogue.announcements(artifact.id))
-        missing = sorted(wanted - set(pins))
-        if missing:
-            raise MissingFiles(
-                f"{len(missing)} announced or listed files of {artifact.prefix!r} are not there: "
-                f"{', '.join(missing[:NAMED_AT_MOST])}; upload them, or take them off the "
-                "manifest's files",
-                prefix=artifact.prefix,
-                missing=missing,
-            )
 
     async def check_nesting(self, workspace: Workspace, prefix: str, manifest: Manifest) -> None:
         """Return when an artifact with this manifest may be at `prefix`; NestedArtifact."""
@@ -202,15 +183,37 @@ class Composing:
                 violations=[{"pointer": v.pointer, "message": v.message} for v in found],
             )
 
-    async def _changes(self, artifact: Artifact, record: Record) -> bool:
+    async def _changes(self, artifact: Artifact, record: Record, pinned: Mapping[str, Pin]) -> bool:
         """Whether the record says anything that the current version does not."""
         if not artifact.version:
             return True
-        last = await self._catalogue.record(artifact, artifact.version)
+        last = await self._catalogue.version(artifact, artifact.version)
         if last is None or last.manifest is None or record.manifest is None:
             return True
-        pinned = tuple(pin for pin in last.pins if pin.path != MANIFEST)
-        return last.manifest.data != record.manifest.data or pinned != record.pins
+        before = tuple(pin for path, pin in pinned.items() if path != MANIFEST)
+        return last.manifest.data != record.manifest.data or before != record.pins
+
+
+def _check_files(artifact: Artifact, pins: Mapping[str, Pin], wanted: AbstractSet[str]) -> None:
+    """Return when every wanted file is pinned; MissingFiles."""
+    missing = sorted(wanted - pins.keys())
+    if missing:
+        raise MissingFiles(
+            f"{len(missing)} announced or listed files of {artifact.prefix!r} are not there: "
+            f"{', '.join(missing[:NAMED_AT_MOST])}; upload them, or take them off the "
+            "manifest's files",
+            prefix=artifact.prefix,
+            missing=missing,
+        )
+
+
+def _settled(staged: Mapping[str, StagedFile], pins: Mapping[str, Pin]) -> tuple[StagedFile, ...]:
+    """What is staged no longer though a pin names another backend version than it does."""
+    return tuple(
+        file
+        for path, file in staged.items()
+        if path in pins and (file.removed or file.version_id != pins[path].version_id)
+    )
 
 
 def _as_type(artifact: Artifact, manifest: Manifest) -> Artifact:

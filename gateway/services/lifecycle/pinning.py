@@ -1,8 +1,7 @@
-"""Pin what the bucket holds: version and weight of each file of the next commit."""
+"""Pin what the bucket holds: each file with its backend version, its type and its weight."""
 
-import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 
 from gateway.artifact.layout import check_path
 from gateway.artifact.lifecycle import Artifact
@@ -15,9 +14,64 @@ from gateway.services.lifecycle.surveying import Survey, Surveying, bare
 from gateway.services.lifecycle.versioning import Versioning
 from gateway.storage.bucket import ListedObject, ObjectHead
 from gateway.storage.catalogue import Catalogue
+from gateway.turns import turns
 
 WEIGHT = "download-weight"
-LISTED_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the index was told of an artifact's files, by path.
+
+    `pinned` are those of the current version, with its manifest. `announced` and `listed` are
+    weights in millionths, None where none was given; `chosen` ones count more than all of that.
+    """
+
+    staged: Mapping[str, StagedFile]
+    pinned: Mapping[str, Pin]
+    announced: Mapping[str, int | None]
+    listed: Mapping[str, int | None]
+    chosen: Mapping[str, int]
+
+    def knows(self, path: str, item: ListedObject) -> bool:
+        """Whether the backend version of a listed object is known; else the bucket is asked."""
+        staged = self.staged.get(path)
+        if staged is not None:
+            fits = not staged.removed and bare(staged.etag) == bare(item.etag)
+            return fits and staged.size in (None, item.size) and staged.content_type is not None
+        pin = self.pinned.get(path)
+        return pin is not None and pin.size == item.size and bare(pin.etag) == bare(item.etag)
+
+    def pin(self, path: str, item: ListedObject, head: ObjectHead | None) -> Pin | None:
+        """The pin of a listed object: by its `head` if it was asked, else as it is known; or None.
+
+        One that says the same as the one before is that one.
+        """
+        last, staged = self.pinned.get(path), self.staged.get(path)
+        if head is not None:
+            weight = self._weight(path, _metadata_weight(head), last)
+            etag, version_id, kind = head.etag, head.version_id, head.content_type
+            size, modified = head.size, head.last_modified
+        elif not self.knows(path, item):
+            return None
+        elif staged is not None:
+            weight = self._weight(path, staged.weight, last)
+            etag, version_id = staged.etag or item.etag, staged.version_id
+            kind, size, modified = staged.content_type or "", item.size, item.last_modified
+        elif last is not None:
+            weight = self._weight(path, None, last)
+            etag, version_id, kind = last.etag, last.version_id, last.content_type
+            size, modified = last.size, last.last_modified
+        else:
+            return None
+        pin = Pin(path, size, etag, version_id or NULL_VERSION, modified, kind, weight)
+        return last if last is not None and _same(pin, last) else pin
+
+    def _weight(self, path: str, uploaded: int | None, last: Pin | None) -> int:
+        if path in self.chosen:
+            return self.chosen[path]
+        before = last.weight if last else None
+        return resolve(self.announced.get(path), uploaded, self.listed.get(path), before)
 
 
 class Pinning:
@@ -28,101 +82,57 @@ class Pinning:
         self._surveying = surveying
         self._versioning = versioning
 
+    async def told(
+        self, artifact: Artifact, listed: Mapping[str, int | None], weights: Mapping[str, int]
+    ) -> Told:
+        """What the index knows beside the new manifest, which lists files with weights.
+
+        `weights` count more than all of that.
+        """
+        before = await self._catalogue.by_id(artifact.id)
+        old = await listed_weights(before.fields if before and before.fields else {})
+        return Told(
+            staged=await self._catalogue.staged_files(artifact.id),
+            pinned=await self._catalogue.pins(artifact.id) if artifact.version else {},
+            announced=await self._catalogue.announcements(artifact.id),
+            # One that only stands there still must not undo what `set_download_weight` did since.
+            listed={path: weight for path, weight in listed.items() if old.get(path) != weight},
+            chosen=weights,
+        )
+
     async def pins(
         self,
         workspace: Workspace,
         artifact: Artifact,
         survey: Survey,
+        told: Told,
         *,
         collection: bool,
-        listed: Mapping[str, int | None],
-        staged: Mapping[str, StagedFile],
-        weights: Mapping[str, int],
     ) -> dict[str, Pin]:
         """A pin for every file that the bucket holds, each seen to exist.
 
-        `listed` are the weights of the new manifest, which makes the artifact a `collection` or
-        not; `staged` is what the index says of the stage; `weights` count more than all of that.
-        InvalidPath for a name that no file of an artifact may have.
+        InvalidPath for a name that no file of an artifact may have, be it a `collection` or not.
         """
-        for path in survey.files:
-            check_path(path, collection=collection)
-        previous = await self._catalogue.pins(artifact.id) if artifact.version else {}
-        announced = await self._catalogue.announcements(artifact.id)
-        before = await self._catalogue.by_id(artifact.id)
-        old = await listed_weights(before.fields if before and before.fields else {})
-        # One that only stands there still must not undo what `set_download_weight` did since.
-        new = {path: weight for path, weight in listed.items() if old.get(path) != weight}
-        known: dict[str, Pin | None] = {
-            path: _known(item, path, staged.get(path), previous.get(path))
-            for path, item in survey.files.items()
-        }
-        unsure = [path for path, pin in known.items() if pin is None]
+        unsure: list[str] = []
+        async for files in turns(survey.files.items()):
+            for path, item in files:
+                check_path(path, collection=collection)
+                if not told.knows(path, item):
+                    unsure.append(path)
         heads = await self._surveying.heads(workspace, artifact, unsure)
         await self._versioning.ensure(workspace)
         pins: dict[str, Pin] = {}
-        for path, candidate in known.items():
-            head = heads.get(path)
-            pin = candidate or (None if head is None else _of_head(path, head))
-            if pin is None:
-                continue  # deleted since it was listed
-            last = previous.get(path)
-            file = staged.get(path)
-            weight = (
-                weights[path]
-                if path in weights
-                else resolve(
-                    announced.get(path),
-                    _metadata_weight(head) if head is not None else (file.weight if file else None),
-                    new.get(path),
-                    last.weight if last else None,
-                )
-            )
-            pin = replace(pin.weighing(weight), version_id=pin.version_id or NULL_VERSION)
-            pins[path] = last if last is not None and _same(pin, last) else pin
+        async for files in turns(survey.files.items()):
+            for path, item in files:
+                pin = told.pin(path, item, heads.get(path))
+                if pin is not None:  # else it was deleted since it was listed
+                    pins[path] = pin
         return pins
 
 
 async def listed_weights(fields: Fields) -> dict[str, int | None]:
-    """The files that a manifest lists, with their weights; others get on meanwhile."""
-    listed: dict[str, int | None] = {}
-    for number, file in enumerate(files_in_turn(fields)):
-        if not number % LISTED_AT_ONCE:
-            await asyncio.sleep(0)
-        listed[file.path] = file.weight
-    return listed
-
-
-def _known(
-    item: ListedObject, path: str, staged: StagedFile | None, previous: Pin | None
-) -> Pin | None:
-    """The pin of a listed object if the index knows its backend version; else None: ask."""
-    if staged is not None:
-        fits = not staged.removed and bare(staged.etag) == bare(item.etag)
-        if not fits or staged.size not in (None, item.size) or staged.content_type is None:
-            return None
-        return Pin(
-            path=path,
-            size=item.size,
-            etag=staged.etag or item.etag,
-            version_id=staged.version_id,
-            last_modified=item.last_modified,
-            content_type=staged.content_type,
-        )
-    if previous is not None and bare(previous.etag) == bare(item.etag):
-        return previous if previous.size == item.size else None
-    return None
-
-
-def _of_head(path: str, head: ObjectHead) -> Pin:
-    return Pin(
-        path=path,
-        size=head.size,
-        etag=head.etag,
-        version_id=head.version_id,
-        last_modified=head.last_modified,
-        content_type=head.content_type,
-    )
+    """The files that a manifest lists, with the weights that it gives them."""
+    return {file.path: file.weight async for some in turns(files_in_turn(fields)) for file in some}
 
 
 def _metadata_weight(head: ObjectHead) -> int | None:

@@ -125,7 +125,7 @@ class Releasing:
         """A client that missed the answer to its commit asks again: the same answer."""
         artifact = location.artifact
         if artifact is not None and artifact.version and artifact.stage is None:
-            record = await self._catalogue.record(artifact, artifact.version)
+            record = await self._catalogue.version(artifact, artifact.version)
             if record is not None and record.author == caller.name and now - record.time < REPEAT:
                 return await self._copied(artifact, None)
         raise NoSuchKey(

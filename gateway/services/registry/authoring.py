@@ -4,7 +4,7 @@ from datetime import datetime
 
 from gateway.artifact.layout import MANIFEST, check_prefix
 from gateway.artifact.lifecycle import Artifact
-from gateway.artifact.manifest import is_collection, listing, summary, summary_fields
+from gateway.artifact.manifest import is_collection, summary, summary_fields
 from gateway.artifact.value import Fields, JsonValue
 from gateway.artifact.version import ManifestObject
 from gateway.errors import (
@@ -26,7 +26,7 @@ from gateway.services.lifecycle.weighing import Weighing
 from gateway.services.registry.browsing import Browsing
 from gateway.services.registry.filing import Filing
 from gateway.services.registry.finding import Finding
-from gateway.services.registry.showing import Showing, Wanted
+from gateway.services.registry.showing import Showing, Wanted, listings
 from gateway.storage.catalogue import Catalogue
 
 SERVER_ERROR = 500
@@ -129,7 +129,7 @@ class Authoring:
             data, headers = (await self._validating.render(manifest, caller.name)).data, YAML
             await self._drafting.stage(caller, workspace, prefix, data, now=now, headers=headers)
         elif not artifact.manifest_staged:
-            record = await self._catalogue.record(artifact, artifact.version)
+            record = await self._catalogue.version(artifact, artifact.version)
             if record is not None and record.manifest is not None:
                 last = record.manifest
                 await self._drafting.stage(
@@ -220,8 +220,8 @@ class Authoring:
     ) -> dict[str, JsonValue]:
         number = committed.record.number
         wanted = Wanted(version=number)
-        shown = await self._showing.show(caller, workspace, committed.artifact, wanted)
-        files = [listing(pin) for pin in committed.record.pins if pin.path != MANIFEST]
+        files = await listings(pin for pin in committed.record.pins if pin.path != MANIFEST)
+        shown = await self._showing.show(caller, workspace, committed.artifact, wanted, files=files)
         return {"version": number, "manifest": shown, "files": files}
 
     async def index(

@@ -1,6 +1,5 @@
 """Open what a path of the artifact door names: an artifact's manifest, a file, a folder."""
 
-import json
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from urllib.parse import quote
@@ -22,6 +21,7 @@ from gateway.services.objects.reading import Reading, shown_to_all
 from gateway.services.objects.seeing import Seeing
 from gateway.services.registry.archiving import Archiving
 from gateway.services.registry.browsing import Browsing
+from gateway.services.registry.documents import written
 from gateway.services.registry.showing import Wanted
 from gateway.services.transfer.forwarding import Changes, Forwarding
 from gateway.storage.catalogue import Catalogue
@@ -78,7 +78,7 @@ class Opening:
             return await self._folder(caller, workspace, prefix, wanted)
         if artifact is not None and (wanted.stage or artifact.version):
             manifest = await self._browsing.read(caller, workspace, prefix, wanted)
-            return json_reply(manifest)
+            return await json_reply(manifest)
         return await self._file(caller, workspace, prefix, wanted, request, download=download)
 
     async def archive(
@@ -110,7 +110,7 @@ class Opening:
         """The artifact's counters and series, as JSON; refuses as `open` does, InvalidArgument."""
         prefix = _checked(path)
         report = await self._browsing.stats(caller, workspace, prefix, since, until, now=now)
-        return json_reply(report)
+        return await json_reply(report)
 
     async def badge(self, caller: Caller, workspace: Workspace, path: Path) -> Reply:
         """The count of the artifact's downloads as an SVG image; refuses as `open` does."""
@@ -128,7 +128,7 @@ class Opening:
         files = await self._browsing.list_files(caller, workspace, prefix, wanted, path=rest)
         if rest and not files:
             raise NoSuchKey(f"{prefix!r} has no files below {rest!r}", prefix=prefix, path=rest)
-        return json_reply(files)
+        return await json_reply(files)
 
     async def _file(
         self,
@@ -188,10 +188,10 @@ def _checked(path: Path) -> str:
         raise NoSuchArtifact(error.message, prefix=path.text) from None
 
 
-def json_reply(value: JsonValue, status: int = OK) -> Reply:
+async def json_reply(value: JsonValue, status: int = OK) -> Reply:
     """A JSON answer."""
     headers = CIMultiDict({"Content-Type": "application/json"})
-    return Reply(status, headers, json.dumps(value, ensure_ascii=False, default=str).encode())
+    return Reply(status, headers, await written(value))
 
 
 def attachment(key: str) -> str:

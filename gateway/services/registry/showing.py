@@ -1,11 +1,11 @@
 """Show an artifact: its manifest merged with what the gateway knows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.artifact.layout import MANIFEST
 from gateway.artifact.lifecycle import Artifact
-from gateway.artifact.manifest import Members, merged, summary, summary_fields
+from gateway.artifact.manifest import Members, listing, merged, summary, summary_fields
 from gateway.artifact.query import MemberQuery
 from gateway.artifact.value import Fields, JsonValue
 from gateway.artifact.version import Pin
@@ -17,6 +17,7 @@ from gateway.services.lifecycle.validating import Validating
 from gateway.storage.bucket import ListedObject
 from gateway.storage.catalogue import Catalogue
 from gateway.storage.members import EVERYTHING, MemberIndex, Page
+from gateway.turns import turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +51,25 @@ class Showing:
         self._page = page
 
     async def show(
-        self, caller: Caller, workspace: Workspace, artifact: Artifact, wanted: Wanted
+        self,
+        caller: Caller,
+        workspace: Workspace,
+        artifact: Artifact,
+        wanted: Wanted,
+        *,
+        files: Sequence[JsonValue] | None = None,
     ) -> dict[str, JsonValue]:
-        """The merged manifest of an artifact in the state wanted."""
+        """The merged manifest of an artifact in the state wanted.
+
+        `files` are the `listings` of the version wanted, for whoever has them already.
+        """
         if wanted.stage and artifact.stage is not None:
             return await self._show_stage(caller, workspace, artifact)
         number = artifact.version if wanted.version is None else wanted.version
         fields: Fields = artifact.fields or {}
         modified = artifact.modified_at
         if number != artifact.version:
-            record = await self._catalogue.record(artifact, number)
+            record = await self._catalogue.version(artifact, number)
             if number <= artifact.buried or record is None or record.manifest is None:
                 raise NoSuchVersion(
                     f"{artifact.prefix!r} has no version {number}; the newest is "
@@ -70,10 +80,11 @@ class Showing:
             parsed = await self._validating.parse(record.manifest.data, caller.name)
             fields = parsed.fields
             modified = record.time
-        pins = await self._catalogue.pins(artifact.id, number)
+        if files is None:
+            files = await listings(files_of(await self._catalogue.pins(artifact.id, number)))
         return merged(
             fields,
-            files_of(pins),
+            files,
             prefix=artifact.prefix,
             version=number,
             created_at=artifact.created_at,
@@ -92,7 +103,7 @@ class Showing:
         staged = await self.staged_pins(artifact, survey, pins)
         return merged(
             fields,
-            staged,
+            await listings(staged),
             prefix=artifact.prefix,
             version=artifact.version or None,
             created_at=artifact.created_at,
@@ -182,6 +193,11 @@ class Showing:
             offset=offset,
             limit=self._page if limit is None else limit,
         )
+
+
+async def listings(pins: Iterable[Pin]) -> list[JsonValue]:
+    """Files as manifests and listings show them."""
+    return [listing(pin) async for some in turns(pins) for pin in some]
 
 
 def files_of(pins: Mapping[str, Pin]) -> list[Pin]:
