@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo $$python; break; }; done)
 
-.PHONY: run test downloads model parts walks soak bench-registry javascript check format clean
+.PHONY: run test downloads model parts walks soak races large bench-registry javascript check format clean
 
 run: $(VENV)/.local
 	$(BIN)/artifact-gateway serve --sample --port $(PORT) --data-dir $(DATA)
@@ -47,6 +47,16 @@ walks: $(VENV)/.dev
 # Clients that leave at every point of an exchange, for as long as it takes: minutes.
 soak: $(VENV)/.dev
 	SOAK_REQUESTS=$(REQUESTS) $(BIN)/python -m pytest --timeout 7200 tests/acceptance/test_aborts.py $(PYTEST)
+
+# Calls that meet in many more rounds than the suite has time for.
+races: $(VENV)/.dev
+	RACES=$(or $(TIMES),10) $(BIN)/python -m pytest --timeout 7200 $(PYTEST) \
+		tests/acceptance/test_races.py tests/acceptance/test_hardening_lifecycle.py
+
+# One object of 5 GiB, up and down; the suite has a short form.
+large: $(VENV)/.dev
+	LARGE_OBJECT_MEBIBYTES=$(or $(MEBIBYTES),5120) $(BIN)/python -m pytest --timeout 7200 $(PYTEST) \
+		tests/acceptance/test_large_objects.py
 
 # What big artifacts and big collections take, in figures, on both databases.
 bench-registry: $(VENV)/.dev

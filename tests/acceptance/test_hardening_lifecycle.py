@@ -11,14 +11,14 @@ from botocore.exceptions import ClientError
 
 from tests.acceptance.harness import Backend, Document, Gateway, RpcError
 from tests.acceptance.leaving import Request, call, leave
-from tests.acceptance.races import Answer, after, at_once
+from tests.acceptance.races import TIMES, Answer, after, at_once
 from tests.acceptance.sights import ONE, THREE, TWO, bring
 from tests.acceptance.signer import Signer
 from tests.acceptance.steps import manifest
 from tests.acceptance.views import DATA, EXTRA, MANIFEST, STAGED, Artifact, Files, outcome, refusal
 
-DEPARTURES = 7
-ROUNDS = 5
+DEPARTURES = 4 * TIMES
+ROUNDS = 3 * TIMES
 SETTLED_SECONDS = 5
 PLAIN_FIELDS = {"type": "dataset"}
 PLAIN = b"type: dataset\n"  # as the gateway writes them

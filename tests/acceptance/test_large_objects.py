@@ -8,14 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psutil
-import pytest
 
 from tests.acceptance.harness import WORKSPACE, Gateway
 from tests.acceptance.signer import Signer
 
 MEBIBYTE = 1_048_576
-# 2 GiB take some 20 s on two cores; where disks are small or slow, ask for less.
-SIZE = int(os.environ.get("LARGE_OBJECT_MEBIBYTES", "2048")) * MEBIBYTE
+# Eight times what the gateway may grow by. `make large` asks for more than 32 bits can count.
+SIZE = int(os.environ.get("LARGE_OBJECT_MEBIBYTES", "512")) * MEBIBYTE
 GROWTH = 64 * MEBIBYTE
 PATTERN = os.urandom(MEBIBYTE - 8)
 
@@ -68,7 +67,6 @@ def matches(response: http.client.HTTPResponse) -> bool:
     return all(response.read(MEBIBYTE) == block for block in blocks()) and not response.read(1)
 
 
-@pytest.mark.timeout(180)
 def test_a_large_object_goes_up_and_comes_down_in_little_memory(
     gateway: Gateway, public_prefix: str
 ) -> None:
@@ -89,7 +87,6 @@ def test_a_large_object_goes_up_and_comes_down_in_little_memory(
     assert memory.growth < GROWTH, f"{memory.growth / MEBIBYTE:.0f} MiB more"
 
 
-@pytest.mark.timeout(180)
 def test_a_large_multipart_upload_takes_little_memory(gateway: Gateway, prefix: str) -> None:
     client, part = gateway.s3(), 32 * MEBIBYTE
     address = {"Bucket": WORKSPACE, "Key": f"{prefix}/large.bin"}

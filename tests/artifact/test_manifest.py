@@ -55,7 +55,7 @@ values: st.SearchStrategy[JsonValue] = st.recursive(
 
 
 @given(st.dictionaries(text, values, max_size=6))
-@settings(max_examples=300, deadline=None)
+@settings(deadline=None)
 def test_rendered_fields_parse_as_they_were(fields: dict[str, JsonValue]) -> None:
     fields["type"] = "dataset"
     manifest = parse(render(fields), LIMIT)

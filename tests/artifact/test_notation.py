@@ -273,7 +273,7 @@ def test_large_but_honest_text_is_read_promptly(text: str) -> None:
 
 
 @given(st.text(max_size=200))
-@settings(max_examples=300, deadline=None)
+@settings(deadline=None)
 def test_any_text_gives_fields_or_a_place(text: str) -> None:
     found: object = None
     place: object = None
@@ -293,7 +293,7 @@ json_values: st.SearchStrategy[JsonValue] = st.recursive(
 
 
 @given(st.dictionaries(texts, json_values, max_size=5), st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(deadline=None)
 def test_json_is_read_as_json(value: dict[str, JsonValue], ascii_only: bool) -> None:  # noqa: FBT001
     value["type"] = "x"
     data = json.dumps(value, ensure_ascii=ascii_only, indent=1 if ascii_only else None).encode()
