@@ -6,13 +6,14 @@ from functools import partial
 
 import pytest
 
-from tests.acceptance.harness import Backend, Document, Gateway
+from tests.acceptance.harness import WORKSPACE, Backend, Document, Gateway
 from tests.acceptance.parts import LEAST, Upload, begin, left, listed
 from tests.acceptance.steps import content, publish, stage
 from tests.acceptance.stopping import attempt
 from tests.acceptance.wire import WireTap
 
 FIRST, LAST = b"1" * LEAST, b"the end"
+FOLDER = "killed-uploads/"
 NAMES = ("between", "beginning", "completing", "discarding", "weighing")
 
 
@@ -27,15 +28,22 @@ def listening(backend: Backend) -> Iterator[WireTap]:
 def mortal(
     backend: Backend, listening: WireTap, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Gateway]:
-    """A gateway to be killed."""
+    """A gateway to be killed, whose workspace is a folder of a bucket."""
     system = {"bucket": "artifact-gateway-system", "prefix": "killed-uploads/"}
     folder = tmp_path_factory.mktemp("mortal-uploads")
-    running = Gateway(backend, folder, {"system": system}, endpoint_url=listening.url)
+    workspaces = {WORKSPACE: {"bucket": backend.bucket, "prefix": FOLDER}}
+    settings = {"system": system, "workspaces": workspaces}
+    running = Gateway(backend, folder, settings, endpoint_url=listening.url)
     try:
         yield running.start()
     finally:
         listening.cut()
         running.stop()
+
+
+def held(gateway: Gateway, prefix: str) -> list[str]:
+    """The keys of uploads below the prefix of which the backend holds something."""
+    return left(gateway, FOLDER + prefix)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +85,7 @@ def uploads(
             pool.submit(attempt, call)
         for stop in stops:
             stop.wait()
-        assert left(mortal, places["beginning"]) == [f"{places['beginning']}/big.bin"]
+        assert held(mortal, places["beginning"]) == [f"{FOLDER}{places['beginning']}/big.bin"]
         mortal.kill()
         listening.cut()
     mortal.start()
@@ -92,7 +100,7 @@ def test_an_upload_goes_on_after_a_restart(
     assert upload.complete(both)["size"] == len(FIRST + LAST)
     assert mortal.rpc("commit", prefix=upload.prefix)["version"] == 2
     assert content(mortal.s3("read"), f"{upload.prefix}/big.bin") == FIRST + LAST
-    assert left(mortal, upload.prefix) == []
+    assert held(mortal, upload.prefix) == []
 
 
 @pytest.mark.usefixtures("uploads")
@@ -100,7 +108,7 @@ def test_an_upload_that_nobody_learned_of_is_aborted(
     mortal: Gateway, places: Mapping[str, str]
 ) -> None:
     prefix = places["beginning"]
-    assert left(mortal, prefix) == []
+    assert held(mortal, prefix) == []
     upload = begin(mortal, prefix, 1)
     upload.complete(listed([upload.put(1, LAST)]))
     assert mortal.rpc("commit", prefix=prefix)["version"] == 2
@@ -114,14 +122,14 @@ def test_a_completion_whose_answer_got_lost_is_there(
     assert content(mortal.s3("read"), f"{upload.prefix}/big.bin") is None
     assert upload.complete(parts)["size"] == len(FIRST)
     assert mortal.rpc("commit", prefix=upload.prefix)["version"] == 2
-    assert left(mortal, upload.prefix) == []
+    assert held(mortal, upload.prefix) == []
 
 
 def test_what_a_discard_did_not_abort_is_aborted(
     mortal: Gateway, uploads: Mapping[str, tuple[Upload, list[Document]]]
 ) -> None:
     upload, _ = uploads["discarding"]
-    assert left(mortal, upload.prefix) == []
+    assert held(mortal, upload.prefix) == []
     assert upload.answer(2, LAST).status_code == 409
 
 

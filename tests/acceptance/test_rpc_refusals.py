@@ -46,6 +46,7 @@ def test_commit_needs_a_stage(gateway: Gateway, prefix: str) -> None:
     ("method", "arguments"),
     [
         ("put_file", {"file_path": "a.csv"}),
+        ("put_file", {"file_path": "a.csv", "options": {"parts": 2}}),
         ("remove_file", {"file_path": "a.csv"}),
         ("discard", {}),
     ],

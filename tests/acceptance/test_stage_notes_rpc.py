@@ -227,7 +227,13 @@ WRITING: Mapping[str, Mapping[str, Document]] = {
     "edit": {},
     "commit": {},
     "put_file": {"file_path": DATA},
+    "complete_file": {
+        "file_path": DATA,
+        "upload_id": "x",
+        "parts": [{"part_number": 1, "etag": "x"}],
+    },
     "remove_file": {"file_path": DATA},
+    "set_download_weight": {"path": DATA, "weight": 1},
     "discard": {},
     "index": {},
     "delete": {},
