@@ -343,6 +343,19 @@ def test_conditions_hold_against_the_callers_own_view(gateway: Gateway, public_p
     check(artifact, committed({MANIFEST: THREE, DATA: b"two"}, 2))
 
 
+def test_conditions_know_that_the_manifest_is_staged_to_go(
+    gateway: Gateway, public_prefix: str
+) -> None:
+    artifact = bring(gateway, public_prefix, "committed")
+    seen = gateway.s3().head_object(Bucket=artifact.bucket, Key=artifact.key(MANIFEST))["ETag"]
+    artifact.delete(MANIFEST)
+
+    assert outcome(lambda: artifact.put(MANIFEST, THREE, IfMatch=seen))[0] == 412
+    assert outcome(lambda: artifact.put(MANIFEST, THREE, IfNoneMatch="*")) == OK
+
+    check(artifact, committed({MANIFEST: THREE, DATA: b"one"}, 2))
+
+
 def test_condition_on_the_manifest_that_fails_commits_nothing(
     gateway: Gateway, public_prefix: str
 ) -> None:

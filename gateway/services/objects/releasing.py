@@ -65,7 +65,7 @@ class Releasing:
         now: datetime,
     ) -> Reply:
         """The answer to a PUT of `manifest.yaml`: the commit of it with what is there."""
-        check_conditions(location, verified)
+        await self._check_conditions(location, verified)
         headers = object_headers(verified.request.headers)
         manifest = ManifestObject(data, headers)
         committed = await self._commit(caller, workspace, location, manifest, now)
@@ -83,7 +83,7 @@ class Releasing:
         now: datetime,
     ) -> Reply:
         """The answer to a COPY onto `manifest.yaml`: a PUT of the source's bytes."""
-        check_conditions(location, verified)
+        await self._check_conditions(location, verified)
         artifact = location.artifact
         own = self._is_own_stage(workspace, location, verified)
         if own and (artifact is None or not artifact.manifest_staged):
@@ -174,6 +174,29 @@ class Releasing:
         finally:
             await self._stages.drop(intent)
 
+    async def _check_conditions(self, location: Location, verified: Verified) -> None:
+        """Evaluate If-Match and If-None-Match against the `manifest.yaml` that writers see."""
+        wanted = verified.request.headers.get("If-Match")
+        refused = verified.request.headers.get("If-None-Match")
+        if wanted is None and refused is None:
+            return
+        etag = await self._seen(location)
+        if wanted is not None and not _names(wanted, etag):
+            raise PreconditionFailed("If-Match does not hold for manifest.yaml", key=location.key)
+        if refused is not None and _names(refused, etag):
+            raise PreconditionFailed(
+                "If-None-Match does not hold for manifest.yaml", key=location.key
+            )
+
+    async def _seen(self, location: Location) -> str | None:
+        """The ETag of the `manifest.yaml` that writers see; None where they see none."""
+        artifact = location.artifact
+        if artifact is None or artifact.manifest_staged or not artifact.version:
+            return None
+        staged = (await self._catalogue.staged_files(artifact.id)).get(MANIFEST)
+        removed = staged is not None and staged.removed
+        return None if removed or location.pin is None else bare(location.pin.etag)
+
     async def _copied(self, artifact: Artifact, source_version: str | None) -> Reply:
         pin = await self._manifest_pin(artifact)
         headers = _object_headers(pin)
@@ -190,17 +213,8 @@ class Releasing:
         return pin
 
 
-def check_conditions(location: Location, verified: Verified) -> None:
-    """Evaluate If-Match and If-None-Match of a PUT against the `manifest.yaml` writers see."""
-    artifact = location.artifact
-    hidden = artifact is None or artifact.manifest_staged or not artifact.version
-    etag = None if hidden or location.pin is None else bare(location.pin.etag)
-    wanted = verified.request.headers.get("If-Match")
-    refused = verified.request.headers.get("If-None-Match")
-    if wanted is not None and (etag is None or wanted.strip() not in ("*", f'"{etag}"', etag)):
-        raise PreconditionFailed("If-Match does not hold for manifest.yaml", key=location.key)
-    if refused is not None and etag is not None and refused.strip() in ("*", f'"{etag}"', etag):
-        raise PreconditionFailed("If-None-Match does not hold for manifest.yaml", key=location.key)
+def _names(condition: str, etag: str | None) -> bool:
+    return etag is not None and condition.strip() in ("*", f'"{etag}"', etag)
 
 
 def _check_source_conditions(verified: Verified, etag: str) -> None:
