@@ -12,6 +12,7 @@ from gateway.services.lifecycle.deleting import Deleting
 from gateway.services.lifecycle.discarding import Discarding
 from gateway.services.lifecycle.drafting import Drafting
 from gateway.services.lifecycle.examining import Examining
+from gateway.services.lifecycle.excluding import Excluding
 from gateway.services.lifecycle.gathering import Gathering
 from gateway.services.lifecycle.pinning import Pinning
 from gateway.services.lifecycle.recovering import Recovering
@@ -103,12 +104,17 @@ class Lifecycle:
         )
 
     @cached_property
+    def excluding(self) -> Excluding:
+        """Turns of commits, and of what takes versions away."""
+        return Excluding(self.intents, self.endings)
+
+    @cached_property
     def committing(self) -> Committing:
         """Commits."""
         return Committing(
             self.cellar.bucket,
             self.catalogue,
-            self.intents,
+            self.excluding,
             self.endings,
             self.commits,
             self.cellar.records,
@@ -119,7 +125,14 @@ class Lifecycle:
     @cached_property
     def discarding(self) -> Discarding:
         """Discards."""
-        return Discarding(self.catalogue, self.stages, self.endings, self.surveying, self.gathering)
+        return Discarding(
+            self.catalogue,
+            self.stages,
+            self.endings,
+            self.surveying,
+            self.gathering,
+            self.excluding,
+        )
 
     @cached_property
     def deleting(self) -> Deleting:

@@ -109,6 +109,7 @@ class Objects:
             Receiving(bucket, self.forwarding, life.drafting, releasing, life.validating),
             life.deleting,
             life.gathering,
+            life.excluding,
         )
 
     def _provisioning(self) -> Provisioning:

@@ -17,7 +17,7 @@ from gateway.storage import tables
 from gateway.storage.database import Database
 
 WRITE, COMMIT, DELETE, DISCARD = "write", "commit", "delete", "discard"
-WEIGH, UPLOAD = "weigh", "upload"
+WEIGH, UPLOAD, ERASE = "weigh", "upload", "erase"
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -25,10 +25,10 @@ class Intent:
     """What a worker is about to do to the bucket.
 
     `action` is "write" (of the key at `path`), "commit", "delete" (of version `number`),
-    "discard", "weigh" (the pin of `path` in version `number`) or "upload" (begin one, in parts,
-    of the key at `path`). A write's `number` is that of
-    the artifact's newest record as it began. Who holds the object is at it: one that nobody
-    holds is abandoned.
+    "discard", "weigh" (the pin of `path` in version `number`), "upload" (begin one, in parts,
+    of the key at `path`) or "erase" (a backend version of the key at `path`). A write's
+    `number` is that of the artifact's newest record as it began. Who holds the object is at
+    it: one that nobody holds is abandoned.
     """
 
     id: str
@@ -47,14 +47,32 @@ class Intents:
         self._held: WeakValueDictionary[str, Intent] = WeakValueDictionary()
 
     async def intend(
-        self, artifact: Artifact, action: str, *, number: int = 0, now: datetime
+        self, artifact: Artifact, action: str, path: str = "", *, number: int = 0, now: datetime
     ) -> Intent:
-        """The intent to commit, delete or discard, so that another can finish it."""
+        """The intent to delete or to erase, so that another can finish it."""
 
         async def work(connection: AsyncConnection) -> Intent:
-            return await self.add(connection, artifact.id, action, "", number, now)
+            return await self.add(connection, artifact.id, action, path, number, now)
 
         return await self._database.transaction(work)
+
+    async def intend_to_commit(
+        self, artifact: Artifact, *, number: int, now: datetime
+    ) -> Intent | None:
+        """The intent to commit; None while a discard or an erasure may take versions away."""
+
+        async def work(connection: AsyncConnection) -> Intent | None:
+            for action in (DISCARD, ERASE):
+                if await under_way(connection, artifact.id, action):
+                    return None
+            return await self.add(connection, artifact.id, COMMIT, "", number, now)
+
+        return await self._database.transaction(work)
+
+    async def committing(self, artifact: Artifact) -> bool:
+        """Whether a commit of the artifact is under way."""
+        async with self._database.reading() as connection:
+            return await under_way(connection, artifact.id, COMMIT)
 
     async def add(
         self,

@@ -244,6 +244,62 @@ def wait_a_moment(writing: Future[Answer]) -> None:
         time.sleep(0.005)
 
 
+def discard(artifact: Artifact) -> Answer:
+    """The answer to a discard."""
+    return refusal(lambda: artifact.rpc("discard"))
+
+
+def delete_version(artifact: Artifact) -> Answer:
+    """The answer to a DELETE of the newest version of a file, by its id."""
+    version = artifact.held_versions(DATA)[0]
+    return outcome(lambda: artifact.delete(DATA, VersionId=version))
+
+
+@pytest.mark.parametrize(("take", "told"), [(discard, OK), (delete_version, (403, "AccessDenied"))])
+@pytest.mark.parametrize("step", ["listed", "record", "recorded"])
+def test_what_takes_versions_away_waits_for_a_commit_that_pins_them(
+    tapped: Gateway,
+    tap: WireTap,
+    prefix: str,
+    step: str,
+    take: Callable[[Artifact], Answer],
+    told: Answer,
+) -> None:
+    artifact = bring(tapped, prefix, "editing")
+    method, target, when = STEPS[step]
+    pause = tap.pause_on(method, target.format(key=prefix), when=when)  # type: ignore[arg-type]
+
+    with ThreadPoolExecutor(2) as pool:
+        committing = pool.submit(commit, artifact)
+        pause.wait()
+        taking = pool.submit(take, artifact)
+        wait_a_moment(taking)
+        pause.resume()
+        assert committing.result(10) == OK
+        assert taking.result(10) == told
+
+    files = {MANIFEST: TWO, DATA: b"two"}
+    check(artifact, Sight(files, files, 2, edit=False, stranger={}))
+
+
+def test_a_commit_waits_for_a_discard_that_has_begun(
+    tapped: Gateway, tap: WireTap, prefix: str
+) -> None:
+    artifact = bring(tapped, prefix, "editing")
+    pause = tap.pause_on("DELETE", f"{prefix}/{DATA}.*versionId")
+
+    with ThreadPoolExecutor(2) as pool:
+        discarding = pool.submit(discard, artifact)
+        pause.wait()
+        committing = pool.submit(commit, artifact)
+        wait_a_moment(committing)
+        pause.resume()
+        assert discarding.result(10) == OK
+        assert committing.result(10) == NOT_STAGED
+
+    check(artifact, Sight(COMMITTED, COMMITTED, 1, edit=False, stranger={}))
+
+
 @pytest.mark.parametrize("first", [commit, put_manifest])
 def test_many_commits_at_once_make_one_version(
     gateway: Gateway, public_prefix: str, first: Callable[[Artifact], Answer]

@@ -15,16 +15,17 @@ from gateway.artifact.layout import MANIFEST, STAGED_MANIFEST, join
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.manifest import Manifest
 from gateway.artifact.version import NULL_VERSION, ManifestObject, Pin, Record
-from gateway.errors import CommitConflict, GatewayError, PreconditionFailed
+from gateway.errors import CommitConflict, GatewayError, NotStaged, PreconditionFailed
 from gateway.identity import Workspace
 from gateway.services.lifecycle.composing import Composing, Draft
+from gateway.services.lifecycle.excluding import Excluding
 from gateway.services.lifecycle.surveying import bare
 from gateway.services.lifecycle.validating import Validating
 from gateway.storage.bucket import BackendError, Bucket
 from gateway.storage.catalogue import Catalogue
 from gateway.storage.commits import Commits
 from gateway.storage.endings import Endings
-from gateway.storage.intents import Intent, Intents
+from gateway.storage.intents import Intent
 from gateway.storage.publications import manifest_pin
 from gateway.storage.records import Records
 
@@ -49,7 +50,7 @@ class Committing:
         self,
         bucket: Bucket,
         catalogue: Catalogue,
-        intents: Intents,
+        excluding: Excluding,
         endings: Endings,
         commits: Commits,
         records: Records,
@@ -58,7 +59,7 @@ class Committing:
     ) -> None:
         self._bucket = bucket
         self._catalogue = catalogue
-        self._intents = intents
+        self._excluding = excluding
         self._endings = endings
         self._commits = commits
         self._records = records
@@ -84,8 +85,10 @@ class Committing:
         """
         # Before anything is looked at: what settles from here on stays staged until the end.
         number = artifact.number + 1
-        intent = await self._intents.intend(artifact, "commit", number=number, now=now)
+        intent = await self._excluding.begin_commit(artifact, number=number, now=now)
         try:
+            if manifest is None:
+                await self._check_open(artifact)
             draft = await self._composing.compose(
                 workspace,
                 artifact,
@@ -110,6 +113,16 @@ class Committing:
         await self._finish(workspace, artifact.id, record, intent)
         current = await self._catalogue.by_id(artifact.id)
         return Committed(current or artifact, record, new=True)
+
+    async def _check_open(self, artifact: Artifact) -> None:
+        """Return when there is still an edit to commit; NotStaged."""
+        current = await self._catalogue.by_id(artifact.id)
+        if current is None or current.stage is None:
+            raise NotStaged(
+                f"the edit of {artifact.prefix!r} has ended meanwhile: somebody committed or "
+                "discarded it",
+                prefix=artifact.prefix,
+            )
 
     async def _write_record(
         self, workspace: Workspace, artifact: Artifact, record: Record, intent: Intent

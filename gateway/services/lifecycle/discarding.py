@@ -7,6 +7,7 @@ from gateway.artifact.layout import MANIFEST, STAGED_MANIFEST, join
 from gateway.artifact.lifecycle import Artifact, Stage
 from gateway.artifact.version import Pin, StagedFile
 from gateway.identity import Workspace
+from gateway.services.lifecycle.excluding import Excluding
 from gateway.services.lifecycle.gathering import Gathering
 from gateway.services.lifecycle.surveying import Survey, Surveying, bare
 from gateway.storage.catalogue import Catalogue
@@ -25,12 +26,14 @@ class Discarding:
         endings: Endings,
         surveying: Surveying,
         gathering: Gathering,
+        excluding: Excluding,
     ) -> None:
         self._catalogue = catalogue
         self._stages = stages
         self._endings = endings
         self._surveying = surveying
         self._gathering = gathering
+        self._excluding = excluding
 
     async def discard(self, workspace: Workspace, artifact: Artifact, *, now: datetime) -> None:
         """The artifact as last committed; one that never was goes with what was staged in it.
@@ -43,8 +46,10 @@ class Discarding:
     async def carry_out(self, workspace: Workspace, artifact: Artifact, intent: Intent) -> None:
         """Finish a discard that `intent` speaks for; safe to repeat.
 
-        What somebody writes meanwhile is left alone: it is staged in an edit of its own.
+        What somebody writes meanwhile is left alone: it is staged in an edit of its own. What
+        a commit that began before takes out of the stage is the commit's.
         """
+        await self._excluding.end_of_commits(artifact)
         artifact = await self._catalogue.by_id(artifact.id) or artifact
         stage = artifact.stage
         if stage is None:

@@ -18,6 +18,10 @@ from gateway.storage.intents import Intent, Intents
 
 logger = logging.getLogger(__name__)
 
+# Discards wait for commits to end. What either settles, a look at single keys would take for
+# an edit.
+_TURNS = {"commit": 0, "write": 2}
+
 
 class Recovering:
     """Looks for dead workers' intents, at start and again and again."""
@@ -53,8 +57,7 @@ class Recovering:
         """How many interrupted pieces of work were finished; of one artifact, where it is named."""
         dead = await self._counting.dead_workers(now)
         found = await self._intents.abandoned(dead, artifact_id)
-        # What a commit or delete settles, a look at single keys would take for an edit.
-        intents = sorted([*self._left, *found], key=lambda intent: intent.action == "write")
+        intents = sorted([*self._left, *found], key=lambda intent: _TURNS.get(intent.action, 1))
         self._left = []
         for intent in intents:
             await self._attempt(intent, now)
@@ -85,6 +88,8 @@ class Recovering:
             await self._gathering.finish(workspace, artifact, intent)
         elif intent.action == "weigh":
             await self._weighing.finish(workspace, artifact, intent)
+        elif intent.action == "erase":
+            await self._endings.finish(intent)  # what became of the key, its write's intent tells
         elif intent.action == "discard":
             await self._discarding.carry_out(workspace, artifact, intent)
         elif intent.action == "commit":

@@ -19,6 +19,7 @@ from gateway.s3.post import POST_OBJECT
 from gateway.s3.xml import names_output_location
 from gateway.services.lifecycle.arriving import Arriving
 from gateway.services.lifecycle.deleting import Deleting
+from gateway.services.lifecycle.excluding import Excluding
 from gateway.services.lifecycle.gathering import Gathering
 from gateway.services.objects.receiving import Receiving, refuse_old_url, refuse_parts
 from gateway.services.objects.seeing import Seeing
@@ -48,6 +49,7 @@ class Writing:
         receiving: Receiving,
         deleting: Deleting,
         gathering: Gathering,
+        excluding: Excluding,
     ) -> None:
         self._workspaces = workspaces
         self._catalogue = catalogue
@@ -58,6 +60,7 @@ class Writing:
         self._receiving = receiving
         self._deleting = deleting
         self._gathering = gathering
+        self._excluding = excluding
 
     async def write(
         self, caller: Caller, workspace: Workspace, verified: Verified, now: datetime
@@ -128,7 +131,12 @@ class Writing:
         manifest = role is Role.STAGED_MANIFEST
         remove = self._staging.remove_manifest if manifest else self._staging.remove
         try:
-            return await remove(edit, artifact, verified)
+            if version_id is None:
+                return await remove(edit, artifact, verified)
+            async with self._excluding.erasing(artifact, edit.path, now):
+                # Again: a commit may have ended meanwhile.
+                await self._check_unpinned(workspace, location.key, version_id)
+                return await remove(edit, artifact, verified)
         except OperationAborted:
             # It went between the look and the mark; then the key is an ordinary object's.
             again = await self._locate(workspace, verified.address.key, now)
