@@ -30,7 +30,8 @@ javascript:
 
 # Random lives of artifacts against a model of the state tables; the suite has a short form.
 model: $(VENV)/.dev
-	MODEL_STEPS=$(or $(STEPS),20000) $(BIN)/python -m pytest -q --timeout 0 tests/acceptance/test_model.py
+	MODEL_STEPS=$(or $(STEPS),20000) $(BIN)/python -m pytest -q --timeout 0 tests/acceptance/test_model.py \
+		tests/acceptance/test_gc_model.py
 
 # A large file in parallel parts, by the URLs of put_file; the suite has a short form.
 parts: $(VENV)/.dev

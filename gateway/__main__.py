@@ -2,7 +2,7 @@
 
 import typer
 
-from gateway.commands import checking, keys, serving
+from gateway.commands import checking, collecting, keys, serving
 
 application = typer.Typer(
     no_args_is_help=True,
@@ -13,6 +13,7 @@ application = typer.Typer(
 application.command()(serving.serve)
 application.command(hidden=True)(serving.worker)
 application.command()(checking.fsck)
+application.command("gc")(collecting.collect)
 application.command()(keys.token)
 application.add_typer(keys.keys, name="keys")
 

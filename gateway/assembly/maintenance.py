@@ -6,10 +6,14 @@ from gateway.assembly.cellar import now
 from gateway.assembly.lifecycle import Lifecycle
 from gateway.services.maintenance.adopting import Adopting
 from gateway.services.maintenance.checking import Checking
+from gateway.services.maintenance.collecting import Collecting
 from gateway.services.maintenance.comparing import Comparing
+from gateway.services.maintenance.confirming import Confirming
 from gateway.services.maintenance.patrolling import Patrolling
 from gateway.services.maintenance.restoring import Restoring
+from gateway.services.maintenance.sweeping import Sweeping
 from gateway.services.maintenance.tidying import Tidying
+from gateway.storage.claims import Claimants
 from gateway.storage.corrections import Corrections
 from gateway.storage.inspection import Inspection
 from gateway.storage.shelves import Shelves
@@ -97,4 +101,20 @@ class Maintenance:
             life.arriving,
             life.versioning,
             patrolling,
+        )
+
+    @cached_property
+    def collecting(self) -> Collecting:
+        """What nobody needs, removed."""
+        life, cellar = self.lifecycle, self._cellar
+        system = cellar.config.system
+        inspection, claimants = Inspection(cellar.database), Claimants(cellar.database)
+        shelves = Shelves(cellar.bucket, system.bucket, system.prefix)
+        return Collecting(
+            cellar.bucket,
+            inspection,
+            claimants,
+            Confirming(life.catalogue, inspection, claimants, cellar.records, shelves),
+            life.versioning,
+            Sweeping(cellar.bucket, claimants, cellar.capabilities.keys),
         )

@@ -13,10 +13,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from gateway.assembly.administration import maintenance
 from gateway.assembly.maintenance import Maintenance
-from gateway.commands.terminal import REFUSED, ConfigFile, DataDir, configured, run
+from gateway.commands.terminal import (
+    REFUSED,
+    ConfigFile,
+    DataDir,
+    configured,
+    printable,
+    run,
+    workspaces_named,
+)
 from gateway.config import Config
-from gateway.document import ConfigError
-from gateway.identity import Workspace
 from gateway.services.maintenance.finding import Outcome
 from gateway.startup import embedded_backend
 
@@ -51,7 +57,7 @@ async def _check(
 ) -> int:
     """How many findings remain; each is printed as it comes."""
     await rooms.lifecycle.workspaces.open(config.workspaces, datetime.now(UTC))
-    workspaces = await _workspaces(rooms, names)
+    workspaces = await workspaces_named(rooms, names)
     report = _Report(as_json=as_json)
     total = await rooms.checking.count(workspaces)
     with _progress() as progress:
@@ -74,15 +80,6 @@ async def _check(
     for artifact in rooms.checking.unsettled:
         typer.echo(f"{artifact}: written to all the time, nothing can be said of it", err=True)
     return report.remaining
-
-
-async def _workspaces(rooms: Maintenance, names: Sequence[str]) -> list[Workspace]:
-    there = {found.name: found for found, _ in await rooms.lifecycle.workspaces.all()}
-    unknown = [name for name in names if name not in there]
-    if unknown:
-        known = ", ".join(there)
-        raise ConfigError([f"--workspace: there is no {name!r}, only {known}" for name in unknown])
-    return [there[name] for name in dict.fromkeys(names)] or list(there.values())
 
 
 class _Report:
@@ -126,8 +123,7 @@ def _line(outcome: Outcome) -> str:
         ending = "repaired"
     elif outcome.failure:
         ending = f"not repaired: {outcome.failure}"
-    line = f"{finding.kind}: {where}: {finding.meaning}; {ending}"
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in line)
+    return printable(f"{finding.kind}: {where}: {finding.meaning}; {ending}")
 
 
 def _progress() -> Progress:

@@ -3,16 +3,18 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
 
 from gateway import startup
+from gateway.assembly.maintenance import Maintenance
 from gateway.config import Config
 from gateway.document import ConfigError
 from gateway.errors import GatewayError
+from gateway.identity import Workspace
 from gateway.settings import Overrides
 
 try:
@@ -56,6 +58,21 @@ def configured(config: Path | None, data_dir: Path | None) -> Config:
     chosen = startup.assignment(config, Overrides(data_dir=data_dir)).config()
     startup.make_data_dir(chosen)
     return chosen
+
+
+async def workspaces_named(rooms: Maintenance, names: Sequence[str]) -> list[Workspace]:
+    """The workspaces of these names, all of them without any; ConfigError."""
+    there = {found.name: found for found, _ in await rooms.lifecycle.workspaces.all()}
+    unknown = [name for name in names if name not in there]
+    if unknown:
+        known = ", ".join(there)
+        raise ConfigError([f"--workspace: there is no {name!r}, only {known}" for name in unknown])
+    return [there[name] for name in dict.fromkeys(names)] or list(there.values())
+
+
+def printable(text: str) -> str:
+    """The text with everything escaped that a terminal would take for more than text."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def _log_to_stderr() -> None:

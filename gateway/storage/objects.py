@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import random
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import TypeAlias
@@ -14,7 +14,7 @@ from multidict import CIMultiDict
 from gateway.errors import PreconditionFailed, ServiceUnavailable
 from gateway.s3.address import Address, Query, encode_copy_source
 from gateway.storage import answers
-from gateway.storage.answers import Answer
+from gateway.storage.answers import Answer, VersionPage
 from gateway.storage.upstream import (
     BrokenUpstream,
     ListedObject,
@@ -26,6 +26,7 @@ from gateway.storage.upstream import (
 )
 
 DOCUMENT_LIMIT = 8 << 20
+VERSION_PAGE = 1000
 TRIES = 4
 PAUSE = 0.1
 # What may pass by itself; 501 does not.
@@ -152,13 +153,23 @@ class Objects(ABC):
 
     async def versions(self, bucket: str, key: str) -> History:
         """All versions and delete markers of exactly this key, newest first."""
+        pages = [page async for page in self._pages_of(bucket, key)]
+        return _history(pages, key)
+
+    async def whole_history(self, bucket: str, key: str, *, bytewise: bool) -> History | None:
+        """As `versions`; None where nobody can say whether that is all.
+
+        A backend that does not list in the order of the keys' bytes loses keys where its pages
+        end, unless they end within this one.
+        """
+        pages = [page async for page in self._pages_of(bucket, key)]
+        if not bytewise and any(page.key_marker not in (None, key) for page in pages):
+            return None
+        return _history(pages, key)
+
+    def _pages_of(self, bucket: str, key: str) -> AsyncIterator[VersionPage]:
         # The delimiter folds away what lies below a "directory" of the key's name.
-        delimiter = "/" if not key.endswith("/") else ""
-        found: History = []
-        async for page in self.histories(bucket, key, delimiter=delimiter):
-            found += [version for version in page if version.key == key]
-        # Times may be of whole seconds: among equal ones the backend's order stands.
-        return sorted(found, key=lambda one: (one.latest, one.last_modified), reverse=True)
+        return self.version_pages(bucket, key, delimiter="" if key.endswith("/") else "/")
 
     async def histories(
         self, bucket: str, prefix: str, *, delimiter: str = ""
@@ -167,12 +178,22 @@ class Objects(ABC):
 
         SeaweedFS loses keys at the borders of pages: who misses one asks for it by its id.
         """
+        async for page in self.version_pages(bucket, prefix, delimiter=delimiter):
+            yield page.versions
+
+    async def version_pages(
+        self, bucket: str, prefix: str, *, delimiter: str = ""
+    ) -> AsyncIterator[VersionPage]:
+        """As `histories`, with the markers at which each page ends."""
         query = Query((("versions", ""), ("encoding-type", "url"), ("prefix", prefix)))
+        query = query.adding("max-keys", str(VERSION_PAGE))
         query = following = query.adding("delimiter", delimiter) if delimiter else query
         while True:
             answer = accepted(await self._call(Outgoing("GET", bucket, query=following)))
             page = answers.versions_page(answer.data)
-            yield page.versions
+            # A backend may answer with keys of its own making for a prefix of its own.
+            found = [version for version in page.versions if version.key.startswith(prefix)]
+            yield VersionPage(found, page.key_marker, page.version_id_marker)
             if page.key_marker is None:
                 return
             following = query.adding("key-marker", page.key_marker)
@@ -255,6 +276,12 @@ def accepted(answer: Answer) -> Answer:
     if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
         raise answers.failure(answer)
     return answer
+
+
+def _history(pages: Iterable[VersionPage], key: str) -> History:
+    found = [version for page in pages for version in page.versions if version.key == key]
+    # Times may be of whole seconds: among equal ones the backend's order stands.
+    return sorted(found, key=lambda one: (one.latest, one.last_modified), reverse=True)
 
 
 def _silent(request: Outgoing) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.acceptance.collecting import tended
 from tests.acceptance.edited import edited
 from tests.acceptance.harness import Backend, Gateway
 from tests.acceptance.pages import pages
@@ -23,6 +24,7 @@ __all__ = [
     "silence",
     "tap",
     "tapped",
+    "tended",
     "watched",
 ]
 

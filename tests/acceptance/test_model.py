@@ -19,24 +19,26 @@ SUITE_STEPS = 2_000
 STEPS_A_LIFE = 50  # at most; most lives are a little shorter
 
 
+def scaled(steps: int) -> settings:
+    """How lives of so many steps in all are made up: the same ones each time, in the suite."""
+    long = "MODEL_STEPS" in os.environ
+    return settings(
+        max_examples=steps // 48 + 2,
+        stateful_step_count=STEPS_A_LIFE,
+        deadline=None,
+        derandomize=not long,
+        database=None,
+        print_blob=long,
+        phases=(Phase.generate,),
+        suppress_health_check=list(HealthCheck),
+    )
+
+
 @pytest.mark.timeout(400)
 def test_random_lives_are_as_the_model_says(gateway: Gateway) -> None:
     steps = int(os.environ.get("MODEL_STEPS", SUITE_STEPS))
-    long = "MODEL_STEPS" in os.environ
     lines, backend = Lines(gateway.port), Lines(gateway.backend.port)
     Lives.gateway, Lives.lines, Lives.backend, Lives.steps = gateway, lines, backend, 0
     with closing(lines), closing(backend):
-        run_state_machine_as_test(
-            Lives,
-            settings=settings(
-                max_examples=steps // 48 + 2,
-                stateful_step_count=STEPS_A_LIFE,
-                deadline=None,
-                derandomize=not long,
-                database=None,
-                print_blob=long,
-                phases=(Phase.generate,),
-                suppress_health_check=list(HealthCheck),
-            ),
-        )
+        run_state_machine_as_test(Lives, settings=scaled(steps))
     assert Lives.steps >= steps
