@@ -120,6 +120,7 @@ class Lifecycle:
             self.cellar.records,
             self.composing,
             self.validating,
+            self.examining,
         )
 
     @cached_property
@@ -132,6 +133,7 @@ class Lifecycle:
             self.surveying,
             self.gathering,
             self.excluding,
+            self.examining,
         )
 
     @cached_property

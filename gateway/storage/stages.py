@@ -178,6 +178,19 @@ class Stages:
 
         return await self._database.transaction(work)
 
+    async def forget_manifest(self, artifact: Artifact) -> None:
+        """Forget the artifact's staged manifest, unless another was staged since."""
+
+        async def work(connection: AsyncConnection) -> None:
+            gone, now = artifact.stage, (await fresh(connection, artifact.id)).stage
+            if gone is None or now is None:
+                return
+            if (gone.etag, gone.version_id) == (now.etag, now.version_id):
+                await change(connection, artifact.id, NO_MANIFEST)
+                await close_if_clean(connection, artifact.id)
+
+        await self._database.transaction(work)
+
     async def emptied(self, artifact: Artifact) -> bool:
         """Whether, as far as the index knows, writers see none of the artifact's keys.
 

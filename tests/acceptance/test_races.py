@@ -300,6 +300,29 @@ def test_a_commit_waits_for_a_discard_that_has_begun(
     check(artifact, Sight(COMMITTED, COMMITTED, 1, edit=False, stranger={}))
 
 
+@pytest.mark.parametrize("take", [commit, discard])
+def test_a_manifest_that_is_taken_before_its_put_has_been_answered_leaves_no_edit(
+    tapped: Gateway, tap: WireTap, prefix: str, take: Callable[[Artifact], Answer]
+) -> None:
+    artifact = bring(tapped, prefix, "editing")
+    pause = tap.pause_on("PUT", f"{prefix}/{STAGED}$", when="after")
+
+    with ThreadPoolExecutor(1) as pool:
+        staging = pool.submit(outcome, lambda: artifact.put(STAGED, THREE))
+        pause.wait()
+        newer = outcome(lambda: artifact.put(STAGED, TWO))
+        taken = take(artifact)
+        pause.resume()
+        assert (newer, taken, staging.result(10)) == (OK, OK, OK)
+
+    files = {MANIFEST: TWO, DATA: b"two"}
+    sight = Sight(files, files, 2, edit=False, stranger={})
+    check(
+        artifact,
+        sight if take is commit else Sight(COMMITTED, COMMITTED, 1, edit=False, stranger={}),
+    )
+
+
 @pytest.mark.parametrize("first", [commit, put_manifest])
 def test_many_commits_at_once_make_one_version(
     gateway: Gateway, public_prefix: str, first: Callable[[Artifact], Answer]

@@ -18,6 +18,7 @@ from gateway.artifact.version import NULL_VERSION, ManifestObject, Pin, Record
 from gateway.errors import CommitConflict, GatewayError, NotStaged, PreconditionFailed
 from gateway.identity import Workspace
 from gateway.services.lifecycle.composing import Composing, Draft
+from gateway.services.lifecycle.examining import Examining
 from gateway.services.lifecycle.excluding import Excluding
 from gateway.services.lifecycle.surveying import bare
 from gateway.services.lifecycle.validating import Validating
@@ -46,7 +47,7 @@ class Committed:
 class Committing:
     """Commits, and completes commits that were interrupted."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 (what a commit touches)
         self,
         bucket: Bucket,
         catalogue: Catalogue,
@@ -56,6 +57,7 @@ class Committing:
         records: Records,
         composing: Composing,
         validating: Validating,
+        examining: Examining,
     ) -> None:
         self._bucket = bucket
         self._catalogue = catalogue
@@ -65,6 +67,7 @@ class Committing:
         self._records = records
         self._composing = composing
         self._validating = validating
+        self._examining = examining
 
     async def commit(
         self,
@@ -104,6 +107,7 @@ class Committing:
         record = draft.record
         if not draft.changed:
             committed = await self._leave_unchanged(workspace, artifact, draft)
+            await self._examining.revisit(workspace, artifact.id)
             await self._endings.finish(intent)
             return committed
         await self._write_record(workspace, artifact, record, intent)
@@ -146,6 +150,7 @@ class Committing:
         """Write the plain key; what fails here is done later, the commit stands."""
         try:
             await self.publish_manifest(workspace, artifact_id, record)
+            await self._examining.revisit(workspace, artifact_id)
         except (GatewayError, BackendError):
             logger.exception(
                 "version %d of %r is committed; its %s is to be written later",
@@ -184,6 +189,7 @@ class Committing:
         manifest: Manifest = await self._validating.parse(record.manifest.data, record.author)
         await self._commits.publish(artifact_id, record, manifest.fields)
         await self.publish_manifest(workspace, artifact_id, record)
+        await self._examining.revisit(workspace, artifact_id)
         return True
 
     async def publish_manifest(

@@ -7,6 +7,7 @@ from gateway.artifact.layout import MANIFEST, STAGED_MANIFEST, join
 from gateway.artifact.lifecycle import Artifact, Stage
 from gateway.artifact.version import Pin, StagedFile
 from gateway.identity import Workspace
+from gateway.services.lifecycle.examining import Examining
 from gateway.services.lifecycle.excluding import Excluding
 from gateway.services.lifecycle.gathering import Gathering
 from gateway.services.lifecycle.surveying import Survey, Surveying, bare
@@ -27,6 +28,7 @@ class Discarding:
         surveying: Surveying,
         gathering: Gathering,
         excluding: Excluding,
+        examining: Examining,
     ) -> None:
         self._catalogue = catalogue
         self._stages = stages
@@ -34,6 +36,7 @@ class Discarding:
         self._surveying = surveying
         self._gathering = gathering
         self._excluding = excluding
+        self._examining = examining
 
     async def discard(self, workspace: Workspace, artifact: Artifact, *, now: datetime) -> None:
         """The artifact as last committed; one that never was goes with what was staged in it.
@@ -62,6 +65,7 @@ class Discarding:
             await self._take_back(workspace, artifact, path, pins.get(path), staged.get(path))
         await self._take_manifest_back(workspace, artifact, stage)
         await self._endings.end_discard(intent, stage, tuple(staged.values()))
+        await self._examining.revisit(workspace, artifact.id)
         await self._gathering.end(artifact.id)
 
     async def withdraw(self, workspace: Workspace, artifact: Artifact, *, now: datetime) -> None:

@@ -130,6 +130,7 @@ class Drafting:
                 f"{prefix!r} was deleted meanwhile: its new manifest was taken back; put it again",
                 prefix=prefix,
             )
+        await self._examining.revisit(workspace, artifact.id)
         return settled
 
 

@@ -66,6 +66,26 @@ class Examining:
             staged = StagedFile(path=intent.path, removed=True)
         await self._stages.settle(intent, staged, author=AUTHOR, now=now)
 
+    async def revisit(self, workspace: Workspace, artifact_id: int) -> None:
+        """Forget a staged manifest that the bucket no longer holds.
+
+        A commit, or a discard, may take a `_manifest.yaml` before its PUT has been settled. So
+        both look here: who settled after it was taken, and who took it after it was settled.
+        """
+        artifact = await self._catalogue.by_id(artifact_id)
+        stage = None if artifact is None else artifact.stage
+        if artifact is None or stage is None or not stage.has_manifest:
+            return
+        try:
+            head = await self._surveying.head(
+                workspace, artifact, STAGED_MANIFEST, stage.version_id
+            )
+        except (GatewayError, BackendError) as error:
+            logger.warning("whether %r is staged is unknown: %s", artifact.prefix, error)
+            return
+        if head is None:
+            await self._stages.forget_manifest(artifact)
+
     async def attempt(self, workspace: Workspace, intent: Intent) -> None:
         """Examine; where even that fails, it is tried again in the background."""
         try:
