@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo $$python; break; }; done)
 
-.PHONY: run test downloads model parts walks soak races large bench-registry javascript check format clean
+.PHONY: run test downloads model crowd parts walks soak races large bench-registry javascript check format clean
 
 run: $(VENV)/.local
 	$(BIN)/artifact-gateway serve --sample --port $(PORT) --data-dir $(DATA)
@@ -32,6 +32,10 @@ javascript:
 model: $(VENV)/.dev
 	MODEL_STEPS=$(or $(STEPS),20000) $(BIN)/python -m pytest -q --timeout 0 tests/acceptance/test_model.py \
 		tests/acceptance/test_gc_model.py
+
+# Writers and readers of one artifact, at one gateway, at two workers, at two gateways.
+crowd: $(VENV)/.dev
+	CROWD_SECONDS=$(or $(SECONDS),30) $(BIN)/python -m pytest -q -s tests/acceptance/test_crowded_artifact.py
 
 # A large file in parallel parts, by the URLs of put_file; the suite has a short form.
 parts: $(VENV)/.dev
