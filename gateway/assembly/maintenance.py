@@ -44,6 +44,7 @@ class Maintenance:
             shelves,
             life.validating,
             life.versioning,
+            now,
         )
         return Checking(
             life.catalogue,
@@ -56,7 +57,7 @@ class Maintenance:
             life.recovering,
             self._restoring(corrections),
             self._adopting(),
-            self._tidying(corrections, shelves, patrolling),
+            self._tidying(corrections, shelves),
             cellar.counting,
             now,
         )
@@ -88,9 +89,7 @@ class Maintenance:
             life.versioning,
         )
 
-    def _tidying(
-        self, corrections: Corrections, shelves: Shelves, patrolling: Patrolling
-    ) -> Tidying:
+    def _tidying(self, corrections: Corrections, shelves: Shelves) -> Tidying:
         life = self.lifecycle
         return Tidying(
             life.catalogue,
@@ -100,7 +99,6 @@ class Maintenance:
             shelves,
             life.arriving,
             life.versioning,
-            patrolling,
         )
 
     @cached_property

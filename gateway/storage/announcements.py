@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.artifact.lifecycle import Artifact
 from gateway.storage import tables
 from gateway.storage.database import Database, insert_or_update
+from gateway.storage.marks import await_files
 
 
 class Announcements:
@@ -50,13 +51,10 @@ class Announcements:
 
         return await self._database.transaction(work)
 
-    async def arrive(self, workspace_id: str, prefix: str) -> None:
-        """Note that files below `prefix` wait for their member's manifest."""
-        row = {"workspace_id": workspace_id, "prefix": prefix}
+    async def arrive(self, workspace_id: str, prefix: str, now: datetime | None = None) -> None:
+        """Note that files below `prefix` wait for their member's manifest, or will from now on."""
 
         async def work(connection: AsyncConnection) -> None:
-            await insert_or_update(
-                connection, tables.arrival, [row], ["workspace_id", "prefix"], []
-            )
+            await await_files(connection, workspace_id, prefix, now)
 
         await self._database.transaction(work)

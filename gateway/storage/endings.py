@@ -7,17 +7,19 @@ from uuid import uuid4
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.artifact.lifecycle import Artifact, Stage
+from gateway.artifact.lifecycle import Artifact, Stage, State
 from gateway.artifact.version import StagedFile
 from gateway.storage import tables
 from gateway.storage.database import Database
 from gateway.storage.intents import COMMIT, DELETE, DISCARD, WRITE, Intent, Intents, forget
 from gateway.storage.marks import (
     NO_MANIFEST,
+    await_what_is_left,
     change,
     clear,
     close_if_clean,
     fresh,
+    release_files,
     unstage,
     unstage_pinned,
 )
@@ -135,6 +137,10 @@ class Endings:
             )
             await clear(connection, artifact_id)
             await change(connection, artifact_id, {"unfinished": ""})
+            artifact = await fresh(connection, artifact_id)
+            over = artifact.collection and artifact.state is State.NOTHING
+            if over and await release_files(connection, artifact):
+                await await_what_is_left(connection, artifact)
             # A write that began before the delete may have set the mark again.
             await close_if_clean(connection, artifact_id)
 

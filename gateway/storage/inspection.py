@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -50,6 +51,14 @@ class Span:
     def versions(self, newest: int) -> range:
         """The numbers of these versions, `newest` being the artifact's current one."""
         return range(self.first, newest + 1 if self.until is None else self.until)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """The mark of a directory; `since` is when a file was last put there, None where unknown."""
+
+    prefix: str
+    since: datetime | None
 
 
 class Inspection:
@@ -144,6 +153,18 @@ class Inspection:
                 Span(pin_of(row), row["first"], row["until"], row["published"])
                 for row in rows.mappings()
             ]
+
+    async def arrival(self, workspace_id: str, prefix: str) -> Arrival | None:
+        """The mark of exactly this directory."""
+        table = tables.arrival
+        async with self._database.reading() as connection:
+            found = await connection.execute(
+                select(table.c.since).where(
+                    table.c.workspace_id == workspace_id, table.c.prefix == prefix
+                )
+            )
+            row = found.first()
+            return None if row is None else Arrival(prefix, row[0])
 
     async def names_versions(self, workspace_id: str) -> bool:
         """Whether any pin of the workspace names a version that only a versioned bucket keeps."""

@@ -4,7 +4,7 @@ Each is a part of a transaction that the caller holds.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select, update
@@ -16,7 +16,7 @@ from gateway.artifact.version import Pin, StagedFile
 from gateway.storage import tables
 from gateway.storage.database import insert_or_update
 from gateway.storage.intents import WRITE, under_way
-from gateway.storage.rows import PIN, WITHOUT_FIELDS, artifact_of, as_pin, live
+from gateway.storage.rows import PIN, WITHOUT_FIELDS, artifact_of, as_pin, below, live
 
 NO_MANIFEST = {"staged_fields": None, "staged_etag": None, "staged_version_id": None}
 UNMARKED = {"stage_id": None, "staged_at": None, "staged_by": None, **NO_MANIFEST}
@@ -212,10 +212,43 @@ async def _dissolve(connection: AsyncConnection, artifact_id: int) -> None:
     artifact = await fresh(connection, artifact_id)
     await clear(connection, artifact_id)
     await change(connection, artifact_id, UNMARKED | {"collection": False, "type": None})
+    if artifact.collection:
+        await release_files(connection, artifact)
+    await await_what_is_left(connection, artifact)
+
+
+async def await_files(
+    connection: AsyncConnection, workspace_id: str, prefix: str, now: datetime | None
+) -> None:
+    """Mark a directory in which files wait for their member's manifest, or will from `now` on."""
+    row = {"workspace_id": workspace_id, "prefix": prefix, "since": now}
+    later = [] if now is None else ["since"]
+    await insert_or_update(connection, tables.arrival, [row], ["workspace_id", "prefix"], later)
+
+
+async def release_files(connection: AsyncConnection, artifact: Artifact) -> bool:
+    """Whether directories were marked directly below a collection that is none any more.
+
+    Nothing waits for it: their marks are gone.
+    """
+    table = tables.arrival
+    folder = f"{artifact.prefix}/" if artifact.prefix else ""
+    mine = table.c.workspace_id == artifact.workspace_id
+    rows = await connection.execute(
+        select(table.c.prefix).where(mine, below(table.c.prefix, folder))
+    )
+    # Deeper ones are other collections'.
+    marked = [prefix for prefix in rows.scalars() if "/" not in prefix[len(folder) :]]
+    for prefix in marked:
+        await connection.execute(delete(table).where(mine, table.c.prefix == prefix))
+    return bool(marked)
+
+
+async def await_what_is_left(connection: AsyncConnection, artifact: Artifact) -> None:
+    """What is left of an artifact below a collection waits there for another manifest."""
     waiting = await _first_below_collection(connection, artifact)
     if waiting is not None:
-        row = {"workspace_id": artifact.workspace_id, "prefix": waiting}
-        await insert_or_update(connection, tables.arrival, [row], ["workspace_id", "prefix"], [])
+        await await_files(connection, artifact.workspace_id, waiting, datetime.now(UTC))
 
 
 async def _first_below_collection(connection: AsyncConnection, artifact: Artifact) -> str | None:

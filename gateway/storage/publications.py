@@ -31,7 +31,7 @@ from gateway.storage.marks import (
     unstage_paths,
 )
 from gateway.storage.packed import pack, unpacked
-from gateway.storage.rows import PIN, STAGED_FILE, as_pin, in_turns
+from gateway.storage.rows import PIN, STAGED_FILE, as_pin, below, in_turns
 from gateway.storage.words import forget_words, index_words
 
 # What differs between the pins of one version.
@@ -94,7 +94,11 @@ async def publish(
     if fields is not None and fields.get("type") != "collection":
         arrival = tables.arrival
         here = arrival.c.workspace_id == artifact.workspace_id
-        await connection.execute(delete(arrival).where(here, arrival.c.prefix == artifact.prefix))
+        # Below it nothing waits any more either: all of that is this artifact's own.
+        mine = or_(
+            arrival.c.prefix == artifact.prefix, below(arrival.c.prefix, f"{artifact.prefix}/")
+        )
+        await connection.execute(delete(arrival).where(here, mine))
 
 
 async def bury(connection: AsyncConnection, artifact: Artifact, record: Record) -> None:

@@ -243,6 +243,8 @@ arrival = Table(
     metadata,
     Column("workspace_id", String(32), primary_key=True),
     Column("prefix", Key, primary_key=True),
+    # When a file was last about to be put there: while it is on its way, the mark has to stay.
+    Column("since", Instant),
 )
 
 # What a worker is about to do to the bucket; another finishes it when the worker dies.

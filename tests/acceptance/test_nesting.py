@@ -90,6 +90,27 @@ def test_files_whose_member_dissolves_are_hidden_again(
     check(member, Sight({DATA: b"one"}, {}, None, edit=False))
 
 
+@pytest.mark.parametrize("end", ["deleted", "dissolved", "dataset"])
+def test_files_wait_no_longer_when_their_collection_is_none_any_more(
+    gateway: Gateway, public_prefix: str, end: str
+) -> None:
+    above, early = Artifact(gateway, public_prefix), {"member/data.csv": b"early"}
+    above.put(MANIFEST if end != "dissolved" else STAGED, GALLERY)
+    above.put("member/data.csv", b"early")
+    assert "member/data.csv" not in above.seen_by("read")
+
+    if end == "deleted":
+        above.rpc("delete")
+    elif end == "dissolved":
+        above.delete(STAGED)
+    else:
+        above.put(MANIFEST, ONE)
+
+    left = {**early, MANIFEST: ONE} if end == "dataset" else early
+    assert above.seen_by("read") == left
+    assert above.seen_by("write") == left
+
+
 def test_ordinary_objects_below_a_new_collection_wait_for_their_manifest(
     gateway: Gateway, public_prefix: str
 ) -> None:

@@ -1,5 +1,7 @@
 """Mark what waits, below a collection, for its member's manifest."""
 
+from datetime import datetime
+
 from gateway.artifact.layout import join
 from gateway.artifact.manifest import Manifest
 from gateway.identity import Workspace
@@ -18,16 +20,13 @@ class Arriving:
         self._announcements = announcements
         self._viewing = viewing
 
-    async def arrive(self, workspace: Workspace, directory: str) -> None:
-        """Mark a directory below a collection; then its files may be put."""
-        await self._announcements.arrive(workspace.id, directory)
+    async def arrive(self, workspace: Workspace, directory: str, now: datetime) -> None:
+        """Mark a directory below a collection; then its files may be put, within a day."""
+        await self._announcements.arrive(workspace.id, directory, now)
 
-    async def stay(self, workspace: Workspace, directory: str) -> None:
-        """Mark it again where the mark went before the file was there."""
-        if directory not in await self._catalogue.arrivals(workspace.id, f"{directory}/"):
-            await self._announcements.arrive(workspace.id, directory)
-
-    async def adopt(self, workspace: Workspace, prefix: str, manifest: Manifest) -> None:
+    async def adopt(
+        self, workspace: Workspace, prefix: str, manifest: Manifest, now: datetime
+    ) -> None:
         """Mark what already lies below a prefix that becomes a collection, and is no member's."""
         if not manifest.collection:
             return
@@ -38,7 +37,7 @@ class Arriving:
             for name in listing.common_prefixes:
                 directory = name.rstrip("/")
                 if await self._catalogue.artifact(workspace.id, directory) is None:
-                    await self._announcements.arrive(workspace.id, directory)
+                    await self._announcements.arrive(workspace.id, directory, now)
             token = listing.next_token
             if not listing.truncated or token is None:
                 return

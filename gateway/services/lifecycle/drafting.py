@@ -112,7 +112,7 @@ class Drafting:
             workspace.id, prefix, STAGED_MANIFEST, manifest.fields, author=caller.name, now=now
         )
         try:
-            await self._arriving.adopt(workspace, prefix, manifest)
+            await self._arriving.adopt(workspace, prefix, manifest, now)
             outcome = await put()
         except Exception:
             await self._examining.attempt(workspace, intent)

@@ -210,7 +210,7 @@ class Checking:
         if not repair or workspace is None or not suspicion.repairable:
             return Outcome(suspicion)
         try:
-            await self._tidying.tidy(workspace, suspicion)
+            await self._tidying.tidy(workspace, suspicion, self._clock())
         except FAILURES as error:
             return Outcome(suspicion, failure=str(error))
         stands = await self._patrolling.stands(workspace, suspicion)

@@ -117,7 +117,7 @@ _WORDS: Mapping[Kind, _Words] = MappingProxyType(
             REPAIR.format("removes them from the system area"),
         ),
         Kind.EMPTY_ARRIVAL: _Words(
-            "the directory is marked as waiting for its manifest, and no file waits in it",
+            "the directory is marked as waiting for its manifest, and no file waits or comes",
             REPAIR.format("takes the mark away"),
         ),
         Kind.MISSING_ARRIVAL: _Words(

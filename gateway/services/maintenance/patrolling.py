@@ -1,6 +1,7 @@
 """What lies around artifacts: directories that wait, manifests of nobody, what nobody asks for."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
 
 from gateway.artifact.layout import MANIFEST, STAGED_MANIFEST, Node, Role, place
 from gateway.errors import EntityTooLarge, InvalidManifest
@@ -15,6 +16,9 @@ from gateway.storage.inspection import Inspection
 from gateway.storage.records import Records
 from gateway.storage.registry import Registry
 from gateway.storage.shelves import Shelves
+
+ON_ITS_WAY = timedelta(days=1)
+"""How long a file may take that is put where its member's manifest has not come."""
 
 MANIFESTS = frozenset((Role.MANIFEST, Role.STAGED_MANIFEST))
 
@@ -33,6 +37,7 @@ class Patrolling:
         shelves: Shelves,
         validating: Validating,
         versioning: Versioning,
+        clock: Callable[[], datetime],
     ) -> None:
         self._bucket = bucket
         self._rules = rules
@@ -43,6 +48,7 @@ class Patrolling:
         self._shelves = shelves
         self._validating = validating
         self._versioning = versioning
+        self._clock = clock
 
     async def patrol(self, workspace: Workspace) -> AsyncIterator[Finding]:
         """All that is suspected around the artifacts of a workspace."""
@@ -105,10 +111,17 @@ class Patrolling:
                         yield Finding(Kind.MISSING_ARRIVAL, workspace.name, directory)
 
     async def _is_marked_for_nothing(self, workspace: Workspace, directory: str) -> bool:
-        if directory not in await self._catalogue.arrivals(workspace.id, directory):
+        """Whether a directory's mark is no use: no file waits there, nor is on its way."""
+        arrival = await self._inspection.arrival(workspace.id, directory)
+        if arrival is None:
             return False
         if await self._catalogue.artifact(workspace.id, directory) is not None:
             return False  # until its first commit, a member is marked
+        above = await self._catalogue.above(workspace.id, directory)
+        if not above or not above[0].collection:
+            return True
+        if arrival.since is not None and self._clock() - arrival.since < ON_ITS_WAY:
+            return False
         return not await self._waits(workspace, directory)
 
     async def _waits(self, workspace: Workspace, directory: str) -> bool:

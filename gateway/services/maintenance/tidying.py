@@ -1,11 +1,12 @@
 """Repairs around artifacts: marks of directories, notes in the system area, versioning."""
 
+from datetime import datetime
+
 from gateway.errors import BucketNotVersioned
 from gateway.identity import Workspace
 from gateway.services.lifecycle.arriving import Arriving
 from gateway.services.lifecycle.versioning import Versioning
 from gateway.services.maintenance.finding import Finding, Kind
-from gateway.services.maintenance.patrolling import Patrolling
 from gateway.storage.announcements import Announcements
 from gateway.storage.catalogue import Catalogue
 from gateway.storage.corrections import Corrections
@@ -25,7 +26,6 @@ class Tidying:
         shelves: Shelves,
         arriving: Arriving,
         versioning: Versioning,
-        patrolling: Patrolling,
     ) -> None:
         self._catalogue = catalogue
         self._corrections = corrections
@@ -34,17 +34,16 @@ class Tidying:
         self._shelves = shelves
         self._arriving = arriving
         self._versioning = versioning
-        self._patrolling = patrolling
 
-    async def tidy(self, workspace: Workspace, finding: Finding) -> None:
+    async def tidy(self, workspace: Workspace, finding: Finding, now: datetime) -> None:
         """Mend a finding that stands."""
         match finding.kind:
             case Kind.UNVERSIONED_BUCKET:
                 await self._turn_versioning_on(workspace)
             case Kind.MISSING_ARRIVAL:
-                await self._arriving.arrive(workspace, finding.prefix)
+                await self._arriving.arrive(workspace, finding.prefix, now)
             case Kind.EMPTY_ARRIVAL:
-                await self._forget_arrival(workspace, finding.prefix)
+                await self._corrections.forget_arrival(workspace.id, finding.prefix)
             case Kind.UNKNOWN_ANNOUNCEMENT:
                 await self._announce(workspace, finding)
             case Kind.ORPHAN_NOTE:
@@ -60,13 +59,6 @@ class Tidying:
                 f"bucket {workspace.bucket} on yourself",
                 bucket=workspace.bucket,
             )
-
-    async def _forget_arrival(self, workspace: Workspace, directory: str) -> None:
-        await self._corrections.forget_arrival(workspace.id, directory)
-        # What came meanwhile has to be hidden again, and who puts it looks for the mark, too.
-        missing = Finding(Kind.MISSING_ARRIVAL, workspace.name, directory)
-        if await self._patrolling.stands(workspace, missing):
-            await self._arriving.arrive(workspace, directory)
 
     async def _announce(self, workspace: Workspace, finding: Finding) -> None:
         artifact = await self._catalogue.artifact(workspace.id, finding.prefix)

@@ -167,7 +167,7 @@ class Releasing:
             workspace.id, prefix, MANIFEST, parsed.fields, author=caller.name, now=now
         )
         try:
-            await self._arriving.adopt(workspace, prefix, parsed)
+            await self._arriving.adopt(workspace, prefix, parsed, now)
             return await self._committing.commit(
                 workspace, artifact, author=caller.name, now=now, manifest=manifest
             )

@@ -101,17 +101,8 @@ class Writing:
             edit = Edit(caller, workspace, location, now)
             return await self._staging.write(edit, location.artifact, verified, source)
         if role is Role.ARRIVING:
-            return await self._arrive(workspace, location.place.prefix, verified, source)
+            await self._arriving.arrive(workspace, location.place.prefix, now)
         return await self._forwarding.forward(verified, workspace, Changes(source=source))
-
-    async def _arrive(
-        self, workspace: Workspace, directory: str, verified: Verified, source: Source | None
-    ) -> Reply:
-        """The answer to a write of a file whose member's manifest has not come."""
-        await self._arriving.arrive(workspace, directory)
-        reply = await self._forwarding.forward(verified, workspace, Changes(source=source))
-        await self._arriving.stay(workspace, directory)
-        return reply
 
     async def delete(
         self, caller: Caller, workspace: Workspace, verified: Verified, now: datetime
