@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, and_, func, or_, select, text
+from sqlalchemy import Column, ColumnElement, and_, func, or_, select, text, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.layout import ancestors, place
@@ -144,6 +144,31 @@ class Catalogue:
                 .order_by(table.c.prefix)
             )
             return [artifact_of(row) for row in rows.mappings()]
+
+    async def names(self, workspace_id: str, prefix: str, *, stage: bool) -> list[str]:
+        """The names directly below `prefix` at or below which an artifact is committed.
+
+        With `stage`, at or below which an edit is open. Each comes once.
+        """
+        table = tables.artifact
+        folder = f"{prefix}/" if prefix else ""
+        rest = func.substr(table.c.prefix, len(folder) + 1) + "/"
+        if self._database.dialect == "sqlite":
+            name = func.substr(rest, 1, func.instr(rest, "/") - 1)
+        else:
+            name = func.split_part(rest, "/", 1)
+        async with self._database.reading(long=True) as connection:
+            rows = await connection.execute(
+                select(name)
+                .where(
+                    table.c.workspace_id == workspace_id,
+                    text(f"({tables.MARKED if stage else tables.COMMITTED})"),
+                    table.c.stage_id.is_not(None) if stage else true(),
+                    below(table.c.prefix, folder) if folder else table.c.prefix > "",
+                )
+                .distinct()
+            )
+            return [row[0] async for some in in_turns(rows) for row in some]
 
     async def has_artifacts(self, workspace_id: str) -> bool:
         """Whether the workspace holds any artifact."""

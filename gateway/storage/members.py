@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Select, and_, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Select, TextClause, and_, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.layout import PUBLIC
@@ -50,7 +50,7 @@ class MemberIndex:
         They come in the query's order, and then by prefix.
         """
         table = tables.artifact
-        where = and_(*self._where(workspace_id, prefix, query, public=public))
+        where = and_(*self.conditions(workspace_id, prefix, query, public=public))
         async with self._database.reading(long=True) as connection:
             counted = await connection.execute(select(func.count()).select_from(table).where(where))
             total = int(counted.scalar_one())
@@ -85,15 +85,16 @@ class MemberIndex:
         page = ids.order_by(prefix).offset(offset).limit(wanted)
         return [row[0] for row in await connection.execute(page)]
 
-    def _where(
-        self, workspace_id: str, prefix: str, query: MemberQuery, *, public: bool
-    ) -> list[ColumnElement[bool]]:
+    def conditions(
+        self, workspace_id: str, prefix: str, query: MemberQuery, *, public: bool = False
+    ) -> list[ColumnElement[bool] | TextClause]:
+        """What the rows of the members meet that a query asks for."""
         column = tables.artifact.c
-        where: list[ColumnElement[bool]] = [
+        where: list[ColumnElement[bool] | TextClause] = [
             column.workspace_id == workspace_id,
-            literal_column(COMMITTED, Boolean),
-            below(column.prefix, f"{prefix}/" if prefix else ""),
-            column.prefix != prefix,
+            # Word for word the condition of an index, or no index serves it.
+            text(f"({COMMITTED})"),
+            below(column.prefix, f"{prefix}/") if prefix else column.prefix > "",
         ]
         if public and prefix != PUBLIC and not prefix.startswith(f"{PUBLIC}/"):
             where.append(or_(column.prefix == PUBLIC, below(column.prefix, f"{PUBLIC}/")))

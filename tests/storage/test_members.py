@@ -1,11 +1,16 @@
 """What the databases find is what the query's own meaning says, on both."""
 
+import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import func, select
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.matching import matches, ordered
@@ -13,6 +18,7 @@ from gateway.artifact.query import MemberQuery, microseconds, parse_query
 from gateway.artifact.value import Fields, JsonValue
 from gateway.artifact.words import manifest_words
 from gateway.errors import InvalidArgument
+from gateway.storage import tables
 from gateway.storage.members import MemberIndex
 from tests.storage.index import NOW, WORKSPACE, Index
 
@@ -118,6 +124,22 @@ async def test_members_are_what_the_query_says(shelf: Shelf, query: MemberQuery)
     page = await shelf.index.page(WORKSPACE, ROOT, query, limit=100)
     assert [member.prefix for member in page.items] == expected(shelf.members, query)
     assert page.total == len(page.items)
+
+
+async def test_members_are_counted_in_an_index_alone(shelf: Shelf) -> None:
+    statement = select(func.count()).select_from(tables.artifact)
+    conditions = shelf.index.conditions(WORKSPACE, ROOT, parse_query(None, None, "AND", None))
+    asked = str(
+        statement.where(*conditions).compile(
+            dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}
+        )
+    )
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute(str(CreateTable(tables.artifact).compile(dialect=sqlite.dialect())))
+        for index in tables.artifact.indexes:
+            connection.execute(str(CreateIndex(index).compile(dialect=sqlite.dialect())))
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {asked}").fetchall()
+    assert ["ix_artifact_committed" in step for *_, step in plan] == [True]
 
 
 async def test_every_page_is_a_part_of_the_whole(shelf: Shelf) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from gateway.artifact.layout import check_prefix, is_public
+from gateway.artifact.layout import PUBLIC, check_prefix, is_public
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.manifest import listing
 from gateway.artifact.value import JsonValue
@@ -122,13 +122,10 @@ class Browsing:
             prefix or "public"
         ):
             self._access.require(caller, workspace, Right.READ)
-        folder = f"{prefix}/" if prefix else ""
-        names = set()
-        for artifact in await self._catalogue.descendants(workspace.id, prefix):
-            there = artifact.stage is not None if stage else bool(artifact.version)
-            if there and (stage or self._access.may_read(caller, workspace, artifact.prefix)):
-                names.add(artifact.prefix[len(folder) :].split("/", 1)[0])
-        return sorted(names)
+        names = await self._catalogue.names(workspace.id, prefix, stage=stage)
+        if not prefix and not self._access.may_read(caller, workspace, ""):
+            names = [name for name in names if name == PUBLIC]
+        return sorted(names) if self._access.may_read(caller, workspace, prefix or PUBLIC) else []
 
     async def list_files(
         self,
