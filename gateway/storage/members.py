@@ -27,6 +27,7 @@ class Page:
 
 
 EVERYTHING = MemberQuery()
+FEW = 1_000
 
 
 class MemberIndex:
@@ -50,8 +51,8 @@ class MemberIndex:
         They come in the query's order, and then by prefix.
         """
         table = tables.artifact
-        where = and_(*self.conditions(workspace_id, prefix, query, public=public))
         async with self._database.reading(long=True) as connection:
+            where = and_(*await self._where(connection, workspace_id, prefix, query, public))
             counted = await connection.execute(select(func.count()).select_from(table).where(where))
             total = int(counted.scalar_one())
             wanted = max(0, min(limit, total - offset))
@@ -85,13 +86,42 @@ class MemberIndex:
         page = ids.order_by(prefix).offset(offset).limit(wanted)
         return [row[0] for row in await connection.execute(page)]
 
-    def conditions(
-        self, workspace_id: str, prefix: str, query: MemberQuery, *, public: bool = False
+    async def _where(
+        self,
+        connection: AsyncConnection,
+        workspace_id: str,
+        prefix: str,
+        query: MemberQuery,
+        public: bool,  # noqa: FBT001
     ) -> list[ColumnElement[bool] | TextClause]:
-        """What the rows of the members meet that a query asks for."""
+        """The `conditions`, by words where few have them: SQLite can't know that beforehand."""
+        rare = False
+        if self._database.dialect == "sqlite" and not query.any_of:
+            for words in query.keywords:
+                some = found_by("sqlite", words).limit(FEW + 1).subquery()
+                counted = await connection.execute(select(func.count()).select_from(some))
+                rare = rare or counted.scalar_one() <= FEW
+        return self.conditions(workspace_id, prefix, query, public=public, by_words=rare)
+
+    def conditions(
+        self,
+        workspace_id: str,
+        prefix: str,
+        query: MemberQuery,
+        *,
+        public: bool = False,
+        by_words: bool = False,
+    ) -> list[ColumnElement[bool] | TextClause]:
+        """What the rows of the members meet that a query asks for.
+
+        With `by_words` no index of prefixes is gone through for them.
+        """
         column = tables.artifact.c
+        workspace: ColumnElement[str] = column.workspace_id
+        if by_words:
+            workspace = workspace.concat("")  # no index serves that
         where: list[ColumnElement[bool] | TextClause] = [
-            column.workspace_id == workspace_id,
+            workspace == workspace_id,
             # Word for word the condition of an index, or no index serves it.
             text(f"({COMMITTED})"),
             below(column.prefix, f"{prefix}/") if prefix else column.prefix > "",

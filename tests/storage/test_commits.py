@@ -11,9 +11,11 @@ from gateway.artifact.manifest import Stats
 from gateway.artifact.version import ManifestObject, Pin
 from gateway.storage import tables, tally
 from gateway.storage.counters import Counters, Worker
+from gateway.storage.packed import ROWS
 from gateway.storage.publications import manifest_pin
 from gateway.storage.series import Series
 from gateway.storage.tally import add_up
+from gateway.turns import TURN
 from tests.storage.index import (
     COLLECTION,
     DATASET,
@@ -418,3 +420,35 @@ async def test_no_text_that_somebody_wrote_stops_a_commit(index: Index) -> None:
         pinned = await index.catalogue.pin(artifact.id, "x")
         assert pinned is not None
         assert pinned.content_type == kept
+
+
+async def test_others_have_their_turns_while_many_pins_are_published(index: Index) -> None:
+    pins = [pin(f"{number:05d}") for number in range(10 * TURN)]
+    artifact = await index.new("a")
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    committed = await index.commit(artifact, *pins)
+    before, turns = turns, 0
+    assert len(await index.catalogue.pins(committed.id)) == len(pins) + 1
+    counting.cancel()
+    assert before >= len(pins) // ROWS
+    assert turns >= len(pins) // TURN
+
+
+async def test_a_version_that_changes_one_of_many_pins_writes_two_rows(index: Index) -> None:
+    pins = [pin(f"{number:05d}") for number in range(ROWS + 1)]
+    artifact = await index.committed("a", *pins)
+    assert await index.count(tables.pin) == len(pins) + 1
+    await index.new("a")
+    await index.commit(artifact, pin(pins[0].path, "v2"), *pins[1:])
+    assert await index.count(tables.pin) == len(pins) + 3
+    found = await versions_of(index, artifact, 2)
+    assert found == {each.path: each.version_id for each in pins} | {pins[0].path: "v2"}
+    assert set((await versions_of(index, artifact, 1)).values()) == {"v1"}
