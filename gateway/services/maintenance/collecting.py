@@ -106,6 +106,7 @@ class Collecting:
                 yield swept
             return
         again = True
+        told: set[str] = set()
         while again:
             again = False
             met: set[int] = set()
@@ -113,7 +114,9 @@ class Collecting:
                 for swept in await self._sweep(task, artifact, keys):
                     # Where a page ends is another place when something before it has gone.
                     again = again or (task.delete and bool(met) and isinstance(swept, Garbage))
-                    yield swept
+                    if isinstance(swept, Garbage) or swept.key not in told:
+                        yield swept
+                    told |= {swept.key} if isinstance(swept, Left) else set()
 
     async def _sweep(
         self, task: Task, artifact: Artifact, keys: Collection[str]

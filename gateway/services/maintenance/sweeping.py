@@ -33,6 +33,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.artifact.lifecycle import Artifact
+from gateway.artifact.version import NULL_VERSION
 from gateway.identity import Workspace
 from gateway.s3.address import KeyRules
 from gateway.services.maintenance.judging import PinnedVersionMissing, garbage, tenure
@@ -115,9 +116,13 @@ class Sweeping:
         if versions is None:
             return "the backend's list of its versions may lack some, so many keys begin so", []
         try:
-            return "", garbage(versions, holder, claims, before=task.before)
+            going = garbage(versions, holder, claims, before=task.before)
         except PinnedVersionMissing:
             return "a version that a commit pins is not there: run artifact-gateway fsck", []
+        named = any(version.version_id == NULL_VERSION for version in going)
+        if named and not await self._bucket.versioning(workspace.bucket):
+            return "its bucket keeps no versions any more: a write may have replaced it", []
+        return "", going
 
     async def _remove(
         self, task: Task, key: str, going: list[ObjectVersion]
