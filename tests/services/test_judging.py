@@ -105,10 +105,13 @@ def test_of_the_second_of_the_delete_its_marker_tells_what_came_later() -> None:
     stones = [(4, START + timedelta(seconds=0.15))]
     gone = judge(versions, BURIED, pins=[("a", 1)], stones=stones, whole=False)
     assert gone == ["a", "late", "-m"]
+    beside = judge(history("o2", "o1", seconds=0.1), BURIED, stones=stones, whole=False)
+    assert beside == []
 
 
 def test_below_a_first_edit_everything_stays() -> None:
     assert judge(history("s2", "s1", "-m", "o1"), STAGED, staged=["s2"], whole=False) == []
+    assert judge(history("s1", "-m"), STAGED, staged=["s1"], whole=False) == []
 
 
 def test_nothing_goes_where_the_list_and_the_index_contradict_each_other() -> None:
