@@ -12,10 +12,10 @@ from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.version import NULL_VERSION
 from gateway.storage import tables
 from gateway.storage.database import Database
-from gateway.storage.intents import COMMIT, DELETE, UPLOAD, WEIGH, WRITE
+from gateway.storage.intents import COMMIT, DELETE, ERASE, UPLOAD, WEIGH, WRITE
 from gateway.storage.rows import WITHOUT_FIELDS, artifact_of
 
-OF_ONE_PATH = frozenset((WRITE, WEIGH, UPLOAD))
+OF_ONE_PATH = frozenset((WRITE, WEIGH, UPLOAD, ERASE))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from hashlib import md5
+from threading import Event
 
 import pytest
 
@@ -15,12 +16,12 @@ from tests.acceptance.steps import manifest
 from tests.acceptance.views import MANIFEST, STAGED, Artifact, outcome, refusal
 
 WRITERS = 8
-SECONDS = 3
+ROUNDS, REMOVED, MOST_SECONDS = 3, 5, 60
 PATHS = ("a.csv", "b.csv", "deep/c.csv")
 FIRST = {**{path: f"first {path}".encode() for path in PATHS}, MANIFEST: manifest()}
 ARGUMENTS: Mapping[str, Mapping[str, Document]] = {"rollback": {"version": 1}}
 DONE = (200, "")
-FINE = {DONE, (204, ""), (409, "NotStaged"), (409, "EditOpen")}
+FINE = {DONE, (204, ""), (409, "NotStaged"), (409, "EditOpen"), (409, "CommitConflict")}
 
 
 def bring(artifact: Artifact) -> None:
@@ -36,12 +37,12 @@ def end(artifact: Artifact, act: str) -> None:
     artifact.rpc(act, **ARGUMENTS.get(act, {}))
 
 
-def work(artifact: Artifact, number: int, until: float) -> int:
-    """How many commits a writer made before `until`; every other one only puts and deletes."""
+def work(artifact: Artifact, number: int, done: Event) -> int:
+    """How many commits a writer made before it was told that it is done."""
     chance = random.Random(number)  # noqa: S311 - the same acts each time
-    acts = ["put", "put", "put", "delete"] + ["commit", "discard", "rollback"] * (number % 2)
+    acts = ("put", "put", "put", "delete", "commit", "discard", "rollback")
     commits = 0
-    while time.monotonic() < until:
+    while not done.is_set():
         act, path = chance.choice(acts), chance.choice(PATHS)
         body = f"{number} {chance.random()}".encode()
         if act == "put":
@@ -60,15 +61,18 @@ def test_nothing_that_a_version_pins_is_lost_beside_writers(tended: Gateway) -> 
     artifacts = [Artifact(tended, tended.new_prefix(public=True)) for _ in range(WRITERS // 2)]
     for artifact in artifacts:
         bring(artifact)
-    until = time.monotonic() + SECONDS
-    removed = 0
+    until, done, removed, rounds = time.monotonic() + MOST_SECONDS, Event(), 0, 0
     with ThreadPoolExecutor(WRITERS) as pool:
-        writers = [pool.submit(work, artifacts[n // 2], n, until) for n in range(WRITERS)]
-        while time.monotonic() < until:
-            removed += len(collect(tended, delete=True).garbage)
+        writers = [pool.submit(work, artifacts[n // 2], n, done) for n in range(WRITERS)]
+        try:
+            while (removed < REMOVED or rounds < ROUNDS) and time.monotonic() < until:
+                removed += len(collect(tended, delete=True).garbage)
+                rounds += 1
+        finally:
+            done.set()
         commits = sum(writer.result() for writer in writers)
     assert commits > 0
-    assert removed > 0
+    assert removed >= REMOVED
     for artifact in artifacts:
         check_versions(artifact)
         if artifact.is_open:

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.storage.claims import Claimants, Claims, Hold
-from gateway.storage.intents import COMMIT, DISCARD, WEIGH, WRITE
+from gateway.storage.intents import COMMIT, DISCARD, ERASE, WEIGH, WRITE
 from tests.storage.index import COLLECTION, NOW, STAGED, WORKSPACE, Index, pin, put, removal
 
 KEY = "c/d/a.csv"
@@ -65,6 +65,7 @@ async def test_staged_is_what_the_open_edit_wrote_and_wrote_over(index: Index) -
         (WRITE, "a.csv", True),
         (WRITE, "b.csv", False),
         (WEIGH, "b.csv", False),
+        (ERASE, "a.csv", True),
         (COMMIT, "", True),
         (DISCARD, "", True),
     ],
