@@ -22,6 +22,7 @@ from gateway.storage import journal, tables
 from gateway.storage.counters import Counters, Worker
 from gateway.storage.database import Database
 from gateway.storage.series import PeriodCount, Series
+from gateway.storage.tally import Tally
 from gateway.storage.workers import WorkersFolder
 from tests.postgresql import postgresql_server
 from tests.waiting import wait_until
@@ -123,6 +124,26 @@ async def test_downloads_are_in_the_database_within_a_second(
         assert await Series(database).counts(artifact_id, DAY, DAY) == [
             PeriodCount("2025-06-07", "a/b.csv", downloads=1, micros=500_000, bytes=4_096)
         ]
+
+
+async def test_whoever_waits_for_a_merge_does_not_wait_for_later_downloads(
+    database: Database, tmp_path: Path
+) -> None:
+    artifact_id = await new_artifact(database)
+
+    class Besieged(Counters):
+        """Counters that are merged no faster than files are downloaded."""
+
+        async def merge(self, worker_id: str, start: int, end: int, tally: Tally) -> bool:
+            counting.download(artifact_id, 0, "a", MILLION)
+            return await super().merge(worker_id, start, end, tally)
+
+    folder = WorkersFolder(tmp_path / "journal")
+    async with Counting(Besieged(database), folder, clock, Stats(), SECRET) as counting:
+        counting.download(artifact_id, 0, "a", MILLION)
+        async with asyncio.timeout(10):
+            await counting.merge_now()
+        assert (await totals(database, artifact_id))[0] >= MILLION
 
 
 async def test_a_tenth_ten_thousand_times_is_a_thousand(

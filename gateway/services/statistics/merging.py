@@ -48,10 +48,15 @@ class Merging:
         if worker_id not in self._offsets:
             self._offsets[worker_id] = await self._counters.merged(worker_id) or 0
         offset = self.offset(worker_id)
-        while (batch := await asyncio.to_thread(_read, directory, offset)) is not None:
-            end, tally = batch
-            if await self._counters.merge(worker_id, offset, end, tally):
-                offset = end
+        # Downloads may be written down faster than they are merged: whoever waits, waits for these.
+        end = offset + unmerged(directory, offset)
+        while (
+            offset < end
+            and (batch := await asyncio.to_thread(_read, directory, offset)) is not None
+        ):
+            merged, tally = batch
+            if await self._counters.merge(worker_id, offset, merged, tally):
+                offset = merged
             else:
                 # Somebody else was faster.
                 known = await self._counters.merged(worker_id)
