@@ -121,6 +121,7 @@ class Lifecycle:
             self.composing,
             self.validating,
             self.examining,
+            self.arriving,
         )
 
     @cached_property

@@ -118,6 +118,7 @@ class RegistryRooms:
             self._cellar.access,
             life.catalogue,
             life.validating,
+            life.composing,
             life.drafting,
             life.committing,
             life.discarding,

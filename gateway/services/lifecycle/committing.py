@@ -17,6 +17,7 @@ from gateway.artifact.manifest import Manifest
 from gateway.artifact.version import NULL_VERSION, ManifestObject, Pin, Record
 from gateway.errors import CommitConflict, GatewayError, NotStaged, PreconditionFailed
 from gateway.identity import Workspace
+from gateway.services.lifecycle.arriving import Arriving
 from gateway.services.lifecycle.composing import Composing, Draft
 from gateway.services.lifecycle.examining import Examining
 from gateway.services.lifecycle.excluding import Excluding
@@ -58,6 +59,7 @@ class Committing:
         composing: Composing,
         validating: Validating,
         examining: Examining,
+        arriving: Arriving,
     ) -> None:
         self._bucket = bucket
         self._catalogue = catalogue
@@ -68,6 +70,7 @@ class Committing:
         self._composing = composing
         self._validating = validating
         self._examining = examining
+        self._arriving = arriving
 
     async def commit(
         self,
@@ -101,6 +104,8 @@ class Committing:
                 manifest=manifest,
                 weights=weights,
             )
+            if draft.manifest.collection and not artifact.collection:
+                await self._arriving.adopt(workspace, artifact.prefix, draft.manifest, now)
         except Exception:
             await self._endings.finish(intent)
             raise

@@ -18,6 +18,7 @@ from gateway.errors import (
 from gateway.identity import Caller, Right, Workspace
 from gateway.services.keys.access import Access
 from gateway.services.lifecycle.committing import Committed, Committing
+from gateway.services.lifecycle.composing import Composing
 from gateway.services.lifecycle.deleting import Deleting
 from gateway.services.lifecycle.discarding import Discarding
 from gateway.services.lifecycle.drafting import Drafting
@@ -41,6 +42,7 @@ class Authoring:
         access: Access,
         catalogue: Catalogue,
         validating: Validating,
+        composing: Composing,
         drafting: Drafting,
         committing: Committing,
         discarding: Discarding,
@@ -54,6 +56,7 @@ class Authoring:
         self._access = access
         self._catalogue = catalogue
         self._validating = validating
+        self._composing = composing
         self._drafting = drafting
         self._committing = committing
         self._discarding = discarding
@@ -181,8 +184,9 @@ class Authoring:
     async def rollback(
         self, caller: Caller, workspace: Workspace, prefix: str, number: int, *, now: datetime
     ) -> dict[str, JsonValue]:
-        """As `commit`: a new version equal to an old one; NoSuchVersion, EditOpen, NotStaged.
+        """As `commit`: a new version equal to an old one.
 
+        NoSuchVersion, EditOpen, NotStaged, NestedArtifact.
         Weights that `set_download_weight` gave since stay.
         """
         self._access.require(caller, workspace, Right.WRITE)
@@ -191,6 +195,9 @@ class Authoring:
         there = await self._catalogue.has_version(artifact, number)
         if record is None or record.manifest is None or not there:
             raise NoSuchVersion(f"{prefix!r} has no version {number}", version=number)
+        # Before a file is touched: what was the artifact's own may be a member's by now.
+        manifest = await self._validating.parse(record.manifest.data, caller.name)
+        await self._composing.check_nesting(workspace, prefix, manifest)
         pins = {pin.path: pin for pin in record.pins}
         pins = await self._weighing.restored(workspace, artifact, pins, number)
         await self._filing.restore(caller, workspace, artifact, pins, now)
