@@ -21,6 +21,8 @@ LOST = {
     (409, "EditOpen"),
     (409, "MissingFiles"),
     (404, "NoSuchKey"),
+    (409, "OperationAborted"),  # what was waited for took too long
+    (503, "SlowDown"),
 }
 
 
