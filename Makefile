@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo $$python; break; }; done)
 
-.PHONY: run test downloads model crowd parts walks soak races large bench-registry javascript check format clean
+.PHONY: run test downloads model crowd parts walks soak races large bench-registry javascript check reference format clean
 
 run: $(VENV)/.local
 	$(BIN)/artifact-gateway serve --sample --port $(PORT) --data-dir $(DATA)
@@ -75,6 +75,10 @@ check: $(VENV)/.dev
 	$(BIN)/mypy --strict gateway tests bench
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/docs
+
+# docs/rpc.md, from the methods' rows.
+reference: $(VENV)/.dev
+	$(BIN)/python -m tests.docs.reference
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix

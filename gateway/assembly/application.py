@@ -68,7 +68,7 @@ def _boundary(lifecycle: Lifecycle, objects: Objects, registry: RegistryRooms) -
     operations = Operations(_checks(cellar), measures, config.metrics_token)
     forms = Forms(cellar.access, authentication)
     s3 = S3Door(authentication, forms, lifecycle.workspaces, objects.serving)
-    rpc = RpcDoor(authentication, registry.calling, config.limits.manifest_bytes)
+    rpc = RpcDoor(authentication, registry.calling, config.limits.manifest_bytes, config.base_url)
     artifact = ArtifactDoor(authentication, lifecycle.workspaces, registry.opening)
 
     def choose(request: Request) -> Door:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 
 from gateway.artifact.value import JsonValue, brief
@@ -13,8 +14,10 @@ from gateway.services.registry.calling import Calling
 from gateway.services.registry.opening import json_reply
 from gateway.web.authentication import Authentication
 from gateway.web.exchange import Exchange
+from gateway.web.openapi import document
 
 PREFIX = "/_rpc/"
+DOCUMENT = "/_rpc/openapi.json"
 PARTS = 2
 ARGUMENT_BYTES = 65_536
 
@@ -23,13 +26,14 @@ class RpcDoor:
     """`POST /_rpc/{workspace}/{method}`."""
 
     name = "rpc"
-    methods = ("POST",)
+    methods = ("POST",)  # the document is read without a preflight
     varies = ("Authorization",)
 
     def __init__(
-        self, authentication: Authentication, calling: Calling, manifest_bytes: int
+        self, authentication: Authentication, calling: Calling, manifest_bytes: int, base_url: str
     ) -> None:
         """`manifest_bytes` bounds a call's body: JSON may spell a manifest six times as long."""
+        self._document = document(base_url)
         self._authentication = authentication
         self._calling = calling
         self._limit = 6 * manifest_bytes + ARGUMENT_BYTES
@@ -41,13 +45,14 @@ class RpcDoor:
 
     @staticmethod
     def is_public(request: Request) -> bool:
-        """No call is read by GET, so none is public."""
-        del request
-        return False
+        """The OpenAPI document is. No call is made by GET, so none is public."""
+        return request.path == DOCUMENT
 
     async def answer(self, exchange: Exchange) -> Reply:
         """What the method returns, as JSON."""
         request = exchange.request
+        if request.path == DOCUMENT:
+            return await self._describe(request)
         parts = request.path.removeprefix(PREFIX).split("/")
         if len(parts) != PARTS:
             raise NoSuchMethod("call POST /_rpc/{workspace}/{method}")
@@ -65,6 +70,12 @@ class RpcDoor:
         arguments = await asyncio.to_thread(_arguments, body) if large else _arguments(body)
         result = await self._calling.call(caller, workspace, method, arguments, exchange.now)
         return await json_reply(result)
+
+    async def _describe(self, request: Request) -> Reply:
+        """The OpenAPI document: it says nothing of what the gateway holds."""
+        if request.method not in ("GET", "HEAD"):
+            raise MethodNotAllowed("the document is read by GET")
+        return replace(await json_reply(self._document), public=True)
 
     async def _read(self, request: Request, caller: Caller) -> bytes:
         # Anonymous callers stage no manifests.

@@ -14,7 +14,8 @@ from gateway.__main__ import application
 from gateway.document import Section
 from gateway.errors import GatewayError
 from gateway.services.maintenance.finding import Kind
-from gateway.services.registry.method import METHODS, Argument
+from gateway.services.registry.argument import Argument
+from gateway.services.registry.method import METHODS
 from gateway.settings import parse
 
 ROOT = Path(__file__).parents[2]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from gateway.artifact.value import JsonValue, is_text
 from gateway.errors import InvalidArgument
-from gateway.services.registry.method import LARGEST, Argument, Kind
+from gateway.services.registry.argument import LARGEST, Argument, Kind
 
 SPELLED = {
     Kind.TEXT: "a string",

@@ -85,9 +85,9 @@ class Calling:
                 method=method_name,
             )
         workspace = await self._workspaces.named(workspace_name)
-        if not method.reads:
-            # The floor for everything that changes; each method asks for its own right too.
-            self._access.require(caller, workspace, Right.WRITE)
+        if not method.reads or method.right > Right.READ:
+            # The floor; what is public is read without a right, so reading methods ask themselves.
+            self._access.require(caller, workspace, method.right)
         arguments = Arguments(method.name, method.arguments, given)
         work = self._handlers[method.name](Call(caller, workspace, arguments, now))
         return await (work if method.reads else self._enduring.finish(work))

@@ -1,183 +1,257 @@
-"""The methods of RPC, a row each: names, arguments, and whether they only read."""
+"""The methods: one definition, of which doors, clients, OpenAPI and the reference are made."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, auto
 
-from gateway.artifact.value import JsonValue
-
-LARGEST = 2**31 - 1
-
-
-class Kind(Enum):
-    """What an argument holds, in JSON's words."""
-
-    TEXT = "string"
-    FLAG = "boolean"
-    NUMBER = "number"
-    INTEGER = "integer"
-    MAPPING = "object"
-    TEXTS = "array of strings"
-    MAPPINGS = "array of objects"
-    OPTIONS = "options"
+from gateway.identity import Right
+from gateway.services.registry.argument import Argument, Kind
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
-    """One keyword argument. `options` are the names that an OPTIONS object may hold."""
+class Shape(Enum):
+    """What a method returns; `web/openapi` says each as a JSON Schema."""
 
-    name: str
-    kind: Kind
-    required: bool = False
-    default: JsonValue = None
-    options: tuple["Argument", ...] = ()
+    NOTHING = auto()
+    TEXT = auto()
+    TEXTS = auto()
+    URL = auto()
+    UPLOAD = auto()
+    MANIFEST = auto()
+    COMMIT = auto()
+    FILE = auto()
+    FILES = auto()
+    PAGE = auto()
+    MEMBERS = auto()
+    VERSIONS = auto()
+    INDEXED = auto()
+    STATS = auto()
+    NEW_KEY = auto()
+    KEYS = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One method: `reads` says that it changes nothing."""
+    """One method, and a sentence on it.
+
+    `right` is what it needs in the workspace; what is public is read without. `reads` says that it
+    changes nothing.
+    """
 
     name: str
-    reads: bool
+    right: Right
+    about: str
     arguments: tuple[Argument, ...]
+    returns: Shape
+    reads: bool = False
 
 
-PREFIX = Argument("prefix", Kind.TEXT, required=True)
-FILE_PATH = Argument("file_path", Kind.TEXT, required=True)
-PATH = Argument("path", Kind.TEXT, required=True)
-STAGE = Argument("stage", Kind.FLAG, default=False)
-VERSION = Argument("version", Kind.INTEGER)
-SILENT = Argument("silent", Kind.FLAG, default=False)
-EXPIRES_IN = Argument("expires_in", Kind.INTEGER)
-KEYWORDS = Argument("keywords", Kind.TEXTS)
-FILTERS = Argument("filters", Kind.MAPPING)
-MODE = Argument("mode", Kind.TEXT, default="AND")
-MANIFEST = Argument("manifest", Kind.MAPPING, required=True)
+def _reading(name: str, about: str, returns: Shape, *arguments: Argument) -> Method:
+    return Method(name, Right.READ, about, arguments, returns, reads=True)
+
+
+def _writing(name: str, about: str, returns: Shape, *arguments: Argument) -> Method:
+    return Method(name, Right.WRITE, about, arguments, returns)
+
+
+def _administering(
+    name: str, about: str, returns: Shape, *arguments: Argument, reads: bool = False
+) -> Method:
+    return Method(name, Right.ADMIN, about, arguments, returns, reads=reads)
+
+
+PREFIX = Argument("prefix", Kind.TEXT, "the artifact's path in its workspace", required=True)
+FILE_PATH = Argument("file_path", Kind.TEXT, "the file's path in the artifact", required=True)
+PATH = Argument("path", Kind.TEXT, "the file's path in the artifact", required=True)
+MANIFEST = Argument("manifest", Kind.MAPPING, "of which `type` is mandatory", required=True)
+STAGE = Argument("stage", Kind.FLAG, "the open edit, not the last commit", default=False)
+VERSION = Argument("version", Kind.INTEGER, "a version instead of the last commit")
+SILENT = Argument("silent", Kind.FLAG, "count nothing", default=False)
+EXPIRES_IN = Argument("expires_in", Kind.INTEGER, "for how many seconds it is good; else 3600")
+KEYWORDS = Argument("keywords", Kind.TEXTS, "beginnings of words in a member's manifest or prefix")
+FILTERS = Argument("filters", Kind.MAPPING, "a dotted field to a value, a list, or a range")
+MODE = Argument("mode", Kind.TEXT, "AND: everything is met; OR: something is", default="AND")
+OFFSET = Argument("offset", Kind.INTEGER, "how many to leave out", default=0)
+LIMIT = Argument("limit", Kind.INTEGER, "how many at most")
+GRANTS = "workspace, or `*`, to `read`, `write` or `admin`"
+WEIGHT = "what one download adds to the count: 0 to 1,000,000, at most 6 decimal places"
 
 METHODS: Mapping[str, Method] = {
     method.name: method
     for method in (
-        Method(
+        _writing(
             "create",
-            reads=False,
-            arguments=(
-                PREFIX,
-                MANIFEST,
-                STAGE,
-                Argument("overwrite", Kind.FLAG, default=False),
-            ),
+            "Makes an artifact, and commits it unless it is to be staged.",
+            Shape.MANIFEST,
+            PREFIX,
+            MANIFEST,
+            Argument("stage", Kind.FLAG, "leave it staged", default=False),
+            Argument("overwrite", Kind.FLAG, "begin anew where an artifact is", default=False),
         ),
-        Method("edit", reads=False, arguments=(PREFIX, Argument("manifest", Kind.MAPPING))),
-        Method("commit", reads=False, arguments=(PREFIX, Argument("message", Kind.TEXT))),
-        Method("discard", reads=False, arguments=(PREFIX,)),
-        Method(
+        _writing(
+            "edit",
+            "Opens an edit, or replaces the staged manifest.",
+            Shape.MANIFEST,
+            PREFIX,
+            Argument("manifest", Kind.MAPPING, "the new manifest; without, the one that is there"),
+        ),
+        _writing(
+            "commit",
+            "Makes the stage what everybody reads: the next version.",
+            Shape.COMMIT,
+            PREFIX,
+            Argument("message", Kind.TEXT, "what the history says of it"),
+        ),
+        _writing("discard", "Takes the stage away; the last commit stays.", Shape.NOTHING, PREFIX),
+        _writing(
             "delete",
-            reads=False,
-            arguments=(PREFIX, Argument("recursive", Kind.FLAG, default=False)),
+            "Deletes an artifact.",
+            Shape.NOTHING,
+            PREFIX,
+            Argument("recursive", Kind.FLAG, "a collection's members, too", default=False),
         ),
-        Method(
+        _writing(
             "put_file",
-            reads=False,
-            arguments=(
-                PREFIX,
-                FILE_PATH,
-                Argument(
-                    "options",
-                    Kind.OPTIONS,
-                    options=(
-                        Argument("download_weight", Kind.NUMBER),
-                        EXPIRES_IN,
-                        Argument("parts", Kind.INTEGER),
-                        Argument("content_type", Kind.TEXT),
-                    ),
+            "Gives a URL to PUT a file to, or one for each of its parts; commit demands the file.",
+            Shape.UPLOAD,
+            PREFIX,
+            FILE_PATH,
+            Argument(
+                "options",
+                Kind.OPTIONS,
+                "how it is put",
+                options=(
+                    Argument("download_weight", Kind.NUMBER, WEIGHT),
+                    EXPIRES_IN,
+                    Argument("parts", Kind.INTEGER, "in how many parts, 1 to 10,000"),
+                    Argument("content_type", Kind.TEXT, "its type, where it comes in parts"),
                 ),
             ),
         ),
-        Method(
+        _writing(
             "complete_file",
-            reads=False,
-            arguments=(
-                PREFIX,
-                FILE_PATH,
-                Argument("upload_id", Kind.TEXT, required=True),
-                Argument("parts", Kind.MAPPINGS, required=True),
-            ),
+            "Joins the parts of a file that `put_file` gave URLs for.",
+            Shape.FILE,
+            PREFIX,
+            FILE_PATH,
+            Argument("upload_id", Kind.TEXT, "as `put_file` said", required=True),
+            Argument("parts", Kind.MAPPINGS, "each `part_number` and `etag`", required=True),
         ),
-        Method(
+        _reading(
             "get_file",
-            reads=True,
-            arguments=(
-                PREFIX,
-                PATH,
-                Argument("options", Kind.OPTIONS, options=(SILENT, VERSION, STAGE, EXPIRES_IN)),
+            "Gives a URL to GET a file from.",
+            Shape.URL,
+            PREFIX,
+            PATH,
+            Argument(
+                "options",
+                Kind.OPTIONS,
+                "which state, and for how long",
+                options=(SILENT, VERSION, STAGE, EXPIRES_IN),
             ),
         ),
-        Method("remove_file", reads=False, arguments=(PREFIX, FILE_PATH)),
-        Method(
+        _writing("remove_file", "Stages a file's removal.", Shape.NOTHING, PREFIX, FILE_PATH),
+        _writing(
             "set_download_weight",
-            reads=False,
-            arguments=(PREFIX, PATH, Argument("weight", Kind.NUMBER, required=True)),
+            "Gives a committed file another weight, at once.",
+            Shape.NOTHING,
+            PREFIX,
+            PATH,
+            Argument("weight", Kind.NUMBER, WEIGHT, required=True),
         ),
-        Method("list", reads=True, arguments=(Argument("prefix", Kind.TEXT, default=""), STAGE)),
-        Method(
+        _reading(
+            "list",
+            "Names what is directly below a path: artifacts, and what leads to some.",
+            Shape.TEXTS,
+            Argument("prefix", Kind.TEXT, "a path; without, the workspace", default=""),
+            Argument("stage", Kind.FLAG, "those with an open edit alone", default=False),
+        ),
+        _reading(
             "children",
-            reads=True,
-            arguments=(
-                PREFIX,
-                KEYWORDS,
-                FILTERS,
-                MODE,
-                Argument("order_by", Kind.TEXTS),
-                Argument("offset", Kind.INTEGER, default=0),
-                Argument("limit", Kind.INTEGER),
-                STAGE,
-            ),
+            "Gives a page of a collection's members.",
+            Shape.PAGE,
+            PREFIX,
+            KEYWORDS,
+            FILTERS,
+            MODE,
+            Argument("order_by", Kind.TEXTS, "fields, `-` before one turns it round"),
+            OFFSET,
+            LIMIT,
+            Argument("stage", Kind.FLAG, "members with an open edit alone", default=False),
         ),
-        Method("search", reads=True, arguments=(PREFIX, KEYWORDS, FILTERS, MODE)),
-        Method(
+        _reading(
+            "search",
+            "Finds members of a collection.",
+            Shape.MEMBERS,
+            PREFIX,
+            KEYWORDS,
+            FILTERS,
+            MODE,
+        ),
+        _reading(
             "list_files",
-            reads=True,
-            arguments=(
-                PREFIX,
-                Argument("path", Kind.TEXT, default=""),
-                STAGE,
-                VERSION,
-                Argument("offset", Kind.INTEGER, default=0),
-                Argument("limit", Kind.INTEGER),
-            ),
+            "Lists files and folders directly below a path of an artifact.",
+            Shape.FILES,
+            PREFIX,
+            Argument("path", Kind.TEXT, "a folder; without, the artifact", default=""),
+            STAGE,
+            VERSION,
+            OFFSET,
+            LIMIT,
         ),
-        Method("read", reads=True, arguments=(PREFIX, STAGE, VERSION, SILENT)),
-        Method("versions", reads=True, arguments=(PREFIX,)),
-        Method(
+        _reading(
+            "read",
+            "Reads a manifest, with what the gateway knows of the artifact.",
+            Shape.MANIFEST,
+            PREFIX,
+            STAGE,
+            VERSION,
+            SILENT,
+        ),
+        _reading("versions", "Lists an artifact's commits, newest first.", Shape.VERSIONS, PREFIX),
+        _writing(
             "rollback",
-            reads=False,
-            arguments=(PREFIX, Argument("version", Kind.INTEGER, required=True)),
+            "Makes a new version that equals an old one.",
+            Shape.COMMIT,
+            PREFIX,
+            Argument("version", Kind.INTEGER, "the old one", required=True),
         ),
-        Method("index", reads=False, arguments=(PREFIX,)),
-        Method("reset_stats", reads=False, arguments=(PREFIX,)),
-        Method(
+        _writing(
+            "index",
+            "Writes a collection's members into its own manifest, as a commit.",
+            Shape.INDEXED,
+            PREFIX,
+        ),
+        _administering("reset_stats", "Sets an artifact's counters to 0.", Shape.NOTHING, PREFIX),
+        _reading(
             "stats",
-            reads=True,
-            arguments=(PREFIX, Argument("since", Kind.TEXT), Argument("until", Kind.TEXT)),
+            "Reports downloads over time, of an artifact and of each of its files.",
+            Shape.STATS,
+            PREFIX,
+            Argument("since", Kind.TEXT, "the first day, such as 2025-06-07"),
+            Argument("until", Kind.TEXT, "the last day"),
         ),
-        Method(
+        _administering(
             "generate_token",
-            reads=False,
-            arguments=(Argument("grants", Kind.MAPPING), EXPIRES_IN),
+            "Gives a bearer token.",
+            Shape.TEXT,
+            Argument("grants", Kind.MAPPING, f"{GRANTS}; without, what the caller holds"),
+            EXPIRES_IN,
         ),
-        Method(
+        _administering(
             "keys.create",
-            reads=False,
-            arguments=(
-                Argument("name", Kind.TEXT, required=True),
-                Argument("grants", Kind.MAPPING, required=True),
-            ),
+            "Makes an access key, and shows its secret this once.",
+            Shape.NEW_KEY,
+            Argument("name", Kind.TEXT, "what histories and logs call it", required=True),
+            Argument("grants", Kind.MAPPING, GRANTS, required=True),
         ),
-        Method("keys.list", reads=True, arguments=()),
-        Method(
+        _administering(
+            "keys.list", "Lists the keys that the caller administers.", Shape.KEYS, reads=True
+        ),
+        _administering(
             "keys.revoke",
-            reads=False,
-            arguments=(Argument("access_key_id", Kind.TEXT, required=True),),
+            "Ends a key, and with it its tokens and its URLs.",
+            Shape.NOTHING,
+            Argument("access_key_id", Kind.TEXT, "the key's id", required=True),
         ),
     )
 }
