@@ -1,7 +1,9 @@
 """Take an artifact away: unpublished at once, then its files go."""
 
+import asyncio
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from gateway.artifact.layout import MANIFEST, STAGED_MANIFEST
 from gateway.artifact.lifecycle import Artifact
@@ -12,6 +14,7 @@ from gateway.services.lifecycle.committing import Committing
 from gateway.services.lifecycle.discarding import Discarding
 from gateway.services.lifecycle.gathering import Gathering
 from gateway.services.lifecycle.surveying import Surveying
+from gateway.services.overlapping import some_at_a_time
 from gateway.storage.catalogue import Catalogue
 from gateway.storage.commits import Commits
 from gateway.storage.endings import Endings
@@ -19,6 +22,8 @@ from gateway.storage.intents import Intents
 from gateway.storage.records import Records
 
 NAMED_AT_MOST = 20
+MEMBERS_AT_ONCE = 8
+FILES_AT_ONCE = 16
 
 
 class Deleting:
@@ -45,6 +50,8 @@ class Deleting:
         self._committing = committing
         self._discarding = discarding
         self._gathering = gathering
+        # Of all deletes together: the backend has others to serve.
+        self._removing = asyncio.Semaphore(FILES_AT_ONCE)
 
     async def delete(
         self,
@@ -68,11 +75,28 @@ class Deleting:
                 prefix=artifact.prefix,
                 members=[member.prefix for member in members[:NAMED_AT_MOST]],
             )
-        for member in reversed(members):
+
+        async def one(member: Artifact) -> None:
             await self._delete_one(workspace, member, author, now)
-        # Below it now lie at most files whose member's manifest never came.
-        whole = replace(artifact, collection=artifact.collection and not recursive)
-        await self._delete_one(workspace, whole, author, now)
+
+        # A collection goes after what is in it: whoever repeats this finds the rest by it.
+        leaves = [member for member in members if not member.collection]
+        await some_at_a_time(one, leaves, asyncio.Semaphore(MEMBERS_AT_ONCE))
+        for member in reversed(members):
+            if member.collection:
+                await one(member)
+        if recursive and artifact.collection:
+            await self._remove_strays(workspace, artifact)
+        await self._delete_one(workspace, artifact, author, now)
+
+    async def _remove_strays(self, workspace: Workspace, artifact: Artifact) -> None:
+        """Remove what lies below a collection without members: files whose manifest never came.
+
+        It goes while the collection stands, so that a repeated delete finds what is left of it.
+        """
+        survey = await self._surveying.survey(workspace, replace(artifact, collection=False))
+        remove = partial(self._surveying.remove, workspace, artifact)
+        await some_at_a_time(remove, (p for p in survey.files if "/" in p), self._removing)
 
     async def _delete_one(
         self, workspace: Workspace, artifact: Artifact, author: str, now: datetime
@@ -111,13 +135,12 @@ class Deleting:
     async def remove_files(self, workspace: Workspace, artifact: Artifact) -> None:
         """Remove a buried artifact's keys from the bucket's newest state; safe to repeat."""
         survey = await self._surveying.survey(workspace, artifact)
-        paths = list(survey.files)
+        remove = partial(self._surveying.remove, workspace, artifact)
+        await some_at_a_time(remove, survey.files, self._removing)
         if survey.staged_manifest is not None:
-            paths.append(STAGED_MANIFEST)
+            await remove(STAGED_MANIFEST)
         if survey.manifest is not None:
-            paths.append(MANIFEST)
-        for path in paths:
-            await self._surveying.remove(workspace, artifact, path)
+            await remove(MANIFEST)
         await self._endings.end_delete(artifact.id)
         await self._gathering.end(artifact.id)
 

@@ -89,6 +89,11 @@ class Staging:
             await asyncio.shield(self._settle(edit, intent, staged))
         return reply
 
+    async def notice(self, edit: Edit, artifact: Artifact, reply: Reply) -> Reply:
+        """The answer to a write that is the artifact's now, though it began before that was one."""
+        artifact, intent = await self._begin(edit, artifact)
+        return await self._watch(edit, intent, reply)
+
     async def remove(self, edit: Edit, artifact: Artifact, verified: Verified) -> Reply:
         """The backend's answer to a DELETE of a file or of `manifest.yaml`: a staged removal."""
         await self._check_versions(edit)

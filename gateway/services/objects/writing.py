@@ -30,6 +30,7 @@ from gateway.services.workspaces import Workspaces
 from gateway.storage.catalogue import Catalogue
 
 NO_CONTENT = 204
+CLIENT_ERROR = 400
 DELETING = "deleting"
 RESTORE_OBJECT = "RestoreObject"
 RESTORE_BYTES = 1 << 20
@@ -102,7 +103,27 @@ class Writing:
             return await self._staging.write(edit, location.artifact, verified, source)
         if role is Role.ARRIVING:
             await self._arriving.arrive(workspace, location.place.prefix, now)
-        return await self._forwarding.forward(verified, workspace, Changes(source=source))
+        reply = await self._forwarding.forward(verified, workspace, Changes(source=source))
+        return await self._noticed(caller, workspace, verified, reply, now)
+
+    async def _noticed(
+        self, caller: Caller, workspace: Workspace, verified: Verified, reply: Reply, now: datetime
+    ) -> Reply:
+        """The reply to a write of what was no artifact's file, and may have become one meanwhile.
+
+        Tools send a manifest and the files beside it at the same time. What came too late for
+        the commit of the one is staged for the next.
+        """
+        if reply.status >= CLIENT_ERROR:
+            return reply
+        location = await self._locate(workspace, verified.address.key, now)
+        if location.artifact is None or location.place.role is not Role.FILE:
+            return reply
+        written = reply.headers.get("x-amz-version-id")
+        if written and location.pin is not None and location.pin.version_id == written:
+            return reply  # in time: the commit has it
+        edit = Edit(caller, workspace, location, now)
+        return await self._staging.notice(edit, location.artifact, reply)
 
     async def delete(
         self, caller: Caller, workspace: Workspace, verified: Verified, now: datetime
