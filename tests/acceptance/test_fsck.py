@@ -24,6 +24,7 @@ from tests.acceptance.damages import (
     House,
     note_of_nobody,
     record_of_nobody,
+    without_row,
 )
 from tests.acceptance.harness import OTHER_WORKSPACE, ROOT, WORKSPACE, Backend, Document, Gateway
 from tests.acceptance.processes import clean_environment
@@ -220,12 +221,14 @@ def harm_around(house: House) -> Mapping[str, Seen]:
     """Harm to what lies around artifacts, and what is to be said of it."""
     identity = house.workspace_id(WORKSPACE)
     house.sql("DELETE FROM announcement WHERE path = 'forgotten.csv'")
+    without_row(house, Artifact(house.gateway, "many"))
     house.sql("UPDATE pin SET weight = 0 WHERE key = 'gallery/member/a/b.csv'")
     house.sql("DELETE FROM arrival WHERE prefix = 'gallery/early'")
     for directory in ("gallery/nothing", "ordinary/nothing"):
         house.sql("INSERT INTO arrival (workspace_id, prefix) VALUES (?, ?)", identity, directory)
     return {
         "announcement": ("unknown-announcement", "announced", "forgotten.csv"),
+        "forgotten": ("unindexed-record", "many", ""),
         "weight": ("unknown-weight", "gallery/member", "a/b.csv"),
         "early": ("missing-arrival", "gallery/early", ""),
         "nothing": ("empty-arrival", "gallery/nothing", ""),
@@ -271,6 +274,19 @@ def test_what_was_noted_is_known_again(aftermath: Aftermath, house: House) -> No
     with refused("MissingFiles", 409) as refusal:
         house.gateway.rpc("commit", prefix="announced")
     assert refusal.details["missing"] == ["forgotten.csv", "later.csv"]
+
+
+def test_a_life_that_the_index_forgot_is_read_from_its_records(
+    aftermath: Aftermath, house: House
+) -> None:
+    told = [each for each in aftermath.looked.findings if each["prefix"] == "many"]
+    assert [each["versions"] for each in told] == [[1, 2, 3, 4, 5]]
+    many = Artifact(house.gateway, "many")
+    assert [each["version"] for each in many.rpc("versions")] == [5]
+    files = {f"part-{number:02}": b"%d" % number for number in range(40)}
+    seen = many.seen_by("read")
+    assert seen == many.seen_by("write") == {**files, MANIFEST: manifest()}
+    assert not many.is_open
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.name)
