@@ -14,10 +14,11 @@ from gateway.errors import GatewayError
 from gateway.identity import Workspace
 from gateway.services.lifecycle.recovering import Recovering
 from gateway.services.maintenance.adopting import Adopting
-from gateway.services.maintenance.comparing import Comparing, Subject
+from gateway.services.maintenance.comparing import Comparing
 from gateway.services.maintenance.finding import Finding, Kind, Outcome
 from gateway.services.maintenance.patrolling import Patrolling
 from gateway.services.maintenance.restoring import Restoring
+from gateway.services.maintenance.subject import Subject
 from gateway.services.maintenance.tidying import Tidying
 from gateway.services.statistics.counting import Counting
 from gateway.storage.bucket import BackendError

@@ -1,15 +1,14 @@
 """Hold one artifact's records, index and keys against each other, at a moment of quiet."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 
 from gateway.artifact.layout import MANIFEST, STAGED_MANIFEST
 from gateway.artifact.lifecycle import Artifact, State
 from gateway.artifact.record import UnreadableRecord
 from gateway.artifact.version import Pin, Record, StagedFile
-from gateway.identity import Workspace
 from gateway.services.lifecycle.surveying import Survey, Surveying, bare
 from gateway.services.maintenance.finding import Finding, Kind
+from gateway.services.maintenance.subject import Subject
 from gateway.storage.bucket import ListedObject
 from gateway.storage.catalogue import Catalogue
 from gateway.storage.inspection import Inspection, Snapshot, Span
@@ -33,27 +32,6 @@ EXPLAINED = {
     Kind.LEFTOVER_STAGE: COMMIT,
 }
 """The findings that an intent of the same artifact says nothing new to."""
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """An artifact that is looked at, and the numbers of the records that were listed for it.
-
-    A `nameless` one has records that can't be read, and no row: `prefix` is their folder.
-    """
-
-    workspace: Workspace
-    prefix: str
-    numbers: frozenset[int]
-    nameless: bool = False
-
-    def finding(
-        self, kind: Kind, path: str = "", versions: Iterable[int] = (), detail: str = ""
-    ) -> Finding:
-        """A finding of this artifact's."""
-        return Finding(
-            kind, self.workspace.name, self.prefix, path, tuple(sorted(versions)), detail
-        )
 
 
 class Comparing:
