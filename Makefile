@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo $$python; break; }; done)
 
-.PHONY: run test downloads model crowd parts walks soak races large bench-registry javascript check reference format clean
+.PHONY: run test adopt downloads model crowd parts walks soak races large bench-registry javascript check reference format clean
 
 run: $(VENV)/.local
 	$(BIN)/artifact-gateway serve --sample --port $(PORT) --data-dir $(DATA)
@@ -48,6 +48,11 @@ downloads: $(VENV)/.dev
 # Readers' listings of every kind against a plain model; the suite takes a sample.
 walks: $(VENV)/.dev
 	VIEW_WALKS=$(or $(WALKS),3000) $(BIN)/python -m pytest -q --timeout 0 tests/acceptance/test_view_walks.py
+
+# A bucket of many objects and manifests that the gateway has never seen; the suite has a short form.
+adopt: $(VENV)/.dev
+	ADOPT_OBJECTS=$(or $(OBJECTS),50000) ADOPT_MANIFESTS=$(or $(MANIFESTS),2000) \
+		$(BIN)/python -m pytest -q -s tests/acceptance/test_adoption.py
 
 # Clients that leave at every point of an exchange, for as long as it takes: minutes.
 soak: $(VENV)/.dev

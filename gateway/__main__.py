@@ -2,7 +2,7 @@
 
 import typer
 
-from gateway.commands import checking, collecting, keys, serving
+from gateway.commands import checking, collecting, keys, reindexing, serving
 
 application = typer.Typer(
     no_args_is_help=True,
@@ -14,6 +14,7 @@ application.command()(serving.serve)
 application.command(hidden=True)(serving.worker)
 application.command()(checking.fsck)
 application.command("gc")(collecting.collect)
+application.command()(reindexing.reindex)
 application.command()(keys.token)
 application.add_typer(keys.keys, name="keys")
 

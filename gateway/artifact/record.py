@@ -84,9 +84,14 @@ def records_folder(workspace_id: str) -> str:
     return f"records/{workspace_id}/"
 
 
+def announcements_folder(workspace_id: str) -> str:
+    """Where all announcements of a workspace are."""
+    return f"announcements/{workspace_id}/"
+
+
 def announcement_folder(workspace_id: str, prefix: str) -> str:
     """Where the announcements of one artifact are."""
-    return f"announcements/{workspace_id}/{_digest(prefix)}/"
+    return f"{announcements_folder(workspace_id)}{_digest(prefix)}/"
 
 
 def announcement_key(workspace_id: str, prefix: str, path: str) -> str:
@@ -94,9 +99,14 @@ def announcement_key(workspace_id: str, prefix: str, path: str) -> str:
     return announcement_folder(workspace_id, prefix) + _digest(path)
 
 
+def weights_folder(workspace_id: str) -> str:
+    """Where all weight changes of a workspace are."""
+    return f"weights/{workspace_id}/"
+
+
 def weight_folder(workspace_id: str, prefix: str) -> str:
     """Where the weight changes of one artifact are."""
-    return f"weights/{workspace_id}/{_digest(prefix)}/"
+    return f"{weights_folder(workspace_id)}{_digest(prefix)}/"
 
 
 def weight_key(workspace_id: str, prefix: str, path: str) -> str:
@@ -130,6 +140,7 @@ def pieces(record: Record) -> Iterator[bytes]:
         "message": record.message,
         "manifest": manifest,
         "staged_manifest": record.staged_manifest,
+        "manifest_version": record.manifest_version,
     }
     yield _dump(head)[:-1] + b',"pins":['
     for start in range(0, len(record.pins), PINS):
@@ -165,6 +176,7 @@ def decode(data: bytes) -> Record:
         manifest=None if manifest is None else _manifest(manifest),
         pins=tuple(map(_pin, source.list("pins"))),
         staged_manifest=source.text_or_none("staged_manifest"),
+        manifest_version=source.text_or_none("manifest_version"),
     )
 
 

@@ -80,6 +80,8 @@ class Record:
     for none. `pins` are the artifact's files, sorted by path, without its manifest.
     `staged_manifest` is the backend version (or, without versioning, the ETag) of the
     `_manifest.yaml` that the commit made unnecessary, None when there was none.
+    `manifest_version` is the backend version of the `manifest.yaml` that a commit found at its
+    plain key and left there; None where the commit puts it.
     """
 
     workspace_id: str
@@ -92,3 +94,4 @@ class Record:
     manifest: ManifestObject | None
     pins: tuple[Pin, ...] = ()
     staged_manifest: str | None = None
+    manifest_version: str | None = None

@@ -5,16 +5,23 @@ from functools import cached_property
 from gateway.assembly.cellar import now
 from gateway.assembly.lifecycle import Lifecycle
 from gateway.services.maintenance.adopting import Adopting
+from gateway.services.maintenance.awaiting import Awaiting
 from gateway.services.maintenance.checking import Checking
 from gateway.services.maintenance.collecting import Collecting
 from gateway.services.maintenance.comparing import Comparing
 from gateway.services.maintenance.confirming import Confirming
+from gateway.services.maintenance.dating import Dating
+from gateway.services.maintenance.enrolling import Enrolling
 from gateway.services.maintenance.patrolling import Patrolling
+from gateway.services.maintenance.rebuilding import Rebuilding
+from gateway.services.maintenance.reindexing import Reindexing
+from gateway.services.maintenance.reopening import Reopening
 from gateway.services.maintenance.restoring import Restoring
 from gateway.services.maintenance.sweeping import Sweeping
 from gateway.services.maintenance.tidying import Tidying
 from gateway.storage.claims import Claimants
 from gateway.storage.corrections import Corrections
+from gateway.storage.histories import Histories
 from gateway.storage.inspection import Inspection
 from gateway.storage.shelves import Shelves
 
@@ -60,6 +67,57 @@ class Maintenance:
             self._tidying(corrections, shelves),
             cellar.counting,
             now,
+        )
+
+    @cached_property
+    def reindexing(self) -> Reindexing:
+        """The index built anew."""
+        life, cellar = self.lifecycle, self._cellar
+        histories = Histories(cellar.database)
+        dating = Dating(cellar.bucket, cellar.records)
+        return Reindexing(
+            cellar.bucket,
+            cellar.capabilities.keys,
+            cellar.records,
+            life.registry,
+            life.workspaces,
+            histories,
+            life.recovering,
+            Rebuilding(
+                cellar.bucket,
+                cellar.records,
+                histories,
+                life.validating,
+                life.committing,
+                life.deleting,
+            ),
+            self._enrolling(dating),
+            Reopening(
+                life.catalogue,
+                histories,
+                life.stages,
+                life.announcements,
+                life.surveying,
+                life.examining,
+                dating,
+            ),
+            Awaiting(life.catalogue, histories, life.announcements),
+            now,
+        )
+
+    def _enrolling(self, dating: Dating) -> Enrolling:
+        life = self.lifecycle
+        return Enrolling(
+            self._cellar.bucket,
+            life.catalogue,
+            life.stages,
+            life.versioning,
+            life.validating,
+            life.composing,
+            life.committing,
+            life.examining,
+            dating,
+            life.recovering,
         )
 
     def _restoring(self, corrections: Corrections) -> Restoring:

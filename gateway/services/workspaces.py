@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import uuid4
 
-from gateway.artifact.record import WorkspaceRecord
+from gateway.artifact.record import WORKSPACES, UnreadableRecord, WorkspaceRecord
 from gateway.config import Area, WorkspaceDefaults, WorkspaceSettings
 from gateway.document import ConfigError
 from gateway.errors import NoSuchBucket
@@ -38,10 +38,7 @@ class Workspaces:
         or the system area, overlaps a workspace that was made at run time.
         """
         known = {entry.name: entry for entry in await self._registry.all()}
-        recorded = {
-            (record.name, record.bucket, record.prefix): record
-            async for record in self._records.workspaces()
-        }
+        recorded, unreadable = await self._recorded()
         problems = [
             f"system.bucket: {entry.bucket} is the workspace {entry.name!r}, made at run time"
             for entry in known.values()
@@ -51,10 +48,14 @@ class Workspaces:
             place = (wanted.name, wanted.area.bucket, wanted.area.prefix)
             entry = known.get(wanted.name)
             if entry is None or (entry.name, entry.bucket, entry.prefix) != place:
+                if place not in recorded and unreadable:
+                    # Under another id nothing that was committed would be there.
+                    problems.append(_unreadable(wanted, unreadable))
+                    continue
                 record = recorded.get(place) or WorkspaceRecord(uuid4().hex, *place, now)
                 if place not in recorded:
                     await self._records.put_workspace(record)
-                entry = Entry(record.id, *place, record.created_at)
+                entry = Entry(record.id, *place, record.created_at, record.created_by)
             try:
                 # Of two replicas that start at once on nothing, the first one's id stands.
                 entry = await self._registry.remember(entry)
@@ -72,6 +73,31 @@ class Workspaces:
             self._by_id[workspace.id] = workspace
         if problems:
             raise ConfigError(problems)
+
+    async def _recorded(self) -> tuple[dict[tuple[str, str, str], WorkspaceRecord], list[str]]:
+        """The recorded workspaces by name and place, and the keys of records that can't be read.
+
+        Workers that started at once on nothing have each left a record, and one id has been
+        used: that under which anything lies, else the oldest.
+        """
+        found: dict[tuple[str, str, str], list[WorkspaceRecord]] = {}
+        unreadable: list[str] = []
+        async for page in self._records.pages(WORKSPACES):
+            for item in page:
+                try:
+                    record = await self._records.read_workspace(item.key)
+                except UnreadableRecord:
+                    unreadable.append(item.key)
+                    continue
+                if record is not None:
+                    place = (record.name, record.bucket, record.prefix)
+                    found.setdefault(place, []).append(record)
+        chosen = {}
+        for place, records in found.items():
+            records.sort(key=lambda record: (record.created_at, record.id))
+            used = [one for one in records[1:] and records if await self._records.hold(one.id)]
+            chosen[place] = (used or records)[0]
+        return chosen, unreadable
 
     async def named(self, name: str) -> Workspace:
         """The workspace called `name`; NoSuchBucket."""
@@ -134,6 +160,13 @@ class Workspaces:
             chosen.backend_settings,
             chosen.versioning,
         )
+
+
+def _unreadable(wanted: WorkspaceSettings, keys: Sequence[str]) -> str:
+    return (
+        f"workspaces.{wanted.name}: its record in the system area may be one that can't be read "
+        f"({', '.join(keys)}): bring that back from a copy, or take it away if it is not"
+    )
 
 
 def _conflict(wanted: WorkspaceSettings, made: Entry) -> str:

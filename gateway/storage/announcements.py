@@ -1,14 +1,16 @@
 """The index, written by what is to come: announced files, and members without a manifest."""
 
+from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.lifecycle import Artifact
+from gateway.artifact.record import Announcement
 from gateway.storage import tables
 from gateway.storage.database import Database, insert_or_update
-from gateway.storage.marks import await_files
+from gateway.storage.marks import await_files, fresh
 
 
 class Announcements:
@@ -38,6 +40,34 @@ class Announcements:
             )
 
         await self._database.transaction(work)
+
+    async def recall(self, artifact: Artifact, announced: Collection[Announcement]) -> int:
+        """How many announcements of the edit that is open were not known, and are now."""
+        table = tables.announcement
+
+        async def work(connection: AsyncConnection) -> int:
+            current = await fresh(connection, artifact.id)
+            known = await connection.execute(
+                select(table.c.path).where(table.c.artifact_id == artifact.id)
+            )
+            paths = {row[0] for row in known}
+            rows = [
+                {
+                    "artifact_id": artifact.id,
+                    "path": each.path,
+                    "weight": each.weight,
+                    "announced_at": each.time,
+                }
+                for each in announced
+                if current.stage is not None
+                and each.stage_id == current.stage.id
+                and each.path not in paths
+            ]
+            if rows:
+                await connection.execute(table.insert(), rows)
+            return len(rows)
+
+        return await self._database.transaction(work)
 
     async def renounce(self, artifact: Artifact, path: str) -> bool:
         """Forget an announcement; whether there was one."""

@@ -129,10 +129,12 @@ class Catalogue:
             found = await self._above(connection, workspace_id, prefix)
         return [artifact for artifact in found if artifact.prefix != prefix]
 
-    async def descendants(self, workspace_id: str, prefix: str) -> list[Artifact]:
-        """Every live artifact below `prefix`, sorted by prefix."""
+    async def descendants(
+        self, workspace_id: str, prefix: str, *, limit: int | None = None
+    ) -> list[Artifact]:
+        """Every live artifact below `prefix`, or the first few, sorted by prefix."""
         table = tables.artifact
-        async with self._database.reading(long=True) as connection:
+        async with self._database.reading(long=limit is None) as connection:
             rows = await connection.execute(
                 select(table)
                 .where(
@@ -142,6 +144,7 @@ class Catalogue:
                     live(),
                 )
                 .order_by(table.c.prefix)
+                .limit(limit)
             )
             return [artifact_of(row) for row in rows.mappings()]
 

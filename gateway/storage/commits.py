@@ -11,7 +11,8 @@ from gateway.artifact.value import Fields
 from gateway.artifact.version import Pin, Record, StagedFile
 from gateway.storage import publications, tables
 from gateway.storage.database import Database
-from gateway.storage.marks import fresh
+from gateway.storage.intents import Intent, forget
+from gateway.storage.marks import close_if_clean, fresh
 
 
 class Commits:
@@ -46,6 +47,20 @@ class Commits:
             return True
 
         return await self._database.transaction(work)
+
+    async def adopt(self, intent: Intent, record: Record, fields: Fields, manifest: Pin) -> None:
+        """As `publish`, of what lay there: its manifest needs no writing, the intent is done."""
+
+        async def work(connection: AsyncConnection) -> None:
+            await forget(connection, intent)
+            artifact = await fresh(connection, intent.artifact_id)
+            if artifact.number >= record.number:
+                await close_if_clean(connection, artifact.id)
+                return
+            await publications.publish(connection, artifact, record, fields)
+            await publications.note_published(connection, artifact.id, record.number, manifest)
+
+        await self._database.transaction(work)
 
     async def unchanged(
         self, artifact: Artifact, record: Record, *, settled: Collection[StagedFile] = ()

@@ -3,7 +3,7 @@
 Each is a part of a transaction that the caller holds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -22,13 +22,30 @@ NO_MANIFEST = {"staged_fields": None, "staged_etag": None, "staged_version_id": 
 UNMARKED = {"stage_id": None, "staged_at": None, "staged_by": None, **NO_MANIFEST}
 
 
-async def mark(connection: AsyncConnection, artifact_id: int, author: str, now: datetime) -> None:
-    """Open an edit, unless one is open."""
+async def row_id(connection: AsyncConnection, workspace_id: str, prefix: str) -> int:
+    """The id of the row for a prefix, which is made where there is none."""
+    table = tables.artifact
+    row = {"workspace_id": workspace_id, "prefix": prefix}
+    await insert_or_update(connection, table, [row], ["workspace_id", "prefix"], [])
+    found = await connection.execute(
+        select(table.c.id).where(table.c.workspace_id == workspace_id, table.c.prefix == prefix)
+    )
+    return int(found.scalar_one())
+
+
+async def mark(
+    connection: AsyncConnection,
+    artifact_id: int,
+    author: str,
+    now: datetime,
+    stage_id: str | None = None,
+) -> None:
+    """Open an edit, unless one is open; under a new id unless one is given."""
     table = tables.artifact
     await connection.execute(
         update(table)
         .where(table.c.id == artifact_id, table.c.stage_id.is_(None))
-        .values(stage_id=uuid4().hex, staged_at=now, staged_by=author)
+        .values(stage_id=stage_id or uuid4().hex, staged_at=now, staged_by=author)
     )
 
 
@@ -141,8 +158,16 @@ async def unstage_paths(
         )
 
 
-async def stage(connection: AsyncConnection, artifact_id: int, staged: StagedFile) -> None:
-    """Keep what is staged at a path, in the place of what was; its version is remembered."""
+async def stage(
+    connection: AsyncConnection,
+    artifact_id: int,
+    staged: StagedFile,
+    replaced: Collection[str] = (),
+) -> None:
+    """Keep what is staged at a path, in the place of what was; its version is remembered.
+
+    So are those in `replaced`, which the edit wrote before that.
+    """
     table, before = tables.staged_file, tables.staged_version
     rows = await connection.execute(
         select(table.c.version_id).where(
@@ -151,13 +176,13 @@ async def stage(connection: AsyncConnection, artifact_id: int, staged: StagedFil
             table.c.version_id != staged.version_id,
         )
     )
-    replaced = [
+    earlier = [
         {"artifact_id": artifact_id, "path": staged.path, "version_id": version_id}
-        for (version_id,) in rows
+        for version_id in dict.fromkeys([*replaced, *(row[0] for row in rows)])
     ]
-    if replaced:
+    if earlier:
         await insert_or_update(
-            connection, before, replaced, ["artifact_id", "path", "version_id"], []
+            connection, before, earlier, ["artifact_id", "path", "version_id"], []
         )
     row = {
         "artifact_id": artifact_id,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from gateway.artifact.record import (
@@ -29,7 +30,7 @@ from gateway.artifact.record import (
 )
 from gateway.artifact.version import Record
 from gateway.errors import PreconditionFailed, ServiceUnavailable
-from gateway.storage.bucket import Bucket
+from gateway.storage.bucket import Bucket, ListedObject
 from gateway.turns import turns
 
 LIMIT = 256 << 20
@@ -92,6 +93,37 @@ class Records:
         for key in sorted(keys):
             if record_number(key) is not None and (data := await self._read(key)) is not None:
                 yield decode(data)
+
+    async def hold(self, workspace_id: str) -> bool:
+        """Whether any record lies under this workspace's id."""
+        async for _ in self._keys(self._prefix + records_folder(workspace_id)):
+            return True
+        return False
+
+    async def pages(self, folder: str) -> AsyncIterator[list[ListedObject]]:
+        """What lies in a folder of the system area, whose keys begin with that folder's."""
+        async for page in self._bucket.list(self._area, self._prefix + folder):
+            yield [replace(item, key=item.key[len(self._prefix) :]) for item in page]
+
+    async def read_record(self, key: str) -> Record | None:
+        """The record under a key that `pages` told; None when it has gone; UnreadableRecord."""
+        data = await self._read(self._prefix + key)
+        return None if data is None else decode(data)
+
+    async def read_announcement(self, key: str) -> Announcement | None:
+        """As `read_record`, for an announcement."""
+        data = await self._read(self._prefix + key)
+        return None if data is None else decode_announcement(data)
+
+    async def read_weight(self, key: str) -> WeightChange | None:
+        """As `read_record`, for a weight change."""
+        data = await self._read(self._prefix + key)
+        return None if data is None else decode_weight(data)
+
+    async def read_workspace(self, key: str) -> WorkspaceRecord | None:
+        """As `read_record`, for a workspace."""
+        data = await self._read(self._prefix + key)
+        return None if data is None else decode_workspace(data)
 
     async def announce(self, workspace_id: str, announcement: Announcement) -> None:
         """Nothing; the announcement is stored, the last one of a path wins."""

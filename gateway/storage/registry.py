@@ -100,6 +100,22 @@ class Registry:
 
         return await self._database.transaction(work)
 
+    async def restore(self, entry: Entry) -> bool:
+        """Whether a workspace that was made at run time is known again, and was not before.
+
+        `Overlap` where its name or its bucket is another's now.
+        """
+
+        async def work(connection: AsyncConnection) -> bool:
+            for each in await _meeting(connection, entry):
+                if each.id == entry.id:
+                    return False
+                raise Overlap(each)
+            await connection.execute(_table.insert().values(_row_of(entry)))
+            return True
+
+        return await self._database.transaction(work)
+
     async def reserve(self, entry: Entry) -> bool:
         """Whether a workspace that is to be made now has its name, and a whole bucket.
 

@@ -5,6 +5,7 @@ intent that names the key and the worker. When the worker dies, another finds th
 asks the bucket what became of the key.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,7 +18,7 @@ from gateway.artifact.value import Fields
 from gateway.artifact.version import StagedFile
 from gateway.errors import OperationAborted
 from gateway.storage import tables
-from gateway.storage.database import Database, insert_or_update
+from gateway.storage.database import Database
 from gateway.storage.intents import COMMIT, WRITE, Intent, Intents, forget, under_way
 from gateway.storage.marks import (
     NO_MANIFEST,
@@ -26,6 +27,7 @@ from gateway.storage.marks import (
     fresh,
     is_pinned,
     mark,
+    row_id,
     stage,
     unstage,
 )
@@ -50,18 +52,25 @@ class Stages:
         self._intents = intents
 
     async def begin(
-        self, artifact: Artifact, path: str, *, author: str, now: datetime
+        self,
+        artifact: Artifact,
+        path: str,
+        *,
+        author: str,
+        now: datetime,
+        stage_id: str | None = None,
     ) -> tuple[Artifact, Intent]:
         """The artifact with its mark set, and the intent to write `path` in it.
 
-        OperationAborted where it was deleted meanwhile, or is being deleted.
+        An edit that it opens gets the id `stage_id`, or a new one. OperationAborted where the
+        artifact was deleted meanwhile, or is being deleted.
         """
 
         async def work(connection: AsyncConnection) -> tuple[Artifact, Intent]:
             found = await fresh(connection, artifact.id)
             if found.unfinished == DELETING or found.state is State.NOTHING:
                 raise _gone(found)
-            await mark(connection, artifact.id, author, now)
+            await mark(connection, artifact.id, author, now, stage_id)
             intent = await self._intents.add(
                 connection, artifact.id, WRITE, path, found.number, now
             )
@@ -78,21 +87,16 @@ class Stages:
         *,
         author: str,
         now: datetime,
+        stage_id: str | None = None,
+        action: str = WRITE,
     ) -> tuple[Artifact, Intent]:
-        """As `begin`, for an artifact that may have no row yet; `fields` say what it will be."""
+        """As `begin`, for an artifact that may have no row yet; `fields` say what it will be.
+
+        With the action COMMIT, the intent is to commit its next version.
+        """
 
         async def work(connection: AsyncConnection) -> tuple[Artifact, Intent]:
-            row = {"workspace_id": workspace_id, "prefix": prefix}
-            await insert_or_update(
-                connection, tables.artifact, [row], ["workspace_id", "prefix"], []
-            )
-            found = await connection.execute(
-                select(tables.artifact.c.id).where(
-                    tables.artifact.c.workspace_id == workspace_id,
-                    tables.artifact.c.prefix == prefix,
-                )
-            )
-            artifact_id = int(found.scalar_one())
+            artifact_id = await row_id(connection, workspace_id, prefix)
             artifact = await fresh(connection, artifact_id)
             if artifact.unfinished == DELETING:
                 raise _gone(artifact)
@@ -100,10 +104,9 @@ class Stages:
                 kind = fields.get("type")
                 values = {"type": kind, "collection": kind == "collection"}
                 await change(connection, artifact_id, values)
-            await mark(connection, artifact_id, author, now)
-            intent = await self._intents.add(
-                connection, artifact_id, WRITE, path, artifact.number, now
-            )
+            await mark(connection, artifact_id, author, now, stage_id)
+            number = artifact.number + (action == COMMIT)
+            intent = await self._intents.add(connection, artifact_id, action, path, number, now)
             return await fresh(connection, artifact_id), intent
 
         return await self._database.transaction(work)
@@ -118,9 +121,17 @@ class Stages:
         await self._database.transaction(work)
 
     async def settle(
-        self, intent: Intent, staged: StagedFile | None, *, author: str, now: datetime
+        self,
+        intent: Intent,
+        staged: StagedFile | None,
+        *,
+        author: str,
+        now: datetime,
+        replaced: Collection[str] = (),
     ) -> None:
         """Record what became of a written key: staged so, or (None) nothing is there.
+
+        `replaced` are backend versions of it that the same edit wrote before.
 
         What a commit has pinned meanwhile is no longer staged. While a commit is under way
         nobody knows yet what will be pinned: all that is written then is staged.
@@ -141,7 +152,7 @@ class Stages:
                 await unstage(connection, intent.artifact_id, intent.path)
             else:
                 await mark(connection, intent.artifact_id, author, now)
-                await stage(connection, intent.artifact_id, written)
+                await stage(connection, intent.artifact_id, written, replaced)
             await close_if_clean(connection, intent.artifact_id)
 
         await self._database.transaction(work)
@@ -188,6 +199,14 @@ class Stages:
             if (gone.etag, gone.version_id) == (now.etag, now.version_id):
                 await change(connection, artifact.id, NO_MANIFEST)
                 await close_if_clean(connection, artifact.id)
+
+        await self._database.transaction(work)
+
+    async def reconsider(self, artifact: Artifact) -> None:
+        """End an edit in which nothing differs from the last commit, nor is about to."""
+
+        async def work(connection: AsyncConnection) -> None:
+            await close_if_clean(connection, artifact.id)
 
         await self._database.transaction(work)
 

@@ -9,7 +9,6 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
 
 from gateway.artifact.layout import MANIFEST, STAGED_MANIFEST, join
 from gateway.artifact.lifecycle import Artifact
@@ -18,7 +17,7 @@ from gateway.artifact.version import NULL_VERSION, ManifestObject, Pin, Record
 from gateway.errors import CommitConflict, GatewayError, NotStaged, PreconditionFailed
 from gateway.identity import Workspace
 from gateway.services.lifecycle.arriving import Arriving
-from gateway.services.lifecycle.composing import Composing, Draft
+from gateway.services.lifecycle.composing import NO_WEIGHTS, Composing, Draft, Found
 from gateway.services.lifecycle.examining import Examining
 from gateway.services.lifecycle.excluding import Excluding
 from gateway.services.lifecycle.surveying import bare
@@ -32,8 +31,6 @@ from gateway.storage.publications import manifest_pin
 from gateway.storage.records import Records
 
 logger = logging.getLogger(__name__)
-
-NO_WEIGHTS: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +130,35 @@ class Committing:
                 prefix=artifact.prefix,
             )
 
+    async def adopt(
+        self,
+        workspace: Workspace,
+        artifact: Artifact,
+        intent: Intent,
+        found: Found,
+        *,
+        author: str,
+        message: str,
+        now: datetime,
+    ) -> bool:
+        """Whether what lies there was committed as it lies, as `intent` says; raises as `commit`.
+
+        Where there is a version by now, somebody was faster.
+        """
+        if artifact.version:
+            await self._endings.finish(intent)
+            return False
+        try:
+            draft = await self._composing.compose(
+                workspace, artifact, author=author, message=message, now=now, found=found
+            )
+        except Exception:
+            await self._endings.finish(intent)
+            raise
+        await self._write_record(workspace, artifact, draft.record, intent)
+        await self._commits.adopt(intent, draft.record, draft.manifest.fields, found.pin)
+        return True
+
     async def _write_record(
         self, workspace: Workspace, artifact: Artifact, record: Record, intent: Intent
     ) -> None:
@@ -215,15 +241,18 @@ class Committing:
         if manifest is None:
             return
         key = workspace.backend_key(join(record.prefix, MANIFEST))
-        stored = await self._bucket.put(workspace.bucket, key, manifest.data, manifest.headers)
-        head = await self._bucket.head(workspace.bucket, key, stored.version_id)
+        version_id = record.manifest_version
+        if version_id is None:
+            stored = await self._bucket.put(workspace.bucket, key, manifest.data, manifest.headers)
+            version_id = stored.version_id
+        head = await self._bucket.head(workspace.bucket, key, version_id)
         pin = manifest_pin(record)
         if head is not None:
             pin = Pin(
                 path=MANIFEST,
                 size=head.size,
                 etag=head.etag,
-                version_id=stored.version_id or NULL_VERSION,
+                version_id=version_id or NULL_VERSION,
                 last_modified=head.last_modified,
                 content_type=head.content_type,
             )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from gateway.artifact.layout import MANIFEST, STAGED_MANIFEST, join
 from gateway.artifact.lifecycle import Artifact
@@ -22,12 +23,13 @@ from gateway.errors import (
 )
 from gateway.identity import Workspace
 from gateway.services.lifecycle.pinning import Pinning, listed_weights
-from gateway.services.lifecycle.surveying import Surveying
+from gateway.services.lifecycle.surveying import Survey, Surveying
 from gateway.services.lifecycle.validating import Validating
 from gateway.storage.bucket import Bucket
 from gateway.storage.catalogue import Catalogue
 
 NAMED_AT_MOST = 100
+NO_WEIGHTS: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,18 @@ class Draft:
     manifest: Manifest
     changed: bool
     settled: tuple[StagedFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What lay there before anybody committed it: its files, its manifest, and that one's pin.
+
+    Who commits it has listed it already; the manifest stays where it lies.
+    """
+
+    survey: Survey
+    manifest: ManifestObject
+    pin: Pin
 
 
 class Composing:
@@ -69,18 +83,26 @@ class Composing:
         author: str,
         message: str | None,
         now: datetime,
-        manifest: ManifestObject | None,
-        weights: Mapping[str, int],
+        manifest: ManifestObject | None = None,
+        weights: Mapping[str, int] = NO_WEIGHTS,
+        found: Found | None = None,
     ) -> Draft:
         """The next version of `artifact`, `manifest` taking the place of the staged one.
 
-        `weights` of paths, in millionths, hold whatever else speaks of them.
+        `weights` of paths, in millionths, hold whatever else speaks of them. With `found`, the
+        version of what lies there; a staged manifest is none of it.
         NoSuchArtifact without any manifest, InvalidManifest, InvalidPath, NestedArtifact,
         MissingFiles, SchemaViolation.
         """
-        chosen, consumed = await self._manifest(workspace, artifact, manifest)
+        if found is None:
+            chosen, consumed = await self._manifest(workspace, artifact, manifest)
+        else:
+            chosen, consumed = found.manifest, None
         parsed = await self._validating.parse(chosen.data, author)
-        survey = await self._surveying.survey(workspace, _as_type(artifact, parsed))
+        if found is None:
+            survey = await self._surveying.survey(workspace, _as_type(artifact, parsed))
+        else:
+            survey = found.survey
         listed = await listed_weights(parsed.fields)
         told = await self._pinning.told(artifact, listed, weights)
         pins = await self._pinning.pins(
@@ -100,6 +122,7 @@ class Composing:
             manifest=chosen,
             pins=tuple(pins.values()),
             staged_manifest=consumed,
+            manifest_version=None if found is None else found.pin.version_id,
         )
         changed = await self._changes(artifact, record, told.pinned)
         return Draft(record, parsed, changed, _settled(told.staged, pins))
@@ -141,7 +164,7 @@ class Composing:
                 )
         if manifest.collection:
             return
-        below = await self._catalogue.descendants(workspace.id, prefix)
+        below = await self._catalogue.descendants(workspace.id, prefix, limit=1)
         if below:
             raise NestedArtifact(
                 f"{prefix!r} holds other artifacts ({below[0].prefix!r}), so it can only be a "

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from gateway.artifact.layout import MANIFEST, STAGED_MANIFEST
@@ -13,7 +14,7 @@ from gateway.identity import Workspace
 from gateway.services.lifecycle.pinning import WEIGHT
 from gateway.services.lifecycle.surveying import Surveying
 from gateway.services.lifecycle.validating import Validating
-from gateway.storage.bucket import BackendError
+from gateway.storage.bucket import BackendError, ObjectHead
 from gateway.storage.catalogue import Catalogue
 from gateway.storage.intents import Intent
 from gateway.storage.stages import StagedManifest, Stages
@@ -41,8 +42,17 @@ class Examining:
         self._validating = validating
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def examine(self, workspace: Workspace, intent: Intent, now: datetime) -> None:
-        """Settle the intent by what the bucket now holds at its key; safe to repeat."""
+    async def examine(
+        self,
+        workspace: Workspace,
+        intent: Intent,
+        now: datetime,
+        replaced: Collection[str] = (),
+    ) -> None:
+        """Settle the intent by what the bucket now holds at its key; safe to repeat.
+
+        `replaced` are versions of it that the same edit wrote before what is there now.
+        """
         artifact = await self._catalogue.by_id(intent.artifact_id)
         if artifact is None:
             return
@@ -60,11 +70,11 @@ class Examining:
                 etag=head.etag,
                 version_id=head.version_id,
                 content_type=head.content_type,
-                weight=_weight_or_none(head.metadata.get(WEIGHT)),
+                weight=stored_weight(head),
             )
         elif head is None and pin is not None:
             staged = StagedFile(path=intent.path, removed=True)
-        await self._stages.settle(intent, staged, author=AUTHOR, now=now)
+        await self._stages.settle(intent, staged, author=AUTHOR, now=now, replaced=replaced)
 
     async def revisit(self, workspace: Workspace, artifact_id: int) -> None:
         """Forget a staged manifest that the bucket no longer holds.
@@ -124,7 +134,9 @@ class Examining:
         return StagedManifest(parsed.fields, head.etag, head.version_id)
 
 
-def _weight_or_none(text: str | None) -> int | None:
+def stored_weight(head: ObjectHead) -> int | None:
+    """The weight in an object's metadata, in millionths; None where it has none, or no weight."""
+    text = head.metadata.get(WEIGHT)
     try:
         return None if text is None else parse_weight(text)
     except GatewayError:

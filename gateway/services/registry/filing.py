@@ -180,6 +180,7 @@ class Filing:
         survey = await self._surveying.survey(workspace, artifact)
         for path in await self._catalogue.announcements(artifact.id):
             await self._announcements.renounce(artifact, path)
+            await self._records.withdraw(workspace.id, artifact.prefix, path)
         for path in survey.files:
             await self._remove(caller, workspace, artifact, path, now)
 
