@@ -77,20 +77,25 @@ def database_url(gateway: Gateway) -> str:
     return str(gateway.configuration()["database_url"])
 
 
-def start_reindex(gateway: Gateway, out: IO[str], errors: IO[str]) -> Run:
-    """The command, running as a process, with the gateway's configuration."""
+def start(gateway: Gateway, command: str, out: IO[str], errors: IO[str]) -> Run:
+    """A command, running as a process, with the gateway's configuration."""
     gateway.data_dir.mkdir(parents=True, exist_ok=True)
     path = gateway.folder / "gateway.yaml"
     path.write_text(yaml.safe_dump(gateway.configuration(), sort_keys=False))
-    arguments = ["reindex", "--config", str(path)]
+    arguments = [command, "--config", str(path)]
     environment = clean_environment() | {"PYTHONPATH": str(ROOT)}
     return program().start(arguments, environment, gateway.data_dir, out, errors)
 
 
 def reindex(gateway: Gateway, *, code: int = 0) -> str:
-    """What the command says on standard output; AssertionError on another exit code."""
+    """What `reindex` says, as `run` does."""
+    return run(gateway, "reindex", code=code)
+
+
+def run(gateway: Gateway, command: str, *, code: int = 0) -> str:
+    """What a command says on standard output; AssertionError on another exit code."""
     with TemporaryFile("w+") as out, TemporaryFile("w+") as errors:
-        ended = start_reindex(gateway, out, errors).wait(3600)
+        ended = start(gateway, command, out, errors).wait(3600)
         for file in (out, errors):
             file.seek(0)
         told, loud = out.read(), errors.read()

@@ -23,7 +23,8 @@ from tests.acceptance.rebuilt import (
     look,
     own_gateway,
     reindex,
-    start_reindex,
+    run,
+    start,
     tables_of,
 )
 from tests.acceptance.steps import manifest
@@ -91,6 +92,7 @@ def check_rebuilt(lived: Lived) -> None:
     second = reindex(gateway)
     assert NOTHING_TO_DO in second, second
     assert tables_of(gateway) == rows
+    run(gateway, "fsck")  # which finds nothing
 
     gateway.start()
     try:
@@ -132,7 +134,7 @@ def test_two_at_once_come_to_the_same(lived: Lived) -> None:
     forget_database(gateway)
     with ExitStack() as stack:
         outputs = [stack.enter_context(TemporaryFile("w+")) for _ in range(2)]
-        running = [start_reindex(gateway, output, output) for output in outputs]
+        running = [start(gateway, "reindex", output, output) for output in outputs]
         codes = [process.wait(SECONDS) for process in running]
         for output in outputs:
             output.seek(0)
@@ -198,7 +200,7 @@ def fill(gateway: Gateway, folder: str) -> None:
 def kill_when(gateway: Gateway, question: str) -> None:
     """Start the command, and kill it as soon as its database says yes."""
     with Path(os.devnull).open("w") as nowhere:
-        process = start_reindex(gateway, nowhere, nowhere)
+        process = start(gateway, "reindex", nowhere, nowhere)
     path = Path(database_url(gateway).removeprefix("sqlite:///"))
     try:
         while not says_yes(path, question):
