@@ -167,9 +167,8 @@ async def _serve(folder: Path, commands: Connection) -> None:
 
         async def answer(request: web.BaseRequest) -> web.StreamResponse:
             if request.path == "/counted":
-                counting.download(artifact_id, 0, "data.bin", 500_000)
+                counting.download(artifact_id, 0, "data.bin", 500_000, size=FILE_BYTES)
                 await counting.settled()
-                counting.sent(artifact_id, 0, "data.bin", FILE_BYTES)
             return web.Response(body=body)
 
         async with counting:

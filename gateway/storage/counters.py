@@ -21,6 +21,27 @@ SILENCE = timedelta(seconds=60)
 """A worker of another host that was not seen for so long counts as dead."""
 
 
+# Made once: a merge comes every half second, and making them costs as much as running them.
+MOVE = (
+    update(tables.worker)
+    .where(tables.worker.c.id == bindparam("worker"), tables.worker.c.merged == bindparam("start"))
+    .values(merged=bindparam("end"))
+)
+RAISE = (
+    update(tables.artifact)
+    .where(tables.artifact.c.id == bindparam("of"))
+    .values(
+        download_micros=raised(
+            tables.artifact.c.download_micros, bindparam("more_micros", type_=BigInteger)
+        ),
+        views=raised(tables.artifact.c.views, bindparam("more_views", type_=BigInteger)),
+    )
+)
+EPOCHS = select(tables.artifact.c.id, tables.artifact.c.epoch).where(
+    tables.artifact.c.id.in_(bindparam("artifacts", expanding=True))
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Worker:
     """A row of the workers' table: `merged` is the offset its journal is merged to."""
@@ -85,13 +106,10 @@ class Counters:
 
     async def merge(self, worker_id: str, start: int, end: int, tally: Tally) -> bool:
         """Whether the sums were added: False where the journal is not merged to `start`."""
-        table = tables.worker
 
         async def work(connection: AsyncConnection) -> bool:
             moved = await connection.execute(
-                update(table)
-                .where(table.c.id == worker_id, table.c.merged == start)
-                .values(merged=end)
+                MOVE, {"worker": worker_id, "start": start, "end": end}
             )
             if not moved.rowcount:
                 return False
@@ -135,7 +153,6 @@ class Counters:
 
 async def _add(connection: AsyncConnection, tally: Tally, current: Mapping[int, int]) -> None:
     """Add the sums whose epoch is the artifact's now; the others are dropped."""
-    artifact = tables.artifact
     totals = [
         {"of": key[0], "more_micros": total.micros, "more_views": total.views}
         # In one order everywhere, so that two that merge do not lock each other out.
@@ -143,17 +160,7 @@ async def _add(connection: AsyncConnection, tally: Tally, current: Mapping[int, 
         if current.get(key[0]) == key[1]
     ]
     if totals:
-        await connection.execute(
-            update(artifact)
-            .where(artifact.c.id == bindparam("of"))
-            .values(
-                download_micros=raised(
-                    artifact.c.download_micros, bindparam("more_micros", type_=BigInteger)
-                ),
-                views=raised(artifact.c.views, bindparam("more_views", type_=BigInteger)),
-            ),
-            totals,
-        )
+        await connection.execute(RAISE, totals)
     days = [
         {
             "artifact_id": artifact_id,
@@ -177,8 +184,5 @@ async def _add(connection: AsyncConnection, tally: Tally, current: Mapping[int, 
 
 
 async def _epochs(connection: AsyncConnection, artifacts: Collection[int]) -> dict[int, int]:
-    artifact = tables.artifact
-    rows = await connection.execute(
-        select(artifact.c.id, artifact.c.epoch).where(artifact.c.id.in_(artifacts))
-    )
-    return {row["id"]: row["epoch"] for row in rows.mappings()}
+    rows = await connection.execute(EPOCHS, {"artifacts": list(artifacts)})
+    return {row.id: row.epoch for row in rows}

@@ -1,9 +1,9 @@
 """What a journal holds: one line a record, and the sums of many.
 
-A line is a JSON array: `["d", artifact, epoch, path, micros, day]` for a download,
-`["c", artifact, epoch, path, micros, milliseconds, client]` for one that may be its client's
-second, `["b", artifact, epoch, path, bytes, day]` for bytes sent, `["v", artifact, epoch]` for
-a view.
+A line is a JSON array: `["d", artifact, epoch, path, micros, day, bytes]` for a download (0 bytes
+where they are told later), `["c", artifact, epoch, path, micros, milliseconds, client]` for one
+that may be its client's second, `["b", artifact, epoch, path, bytes, day]` for bytes sent, and
+`["v", artifact, epoch]` for a view.
 Amounts are whole numbers, so that sums are exact: a weight of 0.5 is 500,000 micros.
 """
 
@@ -13,15 +13,25 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 _log = logging.getLogger(__name__)
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+LINES = 4_096
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def download(artifact_id: int, epoch: int, path: str, micros: int, day: date) -> bytes:
-    """The line for one download of a file that weighs `micros` millionths."""
-    return f"{_encode(['d', artifact_id, epoch, path, micros, day.isoformat()])}\n".encode()
+# Most lines are written again and again: the next download of the same file, or one as long.
+@lru_cache(LINES)
+def download(  # the fields of a line
+    artifact_id: int, epoch: int, path: str, micros: int, day: date, size: int = 0
+) -> bytes:
+    """The line for one download of a file that weighs `micros` millionths.
+
+    `size` is how many bytes it is, where that is known beforehand.
+    """
+    fields = ["d", artifact_id, epoch, path, micros, day.isoformat(), size]
+    return f"{_encode(fields)}\n".encode()
 
 
 def click(artifact_id: int, epoch: int, path: str, micros: int, at: datetime, client: str) -> bytes:
@@ -31,11 +41,13 @@ def click(artifact_id: int, epoch: int, path: str, micros: int, at: datetime, cl
     return f"{_encode(fields)}\n".encode()
 
 
+@lru_cache(LINES)
 def sent(artifact_id: int, epoch: int, path: str, size: int, day: date) -> bytes:
     """The line for `size` bytes of a file that left the gateway."""
     return f"{_encode(['b', artifact_id, epoch, path, size, day.isoformat()])}\n".encode()
 
 
+@lru_cache(LINES)
 def view(artifact_id: int, epoch: int) -> bytes:
     """The line for one view of an artifact."""
     return f"{_encode(['v', artifact_id, epoch])}\n".encode()
@@ -117,8 +129,9 @@ def _add(tally: Tally, line: bytes, times: int) -> bool:
     match record:
         case ["v", int(artifact), int(epoch)]:
             tally.totals[artifact, epoch].views += times
-        case ["d", int(artifact), int(epoch), str(path), int(micros), str(day)]:
+        case ["d", int(artifact), int(epoch), str(path), int(micros), str(day), int(size)]:
             tally.add(artifact, epoch, path, micros, day, times)
+            tally.days[artifact, epoch, path, day].bytes += size * times
         case ["c", int(artifact), int(epoch), str(path), int(micros), int(at), str(client)]:
             moment = _BEGINNING + timedelta(milliseconds=at)
             tally.clicks.append(Click(artifact, epoch, path, micros, moment, client))

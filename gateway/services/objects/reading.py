@@ -112,10 +112,12 @@ class Reading:
         visit = self._counting.visit(caller, request)
         if not self._counting.counts(visit, reply.status, reply.headers.get("Content-Range")):
             return reply
-        self._counting.download(artifact.id, artifact.epoch, pin.path, pin.weight, visit)
+        whole = len(reply.body) if isinstance(reply.body, bytes) else 0
+        self._counting.download(
+            artifact.id, artifact.epoch, pin.path, pin.weight, visit, size=whole
+        )
         await self._counting.settled()
         if isinstance(reply.body, bytes):
-            self._counting.sent(artifact.id, artifact.epoch, pin.path, len(reply.body))
             return reply
         return replace(reply, body=self._measured(reply.body, artifact, pin))
 

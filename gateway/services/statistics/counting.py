@@ -27,7 +27,7 @@ from gateway.storage.counters import Counters
 from gateway.storage.journal import Journal
 from gateway.storage.workers import WorkersFolder
 
-MERGE_SECONDS = 0.2
+MERGE_SECONDS = 0.5
 SYNC_SECONDS = 0.1
 SWEEP_SECONDS = 15.0
 MOST_WAITING = 256 * 1_048_576
@@ -135,18 +135,27 @@ class Counting:
         return is_download(status, content_range, not_modified=self._rules.count_not_modified)
 
     def download(
-        self, artifact_id: int, epoch: int, path: str, weight: int, visit: Visit = ANYBODY
+        self,
+        artifact_id: int,
+        epoch: int,
+        path: str,
+        weight: int,
+        visit: Visit = ANYBODY,
+        *,
+        size: int = 0,
     ) -> None:
         """Count one download of a file that weighs `weight` millionths, in microseconds.
 
         Call it before the response's first byte. `epoch` is the artifact's as the request
-        saw it: what it counts is dropped when `reset` comes between.
+        saw it: what it counts is dropped when `reset` comes between. `size` is how many bytes are
+        sent, where all of them are at hand; else `sent` is told later.
         """
         now = self._clock()
         if visit.client is None:
-            line = tally.download(artifact_id, epoch, path, weight, now.date())
+            line = tally.download(artifact_id, epoch, path, weight, now.date(), size)
         else:
             line = tally.click(artifact_id, epoch, path, weight, now, visit.client)
+            line += tally.sent(artifact_id, epoch, path, size, now.date()) if size else b""
         self._journal.append(line)
 
     def sent(self, artifact_id: int, epoch: int, path: str, size: int) -> None:
