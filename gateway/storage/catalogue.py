@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, and_, func, or_, select, text, true
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.layout import ancestors, place
@@ -13,10 +13,10 @@ from gateway.artifact.lifecycle import Artifact, Location
 from gateway.artifact.version import Pin, Record, StagedFile
 from gateway.storage import tables
 from gateway.storage.database import Database
+from gateway.storage.questions import AT_PREFIXES, BY_ID, CURRENT_PIN, NODES_AT_PREFIXES
 from gateway.storage.rows import (
     PIN,
     STAGED_FILE,
-    WITHOUT_FIELDS,
     artifact_of,
     as_pin,
     as_staged_file,
@@ -46,7 +46,7 @@ class Catalogue:
 
     async def _locate(self, workspace_id: str, key: str) -> Location:
         async with self._database.reading() as connection:
-            above = await self._above(connection, workspace_id, key, WITHOUT_FIELDS)
+            above = await self._above(connection, workspace_id, key, NODES_AT_PREFIXES)
             where = place(key, [artifact.node for artifact in above])
             artifact = next((a for a in above if a.prefix == where.prefix), None)
             pin = None
@@ -59,27 +59,27 @@ class Catalogue:
         connection: AsyncConnection,
         workspace_id: str,
         key: str,
-        columns: Sequence[Column[Any]] = tuple(tables.artifact.c),
+        question: Select[Any] = AT_PREFIXES,
     ) -> list[Artifact]:
-        table = tables.artifact
-        rows = await connection.execute(
-            select(*columns).where(
-                table.c.workspace_id == workspace_id, table.c.prefix.in_(ancestors(key)), live()
-            )
-        )
+        asked = {"workspace_id": workspace_id, "prefixes": ancestors(key)}
+        rows = await connection.execute(question, asked)
         found = [artifact_of(row) for row in rows.mappings()]
         return sorted(found, key=lambda artifact: len(artifact.prefix), reverse=True)
 
     async def _pin(
         self, connection: AsyncConnection, artifact_id: int, path: str, version: int | None
     ) -> Pin | None:
-        rows = await connection.execute(
-            select(*PIN).where(
-                tables.pin.c.artifact_id == artifact_id,
-                tables.pin.c.path == path,
-                _holds(version),
+        if version is None:
+            asked = {"artifact_id": artifact_id, "path": path}
+            rows = await connection.execute(CURRENT_PIN, asked)
+        else:
+            rows = await connection.execute(
+                select(*PIN).where(
+                    tables.pin.c.artifact_id == artifact_id,
+                    tables.pin.c.path == path,
+                    _holds(version),
+                )
             )
-        )
         row = rows.first()
         return as_pin(row) if row else None
 
@@ -96,22 +96,16 @@ class Catalogue:
         return await question()
 
     async def _artifact(self, workspace_id: str, prefix: str) -> Artifact | None:
-        table = tables.artifact
+        asked = {"workspace_id": workspace_id, "prefixes": [prefix]}
         async with self._database.reading() as connection:
-            rows = await connection.execute(
-                select(table).where(
-                    table.c.workspace_id == workspace_id, table.c.prefix == prefix, live()
-                )
-            )
+            rows = await connection.execute(AT_PREFIXES, asked)
             row = rows.mappings().first()
         return artifact_of(row) if row else None
 
     async def by_id(self, artifact_id: int) -> Artifact | None:
         """The artifact with this row id, whatever its state."""
         async with self._database.reading() as connection:
-            rows = await connection.execute(
-                select(tables.artifact).where(tables.artifact.c.id == artifact_id)
-            )
+            rows = await connection.execute(BY_ID, {"artifact_id": artifact_id})
             row = rows.mappings().first()
         return artifact_of(row) if row else None
 
