@@ -2,7 +2,7 @@
 
 import typer
 
-from gateway.commands import checking, collecting, keys, reindexing, serving
+from gateway.commands import checking, collecting, diagnosing, keys, reindexing, serving
 
 application = typer.Typer(
     no_args_is_help=True,
@@ -12,6 +12,7 @@ application = typer.Typer(
 )
 application.command()(serving.serve)
 application.command(hidden=True)(serving.worker)
+application.command("doctor")(diagnosing.diagnose)
 application.command()(checking.fsck)
 application.command("gc")(collecting.collect)
 application.command()(reindexing.reindex)

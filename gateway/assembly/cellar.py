@@ -37,7 +37,7 @@ async def open_cellar(config: Config, embedded: EmbeddedBackend | None) -> Async
 
     BackendUnfit where the backend lacks what artifacts need, ServiceUnavailable, BackendError.
     """
-    backend = config.backend or _as_backend(embedded)
+    backend = config.backend or as_backend(embedded)
     system = config.system
     async with Database(config.database_url) as database, Bucket(backend) as bucket:
         capabilities = await probe(bucket, system.bucket, system.prefix)
@@ -76,7 +76,8 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def _as_backend(embedded: EmbeddedBackend | None) -> Backend:
+def as_backend(embedded: EmbeddedBackend | None) -> Backend:
+    """The embedded backend as the configuration would name it."""
     if embedded is None:
         raise ValueError("no backend is configured, and none embedded was started")
     return Backend(

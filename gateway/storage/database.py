@@ -40,13 +40,15 @@ _MIGRATION_LOCK = 4_201_761_839
 class Database:
     """The index's database; `async with Database(url) as database` opens and migrates it.
 
-    `database_url` is `sqlite:///path` or `postgresql://user:password@host/name`; anything
-    else is a ValueError. A database that does not answer is `ServiceUnavailable`, from every
-    method; a lost race that does not end is `SlowDown`.
+    Without `migrate` it is taken as it is. `database_url` is `sqlite:///path` or
+    `postgresql://user:password@host/name`; anything else is a ValueError. A database that does
+    not answer is `ServiceUnavailable`, from every method; a lost race that does not end is
+    `SlowDown`.
     """
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, *, migrate: bool = True) -> None:
         url = self._url = parse_url(database_url)
+        self._migrates = migrate
         self._recollection = Recollection()
         self.dialect = url.get_backend_name()
         if self.dialect == "sqlite":
@@ -65,7 +67,8 @@ class Database:
 
     async def __aenter__(self) -> Self:
         try:
-            await self._migrate()
+            if self._migrates:
+                await self._migrate()
         except BaseException:
             await self._dispose()
             raise

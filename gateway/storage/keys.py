@@ -63,6 +63,14 @@ class Keys:
             found = [self._read(row) for row in rows.mappings()]
         return [stored for stored in found if stored is not None]
 
+    async def unreadable(self) -> list[str]:
+        """The ids of the keys that were made under another `secret`, sorted."""
+        readable = {stored.key.access_key_id for stored in await self.all()}
+        column = tables.access_key.c.access_key_id
+        async with self._database.reading() as connection:
+            ids = [str(each) for each in await connection.scalars(select(column).order_by(column))]
+        return [each for each in ids if each not in readable]
+
     async def add(self, stored: StoredKey) -> None:
         """Keep a new key."""
         key = stored.key

@@ -202,8 +202,12 @@ class Objects(ABC):
 
     async def versioning(self, bucket: str) -> bool:
         """Whether the bucket keeps versions now."""
+        return await self.versioning_status(bucket) == "Enabled"
+
+    async def versioning_status(self, bucket: str) -> str:
+        """One of "Enabled", "Suspended", and "" for a bucket that never kept versions."""
         answer = await self._call(Outgoing("GET", bucket, query=Query((("versioning", ""),))))
-        return answers.versioning_status(accepted(answer).data) == "Enabled"
+        return answers.versioning_status(accepted(answer).data)
 
     async def enable_versioning(self, bucket: str) -> None:
         """Nothing; from here on the bucket keeps versions."""

@@ -21,13 +21,15 @@ class WorkersFolder:
 
     `host` names the folder, not the machine: it is the same after a restart in another
     container, and another for each replica with a folder of its own. Every method touches the
-    file system alone, for microseconds.
+    file system alone, for microseconds. Without `make`, for who only looks, nothing is made, and
+    `host` is empty.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, make: bool = True) -> None:
         self.path = path
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.host = _identity(path / _HOST)
+        if make:
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.host = _identity(path / _HOST) if make else ""
         self._held: dict[str, int] = {}
 
     def directory(self, worker_id: str) -> Path:
