@@ -7,6 +7,7 @@ from gateway.services.objects.configuring import Configuring
 from gateway.services.objects.erasing import Erasing
 from gateway.services.objects.exempting import Exempting
 from gateway.services.objects.finishing import Finishing
+from gateway.services.objects.keeping import Keeping
 from gateway.services.objects.listing import Listings
 from gateway.services.objects.provisioning import Provisioning
 from gateway.services.objects.reading import Reading
@@ -69,6 +70,11 @@ class Objects:
         )
 
     @cached_property
+    def keeping(self) -> Keeping:
+        """Whether what was written stays."""
+        return Keeping(self._lifecycle.workspaces, self.finishing)
+
+    @cached_property
     def serving(self) -> Serving:
         """Every request of the S3 door."""
         life, access = self._lifecycle, self._cellar.access
@@ -84,6 +90,7 @@ class Objects:
             Configuring(life.catalogue, self._cellar.records, life.versioning, self.forwarding),
             self._provisioning(),
             Exempting(access, life.catalogue, self.forwarding),
+            self.keeping,
         )
 
     def _writing(self) -> Writing:

@@ -144,6 +144,7 @@ class RegistryRooms:
             Searching(life.catalogue, self.browsing, self.showing, page=self._page),
             Administering(self._cellar.access, self.browsing, self._cellar.counting),
             life.enduring,
+            self._objects.keeping,
         )
 
     @cached_property

@@ -4,7 +4,8 @@ import re
 import secrets
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -24,7 +25,7 @@ from tests.acceptance.processes import free_port
 from tests.acceptance.races import at_once
 from tests.acceptance.silence import code
 from tests.acceptance.steps import refused
-from tests.acceptance.wire import When, WireTap
+from tests.acceptance.wire import Pause, When, WireTap
 from tests.waiting import wait_until
 
 OK, NO_CONTENT, NOT_FOUND = HTTPStatus.OK, HTTPStatus.NO_CONTENT, HTTPStatus.NOT_FOUND
@@ -290,6 +291,22 @@ def test_old_versions_keep_a_workspace(site: Gateway, backend: Backend, name: st
     assert name not in buckets_of(backend.client())
 
 
+@contextmanager
+def removing_at(
+    site: Gateway, tap: WireTap, name: str, method: str, target: str, nth: int
+) -> Iterator[tuple[Future[Response], Pause]]:
+    """A DeleteBucket that has come to its nth such request to the backend, which waits."""
+    pause = tap.pause_on(method, target, nth=nth)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(remove, site, name)
+        pause.wait()
+        assert site.signed("HEAD", f"/{name}", "admin").status == NOT_FOUND
+        try:
+            yield answer, pause
+        finally:
+            pause.resume()
+
+
 def test_what_is_put_while_it_is_removed_keeps_it(
     site: Gateway, backend: Backend, tap: WireTap, name: str
 ) -> None:
@@ -297,16 +314,76 @@ def test_what_is_put_while_it_is_removed_keeps_it(
     client.create_bucket(Bucket=name)
     client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     put = tap.pause_on("PUT", f"/{name}/late.txt")
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(1) as pool:
         putting = pool.submit(client.put_object, Bucket=name, Key="late.txt", Body=b"late")
         put.wait()
-        removing = pool.submit(remove, site, name)
-        assert wait_until(lambda: site.signed("HEAD", f"/{name}", "admin").status == NOT_FOUND)
-        put.resume()
+        # It looks twice whether anything is in it: before it is withdrawn, and then.
+        with removing_at(site, tap, name, "GET", rf"^/{name}\?.*versions", 2) as (removing, look):
+            put.resume()
+            assert wait_until(lambda: list_of(backend, name) == ["late.txt"])
+            assert not putting.done()
+            look.resume()
+            assert code(removing.result()) == "BucketNotEmpty"
         putting.result()
-        assert code(removing.result()) == "BucketNotEmpty"
     assert client.get_object(Bucket=name, Key="late.txt")["Body"].read() == b"late"
     assert backend.client().get_object(Bucket=name, Key="late.txt")["Body"].read() == b"late"
+
+
+def list_of(backend: Backend, name: str) -> list[str]:
+    """The keys in a bucket of the backend."""
+    found = backend.client().list_objects_v2(Bucket=name)
+    return [each["Key"] for each in found.get("Contents", [])]
+
+
+def put_late(site: Gateway, name: str) -> Response:
+    return site.signed("PUT", f"/{name}/late.txt", "admin", body=b"late")
+
+
+def copy_late(site: Gateway, name: str) -> Response:
+    source = {"x-amz-copy-source": f"{WORKSPACE}/source-of-late.txt"}
+    return site.signed("PUT", f"/{name}/late.txt", "admin", source)
+
+
+def create_late(site: Gateway, name: str) -> Response:
+    document = b'{"prefix": "late", "manifest": {"type": "dataset"}, "stage": true}'
+    return rpc(site, name, "create", document)
+
+
+@pytest.mark.parametrize(
+    ("write", "method", "target"),
+    [
+        (put_late, "PUT", "/late.txt"),
+        (copy_late, "PUT", "/late.txt"),
+        # The last moment before an artifact is in the index.
+        (create_late, "GET", r"\?.*versioning"),
+    ],
+)
+def test_what_goes_with_it_is_never_acknowledged(
+    site: Gateway,
+    backend: Backend,
+    tap: WireTap,
+    name: str,
+    write: Callable[[Gateway, str], Response],
+    method: str,
+    target: str,
+) -> None:
+    """The backend stores it after the last look, then deletes the bucket with all versions."""
+    site.s3("admin").put_object(Bucket=WORKSPACE, Key="source-of-late.txt", Body=b"late")
+    assert make(site, name).status == OK
+    direct = backend.client()
+    direct.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    late = tap.pause_on(method, f"^/{name}{target}")
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write, site, name)
+        late.wait()
+        with removing_at(site, tap, name, "DELETE", f"^/{name}$", 1) as (removing, deleting):
+            late.resume()
+            assert wait_until(lambda: list_of(backend, name) != [])
+            assert not writing.done()
+            deleting.resume()
+            assert removing.result().status == NO_CONTENT
+        assert writing.result().status == NOT_FOUND
+    assert name not in buckets_of(direct)
 
 
 def test_a_workspace_of_the_configuration_stays(site: Gateway, backend: Backend) -> None:

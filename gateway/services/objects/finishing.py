@@ -10,9 +10,10 @@ nobody else sees the workspace meanwhile.
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 
 from gateway.artifact.record import WorkspaceRecord
 from gateway.errors import GatewayError, OperationAborted, PreconditionFailed
@@ -85,13 +86,24 @@ class Finishing:
         What is under way with it is waited for, what was left is finished: OperationAborted
         when that takes longer than 10 s.
         """
+        entry = await self._ended(partial(self._registry.named, name), now)
+        return None if entry is None or entry.configured else entry
+
+    async def outlasts(self, workspace_id: str, now: datetime) -> bool:
+        """Whether the workspace under this id is there, after what is under way with it.
+
+        As `settled`; and never answered from what was known before the database went away.
+        """
+        return await self._ended(partial(self._registry.with_id, workspace_id), now) is not None
+
+    async def _ended(
+        self, look: Callable[[], Awaitable[Entry | None]], now: datetime
+    ) -> Entry | None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + PATIENCE_SECONDS
         while True:
-            entry = await self._registry.named(name)
-            if entry is None or entry.configured:
-                return None
-            if not entry.unfinished:
+            entry = await look()
+            if entry is None or entry.configured or not entry.unfinished:
                 return entry
             if not await self._finish(entry, now):
                 if loop.time() > deadline:

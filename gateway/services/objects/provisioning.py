@@ -32,7 +32,8 @@ from gateway.storage.catalogue import Catalogue
 from gateway.storage.registry import MAKING, REMOVING, Entry, Registry
 
 DOCUMENT_BYTES = 1 << 16
-# What found the workspace before it was withdrawn is given so long to be done with it.
+# What found the workspace before it was withdrawn is given so long to be done with it, and keeps
+# it then. What comes later is refused, unless the workspace stays after all (`keeping`).
 DRAIN_SECONDS = 0.25
 TAKEN = b"<Code>BucketAlready"
 GONE = frozenset((HTTPStatus.NO_CONTENT, HTTPStatus.NOT_FOUND))

@@ -21,6 +21,7 @@ from gateway.services.keys.access import Access
 from gateway.services.objects.configuring import Configuring
 from gateway.services.objects.erasing import Erasing
 from gateway.services.objects.exempting import Exempting
+from gateway.services.objects.keeping import Keeping
 from gateway.services.objects.listing import Listings
 from gateway.services.objects.posting import opened
 from gateway.services.objects.provisioning import Provisioning
@@ -37,6 +38,9 @@ CREATE_BUCKET = "CreateBucket"
 DELETE_BUCKET = "DeleteBucket"
 RESTORE_OBJECT = "RestoreObject"
 RESTORE_BYTES = 1 << 20
+
+# Effects that store something: it must not go with a workspace that somebody removes meanwhile.
+STORING = frozenset((Effect.WRITE_OBJECT, Effect.RENAME_OBJECT, Effect.UNLISTED))
 
 Act = Callable[[Caller, Workspace, Verified, datetime], Awaitable[Reply]]
 
@@ -57,6 +61,7 @@ class Serving:
         configuring: Configuring,
         provisioning: Provisioning,
         exempting: Exempting,
+        keeping: Keeping,
     ) -> None:
         self._access = access
         self._workspaces = workspaces
@@ -69,6 +74,7 @@ class Serving:
         self._configuring = configuring
         self._provisioning = provisioning
         self._exempting = exempting
+        self._keeping = keeping
         self._acts: dict[Effect, Act] = {
             Effect.LIST: self._list,
             Effect.READ_OBJECT: self._read,
@@ -92,6 +98,14 @@ class Serving:
         if verified.operation.name == DELETE_BUCKET:
             return await self._provisioning.delete(caller, verified, now)
         workspace = await self._workspaces.named(verified.address.bucket)
+        reply = await self._act(caller, workspace, verified, now)
+        if verified.operation.effect in STORING:
+            return await self._keeping.acknowledge(reply, workspace, now)
+        return reply
+
+    async def _act(
+        self, caller: Caller, workspace: Workspace, verified: Verified, now: datetime
+    ) -> Reply:
         if verified.operation.effect is Effect.UNLISTED:
             return await self._exempting.pass_on(caller, workspace, verified)
         self._authorise(caller, workspace, verified)

@@ -9,6 +9,7 @@ from gateway.errors import NoSuchMethod
 from gateway.identity import Caller, Right
 from gateway.services.enduring import Enduring
 from gateway.services.keys.access import Access
+from gateway.services.objects.keeping import Keeping
 from gateway.services.registry.administering import Administering
 from gateway.services.registry.announcing import Announcing, Coming
 from gateway.services.registry.arguments import Arguments
@@ -37,6 +38,7 @@ class Calling:
         searching: Searching,
         administering: Administering,
         enduring: Enduring,
+        keeping: Keeping,
     ) -> None:
         self._access = access
         self._workspaces = workspaces
@@ -46,6 +48,7 @@ class Calling:
         self._browsing = browsing
         self._searching = searching
         self._enduring = enduring
+        self._keeping = keeping
         self._handlers: dict[str, Handler] = {
             "create": self._create,
             "edit": self._edit,
@@ -77,7 +80,10 @@ class Calling:
         given: Mapping[str, JsonValue],
         now: datetime,
     ) -> JsonValue:
-        """What the method returns; NoSuchMethod, NoSuchBucket, InvalidArgument, or its own."""
+        """What the method returns; NoSuchMethod, NoSuchBucket, InvalidArgument, or its own.
+
+        NoSuchBucket, too, where the workspace was removed while the method wrote into it.
+        """
         method = METHODS.get(method_name)
         if method is None:
             raise NoSuchMethod(
@@ -90,7 +96,11 @@ class Calling:
             self._access.require(caller, workspace, method.right)
         arguments = Arguments(method.name, method.arguments, given)
         work = self._handlers[method.name](Call(caller, workspace, arguments, now))
-        return await (work if method.reads else self._enduring.finish(work))
+        if method.reads:
+            return await work
+        done = await self._enduring.finish(work)
+        await self._keeping.check(workspace, now)
+        return done
 
     async def _create(self, call: Call) -> JsonValue:
         a = call.arguments
