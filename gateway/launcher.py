@@ -1,9 +1,10 @@
-"""Starts a server that never outlives its gateway, however the gateway ends.
+"""Starts a process that never outlives its parent, however the parent ends.
 
-Run by path, as `python -I launcher.py [--watch] PID COMMAND…`, so it leans on nothing but the
-standard library. On Linux the kernel kills the server together with process PID: the launcher
-asks for that and becomes the server. Elsewhere, and with `--watch`, the launcher stays, and
-kills the server when its standard input ends, which process PID holds open.
+Run by path, as `python -I launcher.py [--watch | --hears] PID COMMAND…`, so it leans on nothing
+but the standard library. On Linux the kernel kills the command together with process PID: the
+launcher asks for that and becomes the command. Elsewhere, and with `--watch`, the launcher stays,
+and kills the command when its standard input ends, which process PID holds open. With `--hears`
+the command reads that input itself, and ends with it: the launcher becomes it everywhere.
 """
 
 import ctypes
@@ -17,21 +18,27 @@ PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: list[str]) -> int:
-    """The server's exit code; on Linux there is none, the process being the server by then."""
-    watch = arguments[0] == "--watch"
-    parent, *command = arguments[1:] if watch else arguments
+    """The command's exit code; on Linux there is none, the process being the command by then."""
+    mode = arguments[0] if arguments[0].startswith("--") else ""
+    parent, *command = arguments[1:] if mode else arguments
+    if mode == "--hears":
+        return _become(command) if _follows(int(parent)) else 1
     os.umask(0o077)  # sockets and data are this user's
-    if not watch and _dies_with(int(parent)):
-        os.execv(command[0], command)  # noqa: S606 - that is the whole purpose
+    if not mode and sys.platform == "linux" and _follows(int(parent)):
+        return _become(command)
     return _stay(command)
 
 
-def _dies_with(parent: int) -> bool:
-    if sys.platform != "linux":
-        return False
-    asked = ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) == 0
+def _become(command: list[str]) -> int:
+    os.execv(command[0], command)  # noqa: S606 - that is the whole purpose
+
+
+def _follows(parent: int) -> bool:
+    """Whether the parent is there; where the kernel can see to it, we die with it from now on."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     # The kernel says nothing of a parent that was gone before it was asked.
-    return asked and os.getppid() == parent
+    return os.getppid() == parent
 
 
 def _stay(command: list[str]) -> int:

@@ -1,8 +1,9 @@
 """Several processes that serve one socket, and the parent that keeps them.
 
 The parent gives each worker the socket, and an assignment on its standard input, which stays
-open: when it ends the parent is gone, and the worker stops. A worker says `ready` on its
-standard output. One that dies is replaced; those that live go on meanwhile.
+open: when it ends the parent is gone, and the worker stops. Where the kernel can, it does not wait
+for that, but kills the worker: none keeps the port from the next start (`launcher`). A worker
+says `ready` on its standard output. One that dies is replaced; those that live go on meanwhile.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from asyncio.subprocess import PIPE, Process
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from gateway import settings
+from gateway import launcher, settings
 from gateway.assembly.application import build
 from gateway.config import Config
 from gateway.processes import Backoff, end
@@ -138,6 +139,11 @@ async def _keep(assignment: Assignment, listener: socket.socket, started: asynci
 
 async def _spawn(assignment: Assignment, listener: socket.socket) -> Process:
     process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-I",
+        launcher.__file__,
+        "--hears",
+        str(os.getpid()),
         sys.executable,
         "-m",
         "gateway",

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
+from gateway import launcher
 from gateway.processes import Backoff, end
-from gateway.storage import launcher, seaweed
+from gateway.storage import seaweed
 
 READY_SECONDS = 30.0
 STOP_SECONDS = 8.0

@@ -1,8 +1,10 @@
 """The HTTP server of one process: from a bound socket to the last answer."""
 
 import asyncio
+import errno
 import gc
 import socket
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, suppress
 
@@ -13,6 +15,7 @@ from gateway.web.connection import Connection, Edge
 STOP_SECONDS = 10.0
 CUT_SECONDS = 0.1
 BACKLOG = 1_024
+TRIES, PAUSE_SECONDS = 20, 0.05
 
 Ready = Callable[[], Awaitable[None]]
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -23,7 +26,10 @@ class AddressTaken(Exception):
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A socket bound to the address, not listening yet; AddressTaken. Port 0 is any free one."""
+    """A socket that listens at the address; AddressTaken. Port 0 is any free one.
+
+    What a gateway that was killed leaves behind is on its way out: it gets a moment for that.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -32,16 +38,21 @@ def bind(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise AddressTaken(f"listen.host: {host}: {error.strerror}") from None
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(address)
-        # With SO_REUSEADDR two sockets can be bound to one port: the first to listen has it.
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise AddressTaken(
-            f"port {port} of {host}: {error.strerror}: stop what listens there, or choose "
-            "another with --port or listen.port"
-        ) from None
+    for left in reversed(range(TRIES)):
+        try:
+            listener.bind(address)
+            # With SO_REUSEADDR two sockets can be bound to one port: the first to listen has it.
+            listener.listen(BACKLOG)
+        except OSError as error:
+            if left and error.errno == errno.EADDRINUSE:
+                time.sleep(PAUSE_SECONDS)
+                continue
+            listener.close()
+            raise AddressTaken(
+                f"port {port} of {host}: {error.strerror}: stop what listens there, or choose "
+                "another with --port or listen.port"
+            ) from None
+        break
     return listener
 
 

@@ -12,13 +12,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, TypeAlias
 
-import psutil
 import requests
 import yaml
 from botocore import UNSIGNED
@@ -183,16 +181,9 @@ class Gateway:
     def kill(self) -> None:
         """SIGKILL: nothing of the gateway's own runs any more."""
         assert self.process is not None
-        workers = []
-        with suppress(psutil.NoSuchProcess):
-            workers = psutil.Process(self.pid).children(recursive=True)
         self.process.kill()
         self.process.wait()
         self.process = None
-        for each in workers:  # they would hold the port until they have noticed
-            with suppress(psutil.NoSuchProcess):
-                each.kill()
-        psutil.wait_procs(workers)
 
     def s3(self, key: str = "write") -> S3Client:
         """A boto3 client with the key called `key` in KEYS, or an "anonymous" one."""

@@ -1,7 +1,10 @@
 """Two worker processes behind one port: one view, and a death that nobody else notices."""
 
 import http.client
+import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
@@ -10,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from gateway import launcher
 from tests.acceptance.harness import WORKSPACE, Backend, Gateway
 from tests.acceptance.processes import free_port
 from tests.acceptance.sights import COMMITTED, ONE, bring, check, committed, editing
@@ -160,6 +164,25 @@ def test_a_worker_that_is_killed_takes_nothing_of_an_edit_with_it(
     assert victim not in workers(gateway)
     artifact.rpc("discard")
     check(artifact, committed(COMMITTED, 1))
+
+
+def test_after_a_kill_nothing_keeps_the_port_from_the_next_start(gateway: Gateway) -> None:
+    before = list(workers(gateway).values())
+    for each in before:
+        each.suspend()  # they can notice nothing themselves
+    gateway.kill()
+    gateway.start()
+    assert wait_until(lambda: not any(each.is_running() for each in before))
+    assert wait_until(lambda: len(answering(gateway)) == WORKERS)
+
+
+def test_a_worker_whose_parent_has_gone_before_it_begins_does_not_begin(tmp_path: Path) -> None:
+    """The kernel says nothing of a death before it was asked to."""
+    begun = tmp_path / "begun"
+    follow = [sys.executable, "-I", launcher.__file__, "--hears"]
+    for parent, begins in ((str(os.getppid()), False), (str(os.getpid()), True)):
+        subprocess.run([*follow, parent, "/bin/touch", str(begun)], check=begins)
+        assert begun.exists() == begins
 
 
 def test_a_stop_leaves_no_process(gateway: Gateway) -> None:

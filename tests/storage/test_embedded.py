@@ -20,7 +20,8 @@ import psutil
 import pytest
 from botocore.config import Config
 
-from gateway.storage import launcher, seaweed
+from gateway import launcher
+from gateway.storage import seaweed
 from gateway.storage.embedded import EmbeddedBackend, EmbeddedFailed, EmbeddedServer
 from tests.waiting import wait_until
 
