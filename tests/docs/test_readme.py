@@ -1,4 +1,4 @@
-"""What users are told is complete: every key, error, command and method is in the README."""
+"""What users are told is complete: every key, error, command, method, finding and metric."""
 
 import json
 import re
@@ -20,6 +20,7 @@ from gateway.settings import parse
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 EXAMPLE = (ROOT / "config.example.yaml").read_text()
 ENVIRONMENT = dict.fromkeys(re.findall(r"(?<!\$)\$\{(\w+)\}", EXAMPLE), "x" * 40)
 
@@ -104,10 +105,18 @@ def test_the_readme_has_every_command_and_its_options() -> None:
             assert not option.startswith("--") or f"`{option}" in section, option
 
 
-def test_the_readme_has_every_kind_of_finding() -> None:
-    section = README.split("\n### What fsck finds\n", 1)[1].split("\n## ", 1)[0]
+def test_operations_has_every_kind_of_finding() -> None:
+    section = OPERATIONS.split("\n## What fsck finds\n", 1)[1].split("\n## ", 1)[0]
     told = re.findall(r"^\| `([a-z-]+)` \|", section, re.MULTILINE)
     assert sorted(told) == sorted(Kind)
+
+
+def test_operations_has_every_metric() -> None:
+    section = OPERATIONS.split("\n## Metrics\n", 1)[1].split("\n## ", 1)[0]
+    sources = "".join(path.read_text() for path in (ROOT / "gateway").glob("*/*.py"))
+    names = set(re.findall(r'"(gateway_[a-z_]+)"', sources))
+    told = re.findall(r"`(gateway_\w+)`", section)
+    assert sorted(name.removesuffix("_total") for name in told) == sorted(names)
 
 
 def test_the_readme_has_every_method_with_its_arguments() -> None:

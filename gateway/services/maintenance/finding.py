@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 
 class Kind(StrEnum):
-    """What is wrong. The README has a row for each."""
+    """What is wrong. docs/operations.md has a row for each."""
 
     UNINDEXED_RECORD = "unindexed-record"
     UNFINISHED_DELETE = "unfinished-delete"
