@@ -5,7 +5,7 @@ from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 
-from gateway.identity import AccessKey
+from gateway.identity import AccessKey, Grants
 
 HOUR = 3_600  # seconds
 WEEK = 604_800
@@ -123,7 +123,8 @@ class Config:
 
     `database_url` names an absolute path when it is SQLite's. `public_url` has no path and no
     trailing slash. `data_dir` holds what belongs to this host: the journals of downloads, and
-    what the embedded backend and SQLite store.
+    what the embedded backend and SQLite store. `hypha_anonymous` is what callers without a token
+    hold at the Hypha door, beyond what is public.
     """
 
     secret: bytes = field(repr=False)
@@ -140,6 +141,7 @@ class Config:
     limits: Limits = field(default_factory=Limits)
     stats: Stats = field(default_factory=Stats)
     metrics_token: str | None = field(default=None, repr=False)
+    hypha_anonymous: Grants = field(default_factory=Grants)
 
     @property
     def base_url(self) -> str:

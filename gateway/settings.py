@@ -73,6 +73,7 @@ def parse(text: str, environ: Mapping[str, str], overrides: Overrides | None = N
         limits=_limits(root.section("limits")),
         stats=_stats(root.section("stats")),
         metrics_token=root.optional("metrics_token", syntax.token_flaw),
+        hypha_anonymous=_hypha(root.section("hypha")),
     )
     root.finish()
     problems.extend(_overlaps(config))
@@ -204,6 +205,20 @@ def _grants(section: Section) -> Grants:
         right = section.choice(workspace, "read", ("read", "write", "admin"))
         if right in ("read", "write", "admin"):
             rights[workspace] = Right.parse(right)
+    return Grants(MappingProxyType(rights))
+
+
+def _hypha(section: Section) -> Grants:
+    """What callers without a token hold at the Hypha door: never `admin`, never every workspace."""
+    anonymous = section.section("anonymous")
+    rights: dict[str, Right] = {}
+    for workspace in anonymous.names():
+        if flaw := syntax.bucket_name_flaw(workspace):
+            anonymous.problem(workspace, flaw)
+        right = anonymous.choice(workspace, "read", ("read", "write"))
+        if right in ("read", "write"):
+            rights[workspace] = Right.parse(right)
+    section.finish()
     return Grants(MappingProxyType(rights))
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from gateway.s3.address import virtual_host
 from gateway.s3.message import Request
 from gateway.storage.embedded import EmbeddedBackend
 from gateway.web import access_log
+from gateway.web.access_log import Observer
 from gateway.web.artifact import ArtifactDoor
 from gateway.web.authentication import Authentication
 from gateway.web.boundary import Boundary
@@ -23,6 +24,11 @@ from gateway.web.cors import Cors
 from gateway.web.exchange import Door
 from gateway.web.forms import Forms
 from gateway.web.hosts import Hosts
+from gateway.web.hypha.conversation import Conversations
+from gateway.web.hypha.door import HyphaDoor
+from gateway.web.hypha.message_cache import MessageCache
+from gateway.web.hypha.origins import Origins
+from gateway.web.json_body import most_call_bytes
 from gateway.web.operations import Check, Measures, Operations
 from gateway.web.rpc import RpcDoor
 from gateway.web.s3 import S3Door
@@ -70,6 +76,9 @@ def _boundary(lifecycle: Lifecycle, objects: Objects, registry: RegistryRooms) -
     s3 = S3Door(authentication, forms, lifecycle.workspaces, objects.serving)
     rpc = RpcDoor(authentication, registry.calling, config.limits.manifest_bytes, config.base_url)
     artifact = ArtifactDoor(authentication, lifecycle.workspaces, registry.opening)
+    observers = (access_log.write, measures.observe)
+    hypha = _hypha(authentication, lifecycle, registry, observers)
+    measures.gauge("gateway_hypha_connections", "Websockets that are open.", hypha.connections)
 
     def choose(request: Request) -> Door:
         if virtual_host(hosts.named(request), config.listen.domain):
@@ -78,6 +87,8 @@ def _boundary(lifecycle: Lifecycle, objects: Objects, registry: RegistryRooms) -
             return operations
         if RpcDoor.serves(request.path):
             return rpc
+        if HyphaDoor.serves(request):
+            return hypha
         if ArtifactDoor.serves(request):
             return artifact
         return s3
@@ -87,7 +98,39 @@ def _boundary(lifecycle: Lifecycle, objects: Objects, registry: RegistryRooms) -
         hosts=hosts,
         cors=Cors(config.allow_origins),
         trusted=config.listen.trusted_proxies,
-        observers=(access_log.write, measures.observe),
+        observers=observers,
+    )
+
+
+def _hypha(
+    authentication: Authentication,
+    lifecycle: Lifecycle,
+    registry: RegistryRooms,
+    observers: Sequence[Observer],
+) -> HyphaDoor:
+    """The Hypha door: whom it lets in without a token is said once, in the log."""
+    config = lifecycle.cellar.config
+    for workspace, right in config.hypha_anonymous.as_text().items():
+        logger.warning(
+            "hypha.anonymous: whoever reaches this port holds %r on %s", right, workspace
+        )
+    manifest_bytes = config.limits.manifest_bytes
+    conversations = Conversations(
+        registry.connecting,
+        registry.calling,
+        MessageCache(),
+        most_call_bytes(manifest_bytes),
+        config.base_url,
+        observers,
+    )
+    return HyphaDoor(
+        authentication,
+        lifecycle.workspaces,
+        registry.connecting,
+        registry.calling,
+        conversations,
+        Origins(config.public_url, config.allow_origins),
+        manifest_bytes,
     )
 
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from gateway.config import Backend, Config
-from gateway.services.keys.access import Access
+from gateway.derivation import derive
+from gateway.identity import ANONYMOUS, AccessKey
+from gateway.services.keys.access import HYPHA_ANONYMOUS, Access
 from gateway.services.statistics.counting import Counting
 from gateway.storage.bucket import Bucket
 from gateway.storage.counters import Counters
@@ -66,9 +68,12 @@ async def open_cellar(config: Config, embedded: EmbeddedBackend | None) -> Async
 
 def access(config: Config, database: Database) -> Access:
     """Who may do what, by the configuration and by the database."""
-    return Access(
-        config.keys, Keys(database, config.secret), config.secret, config.limits.token_seconds
-    )
+    keys = config.keys
+    if config.hypha_anonymous.rights:
+        # Nobody can sign with it: its secret is derived, and told to nobody.
+        unguessable = derive(config.secret, "hypha anonymous").hex()
+        keys += (AccessKey(HYPHA_ANONYMOUS, unguessable, ANONYMOUS.name, config.hypha_anonymous),)
+    return Access(keys, Keys(database, config.secret), config.secret, config.limits.token_seconds)
 
 
 def now() -> datetime:

@@ -10,6 +10,7 @@ from gateway.services.registry.archiving import Archiving
 from gateway.services.registry.authoring import Authoring
 from gateway.services.registry.browsing import Browsing
 from gateway.services.registry.calling import Calling
+from gateway.services.registry.connecting import Connecting
 from gateway.services.registry.filing import Filing
 from gateway.services.registry.finding import Finding
 from gateway.services.registry.linking import Linking
@@ -146,6 +147,12 @@ class RegistryRooms:
             life.enduring,
             self._objects.keeping,
         )
+
+    @cached_property
+    def connecting(self) -> Connecting:
+        """Sessions of those who stay connected."""
+        cellar = self._cellar
+        return Connecting(cellar.access, self._lifecycle.workspaces, cellar.config.secret)
 
     @cached_property
     def opening(self) -> Opening:

@@ -23,7 +23,9 @@ from gateway.web.cors import Cors, announced
 from gateway.web.exchange import Door, Exchange
 from gateway.web.headers import final_headers
 from gateway.web.hosts import Hosts
+from gateway.web.hypha import failures
 from gateway.web.reply import Sent, send
+from gateway.web.websocket import Sockets, Upgrade
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +35,7 @@ PREFLIGHT = "preflight"
 CLIENT_LEFT = "ClientLeft"
 # No status went out, or nobody was there to hear it; nginx's number for that.
 CLIENT_CLOSED_REQUEST = 499
+SWITCHING = 101
 
 
 class Boundary:
@@ -60,6 +63,7 @@ class Boundary:
         self._trusted = trusted
         self._observers = observers
         self._clock = clock
+        self._sockets = Sockets()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """The answer, whatever happened; only a connection that was cut has none."""
@@ -93,6 +97,10 @@ class Boundary:
         self._tell(_entry(exchange, arrival, _name(door), sent, seconds))
         return sent.response
 
+    def leave(self) -> None:
+        """Tell those whose connections last that the gateway stops."""
+        self._sockets.leave()
+
     def refuse(self, request: web.BaseRequest, error: GatewayError) -> web.StreamResponse:
         """The answer to what could not be read as a request; it ends the connection."""
         arrival = Arrival(request)
@@ -106,7 +114,9 @@ class Boundary:
         self._tell(_entry(exchange, arrival, EDGE, Sent(response, len(body)), 0.0))
         return response
 
-    async def _answer(self, door: Door, exchange: Exchange, announced: str | None) -> Reply:
+    async def _answer(
+        self, door: Door, exchange: Exchange, announced: str | None
+    ) -> Reply | Upgrade:
         if exchange.request.method == hdrs.METH_OPTIONS and door.methods:
             exchange.notes.operation = PREFLIGHT
             return self._cors.preflight(exchange.request, door, announced)
@@ -118,8 +128,11 @@ class Boundary:
         arrival: Arrival,
         exchange: Exchange,
         door: Door | None,
-        reply: Reply,
+        reply: Reply | Upgrade,
     ) -> Sent:
+        if isinstance(reply, Upgrade):
+            switching = final_headers(Reply(SWITCHING), exchange, door, self._cors)
+            return await self._sockets.switch(request, switching, reply)
         headers = final_headers(reply, exchange, door, self._cors)
         sent = await send(request, replace(reply, headers=headers), last=arrival.last)
         # A client that still waits for 100 may send its body or not: nobody could tell where
@@ -144,7 +157,8 @@ class Boundary:
             headers[hdrs.CONTENT_TYPE] = "application/xml"
             return Reply(error.status, headers, _xml(error, exchange))
         headers[hdrs.CONTENT_TYPE] = "application/json"
-        return Reply(error.status, headers, _json(error))
+        told = failures.document(error) if door == "hypha" else _json(error)
+        return Reply(error.status, headers, told)
 
     def _note_cut(self, exchange: Exchange, failure: Exception) -> None:
         notes = exchange.notes
@@ -179,7 +193,7 @@ def _entry(
         method=request.method,
         path=access_log.shown(request.path, request.query),
         status=CLIENT_CLOSED_REQUEST if sent is None else sent.response.status,
-        received=arrival.received,
+        received=arrival.received + (0 if sent is None else sent.received),
         sent=0 if sent is None else sent.size,
         seconds=seconds,
         complete=sent is not None and sent.failure is None,

@@ -44,6 +44,9 @@ class Edge(Protocol):
     def refuse(self, request: web.BaseRequest, error: GatewayError) -> web.StreamResponse:
         """The answer to what could not be read as a request."""
 
+    def leave(self) -> None:
+        """Tell those whose connections last that the gateway stops."""
+
 
 class Connection(web.RequestHandler):
     """aiohttp's protocol of one connection, within bounds."""

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from gateway.identity import Caller
 from gateway.s3.message import Reply, Request
+from gateway.web.websocket import Upgrade
 
 
 @dataclass(slots=True)
@@ -61,5 +62,5 @@ class Door(Protocol):
         It looks at the path alone; GatewayError where that can't be read.
         """
 
-    async def answer(self, exchange: Exchange) -> Reply:
-        """The answer to a request; GatewayError for a refusal."""
+    async def answer(self, exchange: Exchange) -> Reply | Upgrade:
+        """The answer to a request, or what makes a websocket of it; GatewayError for a refusal."""

@@ -17,11 +17,15 @@ STALL_SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What went out: the response, the bytes of its body, and what cut it off, if anything."""
+    """What went out: the response, the bytes of its body, and what cut it off, if anything.
+
+    `received` are the bytes that came after it: a websocket's.
+    """
 
     response: web.StreamResponse
     size: int
     failure: Exception | None = None
+    received: int = 0
 
 
 async def send(request: web.BaseRequest, reply: Reply, *, last: bool = False) -> Sent:

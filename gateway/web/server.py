@@ -82,6 +82,7 @@ async def serve(
             await ready()
             await stopping.wait()
             listening.close()
+            edge.leave()
             # aiohttp's own way of stopping would drop what is still to come of bodies.
             await under_way.ended(STOP_SECONDS)
         finally:

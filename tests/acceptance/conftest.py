@@ -8,6 +8,7 @@ import pytest
 from tests.acceptance.collecting import tended
 from tests.acceptance.edited import edited
 from tests.acceptance.harness import Backend, Gateway
+from tests.acceptance.hypha_places import hypha
 from tests.acceptance.pages import pages
 from tests.acceptance.publics import publics, watched
 from tests.acceptance.secrecy import secluded
@@ -17,6 +18,7 @@ __all__ = [
     "backend",
     "edited",
     "gateway",
+    "hypha",
     "pages",
     "publics",
     "secluded",

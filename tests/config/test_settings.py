@@ -36,6 +36,7 @@ def test_a_secret_alone_gives_the_defaults() -> None:
     assert not config.keys
     assert not config.allow_origins
     assert config.metrics_token is None
+    assert not config.hypha_anonymous.rights
 
 
 def test_relative_folders_are_made_absolute_and_sqlite_lives_in_the_data_folder() -> None:
@@ -335,3 +336,15 @@ def test_a_file_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
         load(tmp_path / "absent.yaml", {})
     (line,) = caught.value.problems
     assert line.startswith(str(tmp_path / "absent.yaml"))
+
+
+def test_callers_without_a_token_get_no_more_than_write_on_a_workspace_that_is_named() -> None:
+    config = parse(f"{MINIMAL}hypha: {{anonymous: {{one-ws: write, two-ws: read}}}}\n", {})
+    assert config.hypha_anonymous.rights == {"one-ws": Right.WRITE, "two-ws": Right.READ}
+    wrong = f"{MINIMAL}hypha: {{anonymous: {{a-ws: admin, '*': write, b-ws: 1}}, other: 1}}\n"
+    told = problems(wrong)
+    assert len(told) == 4
+    assert told[0] == "hypha.anonymous.a-ws: 'admin' is none of read, write"
+    assert told[1].startswith("hypha.anonymous.*: '*' is no bucket name")
+    assert told[2] == "hypha.anonymous.b-ws: must be a text: put it in quotes"
+    assert told[3].startswith("hypha.other: is no key here")

@@ -44,6 +44,9 @@ class Listening:
         response.force_close()
         return response
 
+    def leave(self) -> None:
+        """Nobody stays."""
+
 
 async def trickle(served: Served, before: bytes = b"") -> bytes:
     """What comes back, to the end, for a head that comes byte by byte and never ends."""

@@ -32,6 +32,9 @@ class Echo:
         del request
         return web.Response(status=error.status, text=error.code)
 
+    def leave(self) -> None:
+        """Nobody stays."""
+
 
 @dataclass(slots=True)
 class Served:

@@ -26,12 +26,15 @@ from gateway.identity import (
     Workspace,
 )
 from gateway.services.keys.granting import administered, administers, given
-from gateway.services.keys.tokens import Token, Tokens
+from gateway.services.keys.tokens import Token, Tokens, expired
 from gateway.storage.keys import Keys, StoredKey
 
 URL_PREFIX = "URL~"
 """How the ids begin that the gateway signs URLs with; no access key's has a `~`."""
 
+
+HYPHA_ANONYMOUS = "hypha~anonymous"
+"""The id of those who come through the Hypha door without a token; no access key's has a `~`."""
 
 _ID_CHARACTERS = string.ascii_uppercase + "234567"
 _ID_LENGTH, _SECRET_LENGTH = 20, 40
@@ -122,11 +125,21 @@ class Access:
         issuer is gone.
         """
         claims = self._tokens.read(token, now)
-        issuer = await self.key(claims.issuer)
+        return await self.caller_holding(claims.issuer, claims.grants, claims.until, now)
+
+    async def caller_holding(
+        self, issuer_id: str, grants: Grants, until: datetime | None, now: datetime
+    ) -> Caller:
+        """Who holds `grants` by a key's word, until then, and no more than the key does now.
+
+        AccessDenied where that time has come, or the key is gone.
+        """
+        if until is not None and now >= until:
+            raise expired(until)
+        issuer = await self.key(issuer_id)
         if issuer is None:
             raise AccessDenied("The access key that issued this token has been revoked.")
-        grants = claims.grants.within(issuer.grants)
-        return Caller(issuer.access_key_id, issuer.name, grants, claims.until)
+        return Caller(issuer.access_key_id, issuer.name, grants.within(issuer.grants), until)
 
     def right_on(self, caller: Caller, workspace: Workspace) -> Right:
         """What `caller` may do in `workspace` by grant; what is public is not counted."""

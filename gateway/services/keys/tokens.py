@@ -28,6 +28,11 @@ class Token:
     until: datetime
 
 
+def expired(until: datetime) -> AccessDenied:
+    """The refusal of a token whose time is over."""
+    return AccessDenied(f"This token expired at {until:%Y-%m-%dT%H:%M:%SZ}; get a new one.")
+
+
 class Tokens:
     """Writes and reads tokens, under a key derived from the gateway's `secret`."""
 
@@ -48,9 +53,7 @@ class Tokens:
         """What a token says; AccessDenied where it is not of this gateway, or has expired."""
         token = self._verified(text)
         if now >= token.until:
-            raise AccessDenied(
-                f"This token expired at {token.until:%Y-%m-%dT%H:%M:%SZ}; get a new one."
-            )
+            raise expired(token.until)
         return token
 
     def _verified(self, text: str) -> Token:
