@@ -1,14 +1,12 @@
-"""Records in the system area: their keys, and their JSON.
+"""Records in the system area: what they hold, and their JSON.
 
-Every record says its format and what it is about: keys hold digests, which can't be read back.
+Every record says its format and what it is about: its key holds a digest, which can't be read back.
 The JSON of equal records is equal byte for byte.
 """
 
 import base64
 import binascii
-import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -18,8 +16,6 @@ from gateway.artifact.version import ManifestObject, Pin, Record
 
 FORMAT = 1
 PINS = 500
-WORKSPACES = "workspaces/"
-_RECORD_KEY = re.compile(r"(?:.*/)?records/[^/]+/[0-9a-f]{64}/([0-9]{10})", re.DOTALL)
 
 
 class UnreadableRecord(ValueError):
@@ -61,62 +57,6 @@ class WorkspaceRecord:
     prefix: str
     created_at: datetime
     created_by: str | None = None
-
-
-def record_folder(workspace_id: str, prefix: str) -> str:
-    """Where the records of one artifact are: `records/<workspace id>/<digest of prefix>/`."""
-    return f"{records_folder(workspace_id)}{_digest(prefix)}/"
-
-
-def record_key(workspace_id: str, prefix: str, number: int) -> str:
-    """The key of a record: its folder and its number in ten digits, so that keys sort by it."""
-    return f"{record_folder(workspace_id, prefix)}{number:010d}"
-
-
-def record_number(key: str) -> int | None:
-    """The number in a record's key, below whatever prefix; None when `key` is no record's."""
-    match = _RECORD_KEY.fullmatch(key)
-    return int(match[1]) if match else None
-
-
-def records_folder(workspace_id: str) -> str:
-    """Where all records of a workspace are: `records/<workspace id>/`."""
-    return f"records/{workspace_id}/"
-
-
-def announcements_folder(workspace_id: str) -> str:
-    """Where all announcements of a workspace are."""
-    return f"announcements/{workspace_id}/"
-
-
-def announcement_folder(workspace_id: str, prefix: str) -> str:
-    """Where the announcements of one artifact are."""
-    return f"{announcements_folder(workspace_id)}{_digest(prefix)}/"
-
-
-def announcement_key(workspace_id: str, prefix: str, path: str) -> str:
-    """The key of a file's announcement; the last one wins."""
-    return announcement_folder(workspace_id, prefix) + _digest(path)
-
-
-def weights_folder(workspace_id: str) -> str:
-    """Where all weight changes of a workspace are."""
-    return f"weights/{workspace_id}/"
-
-
-def weight_folder(workspace_id: str, prefix: str) -> str:
-    """Where the weight changes of one artifact are."""
-    return f"{weights_folder(workspace_id)}{_digest(prefix)}/"
-
-
-def weight_key(workspace_id: str, prefix: str, path: str) -> str:
-    """The key of a file's weight change; the last one wins."""
-    return weight_folder(workspace_id, prefix) + _digest(path)
-
-
-def workspace_key(workspace_id: str) -> str:
-    """The key of a workspace's record: `workspaces/<id>`."""
-    return WORKSPACES + workspace_id
 
 
 def encode(record: Record) -> bytes:
@@ -317,10 +257,6 @@ def _dump(fields: Mapping[str, object]) -> bytes:
 
 def _json(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":"), default=_text).encode()
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def _text(value: object) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import uuid4
 
-from gateway.artifact.record import WORKSPACES, UnreadableRecord, WorkspaceRecord
+from gateway.artifact.record import UnreadableRecord, WorkspaceRecord
+from gateway.artifact.record_key import WORKSPACES
 from gateway.config import Area, WorkspaceDefaults, WorkspaceSettings
 from gateway.document import ConfigError
 from gateway.errors import NoSuchBucket

@@ -6,12 +6,9 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from gateway.artifact.record import (
-    WORKSPACES,
     Announcement,
     WeightChange,
     WorkspaceRecord,
-    announcement_folder,
-    announcement_key,
     decode,
     decode_announcement,
     decode_weight,
@@ -20,6 +17,11 @@ from gateway.artifact.record import (
     encode_weight,
     encode_workspace,
     pieces,
+)
+from gateway.artifact.record_key import (
+    WORKSPACES,
+    announcement_folder,
+    announcement_key,
     record_folder,
     record_key,
     record_number,

@@ -8,10 +8,12 @@ from gateway.artifact.record import (
     Announcement,
     UnreadableRecord,
     WeightChange,
-    announcement_folder,
     decode,
     decode_announcement,
     decode_weight,
+)
+from gateway.artifact.record_key import (
+    announcement_folder,
     record_folder,
     record_number,
     weight_folder,

@@ -8,13 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
-from gateway.artifact.record import (
-    Announcement,
-    announcement_key,
-    encode_announcement,
-    record_folder,
-    record_key,
-)
+from gateway.artifact.record import Announcement, encode_announcement
+from gateway.artifact.record_key import announcement_key, record_folder, record_key
 from tests.acceptance.harness import Document, Gateway
 from tests.acceptance.sights import (
     NOTHING,

@@ -15,7 +15,7 @@ from functools import partial
 
 import pytest
 
-from gateway.artifact.record import record_key
+from gateway.artifact.record_key import record_key
 from tests.acceptance.damages import (
     AREA,
     DAMAGES,

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import yaml
 
-from gateway.artifact.record import decode, decode_workspace, record_folder
+from gateway.artifact.record import decode, decode_workspace
+from gateway.artifact.record_key import record_folder
 from gateway.artifact.version import Record
 from tests.acceptance.harness import WORKSPACE, Document, Gateway
 from tests.acceptance.model import MANIFEST

@@ -15,8 +15,6 @@ from gateway.artifact.record import (
     UnreadableRecord,
     WeightChange,
     WorkspaceRecord,
-    announcement_folder,
-    announcement_key,
     decode,
     decode_announcement,
     decode_weight,
@@ -25,6 +23,10 @@ from gateway.artifact.record import (
     encode_announcement,
     encode_weight,
     encode_workspace,
+)
+from gateway.artifact.record_key import (
+    announcement_folder,
+    announcement_key,
     record_folder,
     record_key,
     record_number,

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from gateway.artifact.layout import STAGED_MANIFEST, join
-from gateway.artifact.record import Announcement, UnreadableRecord, announcement_folder
+from gateway.artifact.record import Announcement, UnreadableRecord
+from gateway.artifact.record_key import announcement_folder
 from gateway.services.maintenance.outcome import Scene
 from gateway.storage.bucket import Bucket
 from gateway.storage.records import Records

@@ -15,7 +15,8 @@ from gateway.artifact.layout import (
 )
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.manifest import Manifest, lacks_type
-from gateway.artifact.record import UnreadableRecord, record_folder
+from gateway.artifact.record import UnreadableRecord
+from gateway.artifact.record_key import record_folder
 from gateway.artifact.version import NULL_VERSION, ManifestObject, Pin
 from gateway.errors import (
     CommitConflict,

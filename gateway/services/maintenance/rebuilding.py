@@ -5,7 +5,8 @@ from functools import partial
 from itertools import groupby
 
 from gateway.artifact.layout import STAGED_MANIFEST, join
-from gateway.artifact.record import UnreadableRecord, WeightChange, records_folder, weight_folder
+from gateway.artifact.record import UnreadableRecord, WeightChange
+from gateway.artifact.record_key import records_folder, weight_folder
 from gateway.artifact.value import Fields
 from gateway.artifact.version import NULL_VERSION, Record
 from gateway.errors import GatewayError, ServiceUnavailable

@@ -9,10 +9,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from gateway.artifact.record import (
+from gateway.artifact.record import UnreadableRecord, WorkspaceRecord
+from gateway.artifact.record_key import (
     WORKSPACES,
-    UnreadableRecord,
-    WorkspaceRecord,
     announcements_folder,
     records_folder,
     weights_folder,
