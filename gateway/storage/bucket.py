@@ -17,7 +17,9 @@ from gateway.s3.address import Address, encode_path
 from gateway.s3.chunked import ChunkSigning
 from gateway.s3.message import Body
 from gateway.s3.signer import Signer
+from gateway.storage.buckets import Buckets
 from gateway.storage.credentials import CredentialsSource, chosen
+from gateway.storage.objects import Objects
 from gateway.storage.parts import Parts
 from gateway.storage.upload import IDLE_SECONDS, Carriage, Upload, carriage_of
 from gateway.storage.upstream import (
@@ -55,7 +57,7 @@ FORBIDDEN = frozenset("\r\n\0")
 SKIPPED = (hdrs.ACCEPT, hdrs.ACCEPT_ENCODING, hdrs.CONTENT_TYPE, hdrs.USER_AGENT)
 
 
-class Bucket(Parts):
+class Bucket(Objects, Parts, Buckets):
     """The backend client of one process: an async context manager around its connections."""
 
     def __init__(self, backend: Backend, credentials: CredentialsSource | None = None) -> None:

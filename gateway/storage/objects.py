@@ -1,9 +1,5 @@
-"""The gateway's own calls to the backend: objects, listings, versions, buckets."""
+"""The gateway's own calls to the backend about objects: what is stored, listings, versions."""
 
-import asyncio
-import hashlib
-import random
-from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
@@ -11,55 +7,33 @@ from typing import TypeAlias
 
 from multidict import CIMultiDict
 
-from gateway.errors import PreconditionFailed, ServiceUnavailable
+from gateway.errors import PreconditionFailed
 from gateway.s3.address import Address, Query, encode_copy_source
 from gateway.storage import answers
-from gateway.storage.answers import Answer, VersionPage
+from gateway.storage.answers import VersionPage
+from gateway.storage.calls import TRIES, Calls, accepted, holding
 from gateway.storage.upstream import (
-    BrokenUpstream,
     ListedObject,
     ObjectHead,
     ObjectVersion,
     Outgoing,
     StoredObject,
-    Upstream,
 )
 
-DOCUMENT_LIMIT = 8 << 20
 VERSION_PAGE = 1000
-TRIES = 4
-PAUSE = 0.1
-# What may pass by itself; 501 does not.
-FAILURES = frozenset((429, 500, 502, 503, 504))
 # A delete marker asked for by its version id is 405.
 ABSENT = frozenset((404, 405))
 # 409 is AWS's word for two conditional writes at the same moment.
 LOST = frozenset((409, 412))
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
-VERSIONING = (
-    b'<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
-    b"<Status>Enabled</Status></VersioningConfiguration>"
-)
-
-
 # Named here: inside the class, `list` is a method.
 Page: TypeAlias = list[ListedObject]
 History: TypeAlias = list[ObjectVersion]
 Folders: TypeAlias = list[str]
 
 
-class Objects(ABC):
-    """S3 calls with values in and out, over one `send`.
-
-    What may be repeated is repeated a few times when the backend fails (5xx, no connection,
-    an answer broken off), then is ServiceUnavailable; any other refusal is BackendError.
-    """
-
-    region: str
-
-    @abstractmethod
-    async def send(self, request: Outgoing) -> Upstream:
-        """The backend's answer to one request, signed and sent once."""
+class Objects(Calls):
+    """Calls on objects, their listings and their versions, with values in and out."""
 
     async def head(self, bucket: str, key: str, version_id: str | None = None) -> ObjectHead | None:
         """What is stored under the key, or None; a delete marker is None too."""
@@ -200,87 +174,6 @@ class Objects(ABC):
             if page.version_id_marker:
                 following = following.adding("version-id-marker", page.version_id_marker)
 
-    async def versioning(self, bucket: str) -> bool:
-        """Whether the bucket keeps versions now."""
-        return await self.versioning_status(bucket) == "Enabled"
-
-    async def versioning_status(self, bucket: str) -> str:
-        """One of "Enabled", "Suspended", and "" for a bucket that never kept versions."""
-        answer = await self._call(Outgoing("GET", bucket, query=Query((("versioning", ""),))))
-        return answers.versioning_status(accepted(answer).data)
-
-    async def enable_versioning(self, bucket: str) -> None:
-        """Nothing; from here on the bucket keeps versions."""
-        query = Query((("versioning", ""),))
-        accepted(await self._call(holding("PUT", bucket, "", VERSIONING, query=query)))
-
-    async def create_bucket(self, bucket: str) -> bool:
-        """Whether the bucket was made now; False when it was there and is ours."""
-        if await self.bucket_exists(bucket):
-            return False
-        body = b"" if self.region == "us-east-1" else _location(self.region)
-        answer = await self._call(holding("PUT", bucket, "", body))
-        if answer.status == HTTPStatus.CONFLICT and await self.bucket_exists(bucket):
-            return False
-        accepted(answer)
-        return True
-
-    async def delete_bucket(self, bucket: str) -> None:
-        """Nothing; the bucket is gone. BackendError BucketNotEmpty when it holds anything."""
-        answer = await self._call(Outgoing("DELETE", bucket))
-        if answer.status != HTTPStatus.NOT_FOUND:
-            accepted(answer)
-
-    async def bucket_exists(self, bucket: str) -> bool:
-        """Whether the bucket is there; BackendError when it is somebody else's."""
-        answer = await self._call(Outgoing("HEAD", bucket))
-        if answer.status == HTTPStatus.NOT_FOUND:
-            return False
-        accepted(answer)
-        return True
-
-    async def is_empty(self, bucket: str) -> bool:
-        """Whether the bucket holds no object, no old version and no delete marker."""
-        for listing in (("versions", ""), ("list-type", "2")):
-            query = Query((listing, ("max-keys", "1")))
-            answer = accepted(await self._call(Outgoing("GET", bucket, query=query)))
-            if answers.lists_anything(answer.data):
-                return False
-        return True
-
-    async def _call(
-        self, request: Outgoing, *, limit: int = DOCUMENT_LIMIT, tries: int = TRIES
-    ) -> Answer:
-        for attempt in range(1, tries + 1):
-            try:
-                answer = await self._once(request, limit)
-            except (ServiceUnavailable, BrokenUpstream) as error:
-                if attempt == tries:
-                    raise ServiceUnavailable(_silent(request)) from error
-            else:
-                if answer.status not in FAILURES:
-                    return answer
-                if attempt == tries:
-                    raise ServiceUnavailable(_silent(request)) from answers.failure(answer)
-            # Jitter keeps many callers from coming back at the same moment.
-            await asyncio.sleep(PAUSE * 2**attempt * random.random())  # noqa: S311 - no secret
-        raise AssertionError("unreachable")
-
-    async def _once(self, request: Outgoing, limit: int) -> Answer:
-        upstream = await self.send(request)
-        lowered = {name.lower(): value for name, value in upstream.headers.items()}
-        if upstream.status >= HTTPStatus.MULTIPLE_CHOICES:
-            limit = DOCUMENT_LIMIT
-        return Answer(upstream.status, lowered, await upstream.read(limit))
-
-
-def accepted(answer: Answer) -> Answer:
-    """The answer, if it is no refusal; BackendError."""
-    # Redirects are refusals here.
-    if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
-        raise answers.failure(answer)
-    return answer
-
 
 def _history(pages: Iterable[VersionPage], key: str) -> History:
     found = [version for page in pages for version in page.versions if version.key == key]
@@ -288,38 +181,5 @@ def _history(pages: Iterable[VersionPage], key: str) -> History:
     return sorted(found, key=lambda one: (one.latest, one.last_modified), reverse=True)
 
 
-def _silent(request: Outgoing) -> str:
-    return f"the backend does not answer {request.method}; try again"
-
-
 def _version(version_id: str | None) -> Query:
     return Query(() if version_id is None else (("versionId", version_id),))
-
-
-def holding(
-    method: str,
-    bucket: str,
-    key: str,
-    data: bytes,
-    *,
-    query: Query | None = None,
-    headers: CIMultiDict[str] | None = None,
-) -> Outgoing:
-    """A request whose body is held whole, and hashed."""
-    return Outgoing(
-        method,
-        bucket,
-        key,
-        query or Query(()),
-        headers if headers is not None else CIMultiDict(),
-        data,
-        len(data),
-        hashlib.sha256(data).hexdigest(),
-    )
-
-
-def _location(region: str) -> bytes:
-    return (
-        '<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
-        f"<LocationConstraint>{region}</LocationConstraint></CreateBucketConfiguration>"
-    ).encode()

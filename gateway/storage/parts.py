@@ -8,11 +8,11 @@ from multidict import CIMultiDict
 from gateway.s3.address import Query
 from gateway.s3.parts import Part, render_parts
 from gateway.storage import answers
-from gateway.storage.objects import Objects, accepted, holding
+from gateway.storage.calls import Calls, accepted, holding
 from gateway.storage.upstream import OpenUpload, Outgoing, StoredObject
 
 
-class Parts(Objects):
+class Parts(Calls):
     """Calls on uploads. What must not be done twice is sent once: then nobody knows whether."""
 
     async def create_upload(self, bucket: str, key: str, headers: Mapping[str, str]) -> str:

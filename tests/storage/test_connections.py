@@ -10,14 +10,14 @@ from gateway.config import Backend
 from gateway.errors import PreconditionFailed, ServiceUnavailable
 from gateway.s3.address import Query
 from gateway.storage import bucket as bucket_module
-from gateway.storage import objects, upload
+from gateway.storage import calls, upload
 from gateway.storage.bucket import BackendError, BrokenUpstream, Bucket, Outgoing
 from tests.storage.faulty import Seen, faulty, response
 
 
 @pytest.fixture(autouse=True)
 def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(objects, "PAUSE", 0.001)
+    monkeypatch.setattr(calls, "PAUSE", 0.001)
 
 
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,7 +262,7 @@ async def test_own_calls_give_up_when_trouble_stays() -> None:
     ):
         with pytest.raises(ServiceUnavailable):
             await bucket.put("b", "k", b"data")
-    assert len(there.seen) == objects.TRIES
+    assert len(there.seen) == calls.TRIES
 
 
 async def test_what_is_not_implemented_is_not_asked_again() -> None:
