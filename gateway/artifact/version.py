@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from hashlib import md5
+
+from gateway.artifact.layout import MANIFEST
 
 NULL_VERSION = "null"
 """The version of what a bucket stored without versioning; it stays that when that is turned on.
@@ -27,16 +30,6 @@ class Pin:
     last_modified: datetime
     content_type: str
     weight: int = 0
-
-    def same_file(self, other: "Pin") -> bool:
-        """Whether both pin equal bytes, type and weight, in whatever backend version."""
-        return (self.path, self.size, self.etag, self.content_type, self.weight) == (
-            other.path,
-            other.size,
-            other.etag,
-            other.content_type,
-            other.weight,
-        )
 
     def weighing(self, weight: int) -> "Pin":
         """This pin with another weight, in millionths."""
@@ -95,3 +88,18 @@ class Record:
     pins: tuple[Pin, ...] = ()
     staged_manifest: str | None = None
     manifest_version: str | None = None
+
+
+def manifest_pin(record: Record) -> Pin:
+    """The pin of a record's manifest before its plain key is written."""
+    if record.manifest is None:
+        raise ValueError("a tombstone has no manifest")
+    digest = md5(record.manifest.data, usedforsecurity=False).hexdigest()
+    return Pin(
+        path=MANIFEST,
+        size=len(record.manifest.data),
+        etag=f'"{digest}"',
+        version_id=None,
+        last_modified=record.time.replace(microsecond=0),
+        content_type=record.manifest.headers.get("content-type", "binary/octet-stream"),
+    )

@@ -9,7 +9,7 @@ from gateway.artifact.layout import MANIFEST
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.value import Fields
 from gateway.artifact.version import Pin, Record, StagedFile
-from gateway.storage import publications, tables
+from gateway.storage import pins, publications, tables
 from gateway.storage.database import Database
 from gateway.storage.intents import Intent, forget
 from gateway.storage.marks import close_if_clean, fresh
@@ -37,7 +37,7 @@ class Commits:
         # Before the transaction: whoever else writes waits for that alone.
         async with self._database.reading(long=True) as connection:
             found = await fresh(connection, artifact_id)
-            prepared = await publications.replacement(connection, found, record)
+            prepared = await pins.replacement(connection, found, record)
 
         async def work(connection: AsyncConnection) -> bool:
             artifact = await fresh(connection, artifact_id)
@@ -58,7 +58,7 @@ class Commits:
                 await close_if_clean(connection, artifact.id)
                 return
             await publications.publish(connection, artifact, record, fields)
-            await publications.note_published(connection, artifact.id, record.number, manifest)
+            await pins.note_published(connection, artifact.id, record.number, manifest)
 
         await self._database.transaction(work)
 
@@ -90,7 +90,7 @@ class Commits:
         """Record the backend version under which a committed manifest's plain key was put."""
 
         async def work(connection: AsyncConnection) -> None:
-            await publications.note_published(connection, artifact_id, number, pin)
+            await pins.note_published(connection, artifact_id, number, pin)
 
         await self._database.transaction(work)
 

@@ -8,12 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.artifact.layout import MANIFEST
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.value import Fields
-from gateway.artifact.version import Pin, Record
+from gateway.artifact.version import Pin, Record, manifest_pin
 from gateway.artifact.words import manifest_words
 from gateway.storage import tables
 from gateway.storage.database import Database, insert_or_update
 from gateway.storage.marks import change, fresh
-from gateway.storage.publications import insert_version, manifest_pin, pin_row
+from gateway.storage.pins import pin_row
+from gateway.storage.publications import insert_version
 from gateway.storage.rows import pin_of
 from gateway.storage.words import index_words
 

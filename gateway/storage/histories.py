@@ -11,7 +11,7 @@ from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.record import WeightChange
 from gateway.artifact.value import Fields
 from gateway.artifact.version import Pin, Record
-from gateway.storage import publications, tables
+from gateway.storage import pins, publications, tables
 from gateway.storage.database import Database
 from gateway.storage.marks import change, fresh, row_id
 from gateway.storage.rows import WITHOUT_FIELDS, artifact_of, below, live
@@ -81,7 +81,7 @@ class Histories:
                 artifact = await fresh(connection, artifact.id)
                 news += 1
             for number, pin in history.manifests.items():
-                news += await publications.note_published(connection, artifact.id, number, pin)
+                news += await pins.note_published(connection, artifact.id, number, pin)
             if history.whole:
                 news += await _weigh(connection, artifact, history.weights)
             return artifact, news
@@ -196,7 +196,7 @@ async def _weigh(
     news = 0
     for each in weights:
         if artifact.version and each.version == artifact.version:
-            news += await publications.weigh(
+            news += await pins.weigh(
                 connection, artifact.id, artifact.version, each.path, each.weight
             )
     return news

@@ -1,23 +1,18 @@
 """Steps of transactions that put versions and tombstones into the index: rows, pins, words.
 
-Each is a part of a transaction that the caller holds. A pin's row holds for the versions from
-`first` to before `until`, so that a version that changes two files of ten thousand writes two
-rows.
+Each is a part of a transaction that the caller holds.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from hashlib import md5
+from collections.abc import Collection
 from operator import attrgetter
 from uuid import uuid4
 
-from sqlalchemy import and_, delete, literal, or_, select, update
+from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.artifact.layout import MANIFEST, join
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.value import Fields
-from gateway.artifact.version import Pin, Record, StagedFile
+from gateway.artifact.version import Record, StagedFile
 from gateway.artifact.words import manifest_words
 from gateway.storage import tables
 from gateway.storage.marks import (
@@ -31,41 +26,11 @@ from gateway.storage.marks import (
     unstage_paths,
 )
 from gateway.storage.packed import pack, unpacked
-from gateway.storage.rows import PIN, STAGED_FILE, as_pin, below, in_turns
+from gateway.storage.pins import Replacement, replace_pins, replacement
+from gateway.storage.rows import STAGED_FILE, below
 from gateway.storage.words import forget_words, index_words
 
-# What differs between the pins of one version.
-MADE = (tables.pin.c.key, *PIN, tables.pin.c.published)
-
-pin_values = attrgetter(*(column.name for column in PIN))
 staged_values = attrgetter(*(column.name for column in STAGED_FILE))
-
-
-@dataclass(frozen=True, slots=True)
-class Replacement:
-    """The pins that a version changes, for one that follows record `after`.
-
-    `ended` are the row ids of pins that it ends, `made` are its own; both packed.
-    """
-
-    after: int
-    ended: Sequence[str]
-    made: Sequence[str]
-
-
-def manifest_pin(record: Record) -> Pin:
-    """The pin of a record's manifest before its plain key is written."""
-    if record.manifest is None:
-        raise ValueError("a tombstone has no manifest")
-    digest = md5(record.manifest.data, usedforsecurity=False).hexdigest()
-    return Pin(
-        path=MANIFEST,
-        size=len(record.manifest.data),
-        etag=f'"{digest}"',
-        version_id=None,
-        last_modified=record.time.replace(microsecond=0),
-        content_type=record.manifest.headers.get("content-type", "binary/octet-stream"),
-    )
 
 
 async def publish(
@@ -89,7 +54,7 @@ async def publish(
     if fields is not None:
         await index_words(connection, artifact.id, manifest_words(artifact.prefix, fields))
     await insert_version(connection, artifact.id, record)
-    await _replace_pins(connection, artifact, record, prepared)
+    await replace_pins(connection, artifact, record, prepared)
     await unstage_settled(connection, artifact, record, settled)
     if fields is not None and fields.get("type") != "collection":
         arrival = tables.arrival
@@ -129,49 +94,6 @@ async def bury(connection: AsyncConnection, artifact: Artifact, record: Record) 
     await forget_words(connection, artifact.id)
 
 
-async def note_published(
-    connection: AsyncConnection, artifact_id: int, number: int, pin: Pin
-) -> bool:
-    """Whether a version's manifest had no backend version, and has that of `pin` now."""
-    table = tables.pin
-    changed = await connection.execute(
-        update(table)
-        .where(
-            table.c.artifact_id == artifact_id,
-            table.c.path == MANIFEST,
-            table.c.first == number,
-            table.c.published.is_(False),
-        )
-        .values(
-            published=True,
-            version_id=pin.version_id,
-            etag=pin.etag,
-            last_modified=pin.last_modified,
-            content_type=pin.content_type,
-        )
-    )
-    return changed.rowcount > 0
-
-
-async def weigh(
-    connection: AsyncConnection, artifact_id: int, number: int, path: str, weight: int
-) -> bool:
-    """Whether the pin that a version has of `path` weighed otherwise, and weighs so now."""
-    table = tables.pin
-    changed = await connection.execute(
-        update(table)
-        .where(
-            table.c.artifact_id == artifact_id,
-            table.c.path == path,
-            table.c.first <= number,
-            or_(table.c.until.is_(None), table.c.until > number),
-            table.c.weight != weight,
-        )
-        .values(weight=weight)
-    )
-    return changed.rowcount > 0
-
-
 async def insert_version(connection: AsyncConnection, artifact_id: int, record: Record) -> None:
     """Put the row of a version in."""
     manifest = record.manifest
@@ -187,58 +109,6 @@ async def insert_version(connection: AsyncConnection, artifact_id: int, record: 
             headers=None if manifest is None else dict(manifest.headers),
         )
     )
-
-
-async def replacement(
-    connection: AsyncConnection, artifact: Artifact, record: Record
-) -> Replacement:
-    """What a record's version changes of the pins that are current; nothing is written."""
-    pin = tables.pin.c
-    rows = await connection.execute(
-        select(pin.id, *PIN).where(pin.artifact_id == artifact.id, pin.until.is_(None))
-    )
-    wanted = {pin.path: pin for pin in record.pins}
-    ended: list[tuple[int]] = []
-    async for some in in_turns(rows):
-        for row in some:
-            row_id, current = row[0], as_pin(row[1:])
-            if wanted.get(current.path) == current:
-                del wanted[current.path]
-            else:
-                ended.append((row_id,))
-    made = (
-        (join(artifact.prefix, pin.path), *pin_values(pin), published)
-        for pins, published in ((wanted.values(), True), ((manifest_pin(record),), False))
-        for pin in pins
-    )
-    dialect = connection.dialect
-    return Replacement(
-        artifact.number,
-        await pack(dialect, (tables.pin.c.id,), ended),
-        await pack(dialect, MADE, made),
-    )
-
-
-async def _replace_pins(
-    connection: AsyncConnection, artifact: Artifact, record: Record, change: Replacement
-) -> None:
-    table = tables.pin
-    for text in change.ended:
-        ids = unpacked(connection.dialect, (table.c.id,), text)
-        await connection.execute(
-            update(table).where(table.c.id.in_(ids)).values(until=record.number)
-        )
-    same = {
-        "artifact_id": artifact.id,
-        "workspace_id": artifact.workspace_id,
-        "first": record.number,
-    }
-    for text in change.made:
-        rows = unpacked(connection.dialect, MADE, text).add_columns(
-            *(literal(value, table.c[name].type) for name, value in same.items())
-        )
-        names = [*(column.name for column in MADE), *same]
-        await connection.execute(table.insert().from_select(names, rows))
 
 
 async def unstage_settled(
@@ -288,23 +158,4 @@ def _committed(artifact: Artifact, record: Record, fields: Fields) -> dict[str, 
         "fields": dict(fields),
         "created_at": artifact.created_at if artifact.version else record.time,
         "modified_at": record.time,
-    }
-
-
-def pin_row(artifact: Artifact, record: Record, pin: Pin) -> dict[str, object]:
-    """The row of a pin that begins with the record's version, and has no end yet."""
-    return {
-        "artifact_id": artifact.id,
-        "workspace_id": artifact.workspace_id,
-        "key": join(artifact.prefix, pin.path),
-        "path": pin.path,
-        "size": pin.size,
-        "etag": pin.etag,
-        "version_id": pin.version_id,
-        "last_modified": pin.last_modified,
-        "content_type": pin.content_type,
-        "weight": pin.weight,
-        "first": record.number,
-        "until": None,
-        "published": pin.path != MANIFEST,
     }

@@ -8,11 +8,10 @@ from sqlalchemy import insert
 
 from gateway.artifact.lifecycle import Artifact, State
 from gateway.artifact.manifest import Stats
-from gateway.artifact.version import ManifestObject, Pin
+from gateway.artifact.version import ManifestObject, Pin, manifest_pin
 from gateway.storage import tables, tally
 from gateway.storage.counters import Counters, Worker
 from gateway.storage.packed import ROWS
-from gateway.storage.publications import manifest_pin
 from gateway.storage.series import Series
 from gateway.storage.tally import add_up
 from gateway.turns import TURN

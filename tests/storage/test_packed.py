@@ -6,7 +6,7 @@ from gateway.artifact.version import Pin
 from gateway.storage import tables
 from gateway.storage.database import Database
 from gateway.storage.packed import ROWS, pack, unpacked
-from gateway.storage.publications import MADE, pin_values
+from gateway.storage.pins import MADE, pin_values
 
 NOW = datetime(2025, 6, 7, 8, 9, 10, 123_456, tzinfo=UTC)
 PINS = (

@@ -13,7 +13,7 @@ from datetime import datetime
 from gateway.artifact.layout import MANIFEST, STAGED_MANIFEST, join
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.manifest import Manifest
-from gateway.artifact.version import NULL_VERSION, ManifestObject, Pin, Record
+from gateway.artifact.version import NULL_VERSION, ManifestObject, Pin, Record, manifest_pin
 from gateway.errors import CommitConflict, GatewayError, NotStaged, PreconditionFailed
 from gateway.identity import Workspace
 from gateway.services.lifecycle.arriving import Arriving
@@ -27,7 +27,6 @@ from gateway.storage.catalogue import Catalogue
 from gateway.storage.commits import Commits
 from gateway.storage.endings import Endings
 from gateway.storage.intents import Intent
-from gateway.storage.publications import manifest_pin
 from gateway.storage.records import Records
 
 logger = logging.getLogger(__name__)

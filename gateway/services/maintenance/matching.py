@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gateway.artifact.layout import MANIFEST, join
-from gateway.artifact.version import NULL_VERSION, Pin, Record
+from gateway.artifact.version import NULL_VERSION, Pin, Record, manifest_pin
 from gateway.identity import Workspace
 from gateway.services.lifecycle.surveying import bare
 from gateway.storage.bucket import Bucket, ObjectVersion
-from gateway.storage.publications import manifest_pin
 
 
 @dataclass(frozen=True, slots=True)
