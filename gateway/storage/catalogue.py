@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text, true
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text, true, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.layout import ancestors, place
@@ -13,6 +13,7 @@ from gateway.artifact.lifecycle import Artifact, Location
 from gateway.artifact.version import Pin, Record, StagedFile
 from gateway.storage import tables
 from gateway.storage.database import Database
+from gateway.storage.intents import COMMIT
 from gateway.storage.questions import AT_PREFIXES, BY_ID, CURRENT_PIN, NODES_AT_PREFIXES
 from gateway.storage.rows import (
     PIN,
@@ -22,6 +23,7 @@ from gateway.storage.rows import (
     as_staged_file,
     below,
     in_turns,
+    in_version,
     live,
     record_of,
 )
@@ -77,7 +79,7 @@ class Catalogue:
                 select(*PIN).where(
                     tables.pin.c.artifact_id == artifact_id,
                     tables.pin.c.path == path,
-                    _holds(version),
+                    in_version(version),
                 )
             )
         row = rows.first()
@@ -203,7 +205,7 @@ class Catalogue:
         async with self._database.reading(long=True) as connection:
             rows = await connection.execute(
                 select(*PIN)
-                .where(tables.pin.c.artifact_id == artifact_id, _holds(version))
+                .where(tables.pin.c.artifact_id == artifact_id, in_version(version))
                 .order_by(tables.pin.c.path)
             )
             return {pin.path: pin async for some in in_turns(rows) for pin in map(as_pin, some)}
@@ -323,18 +325,19 @@ class Catalogue:
         """Artifacts that readers don't see as the bucket holds them, where a listing meets them.
 
         Those at, above and below `prefix` (any string that keys begin with) with an open
-        edit, or on their way out.
+        edit, on their way out, or with a commit whose manifest may not have its plain key yet.
         """
-        table = tables.artifact
+        table, intent = tables.artifact, tables.intent
+        here = and_(table.c.workspace_id == workspace_id, _meets(table.c.prefix, prefix))
+        committing = select(intent.c.artifact_id).where(intent.c.action == COMMIT)
+        # One statement: what goes from one to the other while it is asked for is in either.
+        question = union_all(
+            select(table).where(here, text(f"({tables.MARKED})")),
+            select(table).where(here, table.c.version > 0, table.c.id.in_(committing)),
+        )
         async with self._database.reading() as connection:
-            rows = await connection.execute(
-                select(table).where(
-                    table.c.workspace_id == workspace_id,
-                    text(f"({tables.MARKED})"),
-                    _meets(table.c.prefix, prefix),
-                )
-            )
-            return [artifact_of(row) for row in rows.mappings()]
+            rows = await connection.execute(question)
+            return list({row["id"]: artifact_of(row) for row in rows.mappings()}.values())
 
     async def arrivals(self, workspace_id: str, prefix: str) -> list[str]:
         """Directories below collections whose files wait for a manifest; met as in `marked`."""
@@ -364,14 +367,6 @@ class Catalogue:
             )
             row = rows.mappings().first()
         return record_of(artifact, row) if row else None
-
-
-def _holds(version: int | None) -> ColumnElement[bool]:
-    """Pins of the version given, or of the current one."""
-    table = tables.pin
-    if version is None:
-        return table.c.until.is_(None)
-    return and_(table.c.first <= version, or_(table.c.until.is_(None), table.c.until > version))
 
 
 def _meets(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:

@@ -13,6 +13,7 @@ from gateway.storage import pins, publications, tables
 from gateway.storage.database import Database
 from gateway.storage.intents import Intent, forget
 from gateway.storage.marks import close_if_clean, fresh
+from gateway.storage.rows import in_version
 
 
 class Commits:
@@ -94,16 +95,11 @@ class Commits:
 
         await self._database.transaction(work)
 
-    async def is_published(self, artifact: Artifact) -> bool:
-        """Whether the current manifest's plain key is known to be written."""
+    async def is_published(self, artifact: Artifact, number: int) -> bool:
+        """Whether the plain key of a version's manifest is known to be written."""
         table = tables.pin
+        mine = (table.c.artifact_id == artifact.id, table.c.path == MANIFEST, in_version(number))
         async with self._database.reading() as connection:
-            rows = await connection.execute(
-                select(table.c.published).where(
-                    table.c.artifact_id == artifact.id,
-                    table.c.path == MANIFEST,
-                    table.c.until.is_(None),
-                )
-            )
+            rows = await connection.execute(select(table.c.published).where(*mine))
             row = rows.first()
             return row is None or bool(row[0])

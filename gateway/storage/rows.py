@@ -129,3 +129,11 @@ def record_of(artifact: Artifact, row: RowMapping) -> Record:
         message=row["message"],
         manifest=manifest,
     )
+
+
+def in_version(version: int | None) -> ColumnElement[bool]:
+    """Pins of the version given, or of the current one."""
+    table = tables.pin
+    if version is None:
+        return table.c.until.is_(None)
+    return and_(table.c.first <= version, or_(table.c.until.is_(None), table.c.until > version))

@@ -89,6 +89,7 @@ def published(gateway: Gateway, prefix: str) -> Place:
 
 def throng(place: Place, gateways: Sequence[Gateway], kind: type[Writer]) -> Sequence[Record]:
     """The artifact's records after everybody has come, acted, and gone."""
+    place.account.idle = kind is not Careful
     if len(gateways) > 1:
         place.account.lag = REPLICAS_LAG
     everybody: list[Somebody] = []

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
@@ -12,7 +12,7 @@ from tests.acceptance.harness import Backend, Gateway
 from tests.acceptance.races import TIMES, Answer, after, at_once
 from tests.acceptance.sights import COMMITTED, ONE, THREE, TWO, Sight, bring, check
 from tests.acceptance.views import DATA, EXTRA, MANIFEST, STAGED, Artifact, outcome, refusal
-from tests.acceptance.wire import WireTap
+from tests.acceptance.wire import When, WireTap
 
 ROUNDS = 24 * TIMES
 WRITES = 12 * TIMES
@@ -88,6 +88,24 @@ def test_of_two_commits_at_once_one_wins(
     assert artifact.files(version=1) == {DATA: 3}
     last = {MANIFEST: ONE, DATA: mine, EXTRA: yours}
     check(artifact, Sight(last, last, rounds + 1, edit=False))
+
+
+def test_a_commit_that_looks_after_another_has_ended_is_told_so(
+    tapped: Gateway, tap: WireTap, prefix: str
+) -> None:
+    """What it would commit is committed, but not by it: that is no commit that changes nothing."""
+    artifact = bring(tapped, prefix, "edited")
+    pause = tap.pause_on("GET", f"{prefix}/{STAGED}", when="after")
+
+    with ThreadPoolExecutor(1) as pool:
+        second = pool.submit(commit, artifact)
+        pause.wait()
+        assert commit(artifact) == OK
+        pause.resume()
+        assert second.result(10) == CONFLICT
+
+    files = {MANIFEST: ONE, DATA: b"two"}
+    check(artifact, Sight(files, files, 2, edit=False, stranger={}))
 
 
 def test_commit_that_comes_second_leaves_the_stage_as_it_was(
@@ -195,7 +213,9 @@ def newest(files: dict[str, bytes]) -> dict[str, bytes]:
     return after
 
 
-STEPS = {
+Step = tuple[str, str, When]
+
+STEPS: Mapping[str, Step] = {
     "manifest-read": ("GET", "{key}/_manifest.yaml", "after"),
     "listed": ("GET", "list-type=2.*prefix={key}/", "after"),
     "record": ("PUT", RECORD, "before"),
@@ -218,7 +238,7 @@ def test_what_is_written_at_a_step_of_the_commit_is_in_it_or_staged(
     before = newest(artifact.seen_by("write"))
     wanted = expected_writer(before, write, 7)
     method, target, when = STEPS[step]
-    pause = tap.pause_on(method, target.format(key=prefix), when=when)  # type: ignore[arg-type]
+    pause = tap.pause_on(method, target.format(key=prefix), when=when)
 
     with ThreadPoolExecutor(2) as pool:
         committing = pool.submit(commit, artifact)
@@ -235,6 +255,66 @@ def test_what_is_written_at_a_step_of_the_commit_is_in_it_or_staged(
     assert newest(artifact.held()) == wanted
     assert commit(artifact) == (NOT_STAGED if readers == wanted else OK)
     check(artifact, Sight(wanted, wanted, 2 if readers == wanted else 3, edit=False, stranger={}))
+
+
+UNPUT = ("PUT", "{key}/manifest.yaml$", "before")
+
+
+@pytest.mark.parametrize("step", [UNPUT, STEPS["manifest-put"], STEPS["stage-removed"]])
+@pytest.mark.parametrize("first", [commit, put_manifest])
+def test_readers_see_a_version_whole_before_its_keys_are_in_place(
+    tapped: Gateway, tap: WireTap, prefix: str, step: Step, first: Callable[[Artifact], Answer]
+) -> None:
+    artifact = bring(tapped, prefix, "editing")
+    method, target, when = step
+    pause = tap.pause_on(method, target.format(key=prefix), when=when)
+    files = {MANIFEST: TWO if first is commit else ONE, DATA: b"two"}
+
+    with ThreadPoolExecutor(1) as pool:
+        committing = pool.submit(first, artifact)
+        pause.wait()
+        assert artifact.seen_by("read") == files
+        assert artifact.version == 2
+        pause.resume()
+        assert committing.result(10) == OK
+
+    check(artifact, Sight(files, files, 2, edit=False, stranger={}))
+
+
+def test_a_reader_who_completes_a_commit_is_shown_that_version(
+    tapped: Gateway, tap: WireTap, prefix: str
+) -> None:
+    """Also when another is committed meanwhile, and its manifest has no key yet."""
+    artifact = bring(tapped, prefix, "editing")
+    target = f"{prefix}/manifest.yaml$"
+
+    def read() -> bytes:
+        client = tapped.s3("read")
+        found: bytes = client.get_object(Bucket=artifact.bucket, Key=artifact.key(MANIFEST))[
+            "Body"
+        ].read()
+        return found
+
+    with ThreadPoolExecutor(3) as pool:
+        second = tap.pause_on("PUT", target)
+        committing = pool.submit(commit, artifact)
+        second.wait()
+        completed = tap.pause_on("PUT", target)
+        reading = pool.submit(read)
+        completed.wait()
+        second.resume()
+        assert committing.result(10) == OK
+        artifact.put(STAGED, THREE)
+        third = tap.pause_on("PUT", target)
+        committing = pool.submit(commit, artifact)
+        third.wait()
+        completed.resume()
+        assert reading.result(10) == TWO
+        third.resume()
+        assert committing.result(10) == OK
+
+    files = {MANIFEST: THREE, DATA: b"two"}
+    check(artifact, Sight(files, files, 3, edit=False, stranger={}))
 
 
 def wait_a_moment(writing: Future[Answer]) -> None:
@@ -267,7 +347,7 @@ def test_what_takes_versions_away_waits_for_a_commit_that_pins_them(
 ) -> None:
     artifact = bring(tapped, prefix, "editing")
     method, target, when = STEPS[step]
-    pause = tap.pause_on(method, target.format(key=prefix), when=when)  # type: ignore[arg-type]
+    pause = tap.pause_on(method, target.format(key=prefix), when=when)
 
     with ThreadPoolExecutor(2) as pool:
         committing = pool.submit(commit, artifact)

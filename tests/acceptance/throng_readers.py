@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from tests.acceptance.harness import KEYS, WORKSPACE, Document, Response
 from tests.acceptance.lines import Question, get, head, listed, listing, outcome
 from tests.acceptance.model import MANIFEST
-from tests.acceptance.throng import PATHS, Sight, Somebody, etag_of, manifest_of
+from tests.acceptance.throng import PATHS, Sight, Somebody, etag_of, sights_of
 
 OK = http.client.OK
 GONE = http.client.NOT_FOUND
@@ -81,10 +81,8 @@ class Reader(Somebody):
         self.account.acknowledged(shown["_version"])
 
     def _shown(self, kind: str, floor: int, shown: Document) -> None:
-        etags = {each["path"]: each["etag"].strip('"') for each in shown["files"]}
-        self.seen(kind, floor, etags, whole="files", version=shown["_version"])
-        manifest = manifest_of(shown["token"], shown["carries"])
-        self.seen(kind, floor, {MANIFEST: etag_of(manifest)}, version=shown["_version"])
+        for sight in sights_of(kind, floor, shown):
+            self.account.saw(sight)
 
     def files(self, floor: int) -> None:
         """RPC `list_files`, of one directory."""

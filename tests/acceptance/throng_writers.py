@@ -9,7 +9,15 @@ from gateway.s3.xml import parse
 from tests.acceptance.harness import Document, Key, Response
 from tests.acceptance.lines import Question, copy, delete, outcome, put
 from tests.acceptance.model import MANIFEST, STAGED
-from tests.acceptance.throng import AUTHORS, PATHS, Somebody, body_of, etag_of, manifest_of
+from tests.acceptance.throng import (
+    AUTHORS,
+    PATHS,
+    Somebody,
+    body_of,
+    etag_of,
+    manifest_of,
+    sights_of,
+)
 
 OK = http.client.OK
 HALF = 0.5
@@ -82,8 +90,15 @@ class Writer(Somebody):
         """Ask for a commit by RPC, and note its version."""
         answer = self.ask(question)
         if self.heard(question, answer):
-            self.account.count("commits")
-            self.account.acknowledged(answer.json()["version"], message)
+            self.told(answer, message)
+
+    def told(self, answer: Response, message: str | None = None) -> None:
+        """Note the version that RPC says is committed, and all that it says of it."""
+        made = answer.json()
+        self.account.count("commits")
+        self.account.acknowledged(made["version"], message)
+        for sight in sights_of("commit", 0, made["manifest"]):
+            self.account.saw(sight)
 
     def rename(self, author: Key) -> None:
         """Commit by COPY."""
@@ -136,8 +151,7 @@ class Writer(Somebody):
         question = self.say("rollback", author, version=version)
         answer = self.ask(question)
         if self.heard(question, answer):
-            self.account.count("commits")
-            self.account.acknowledged(answer.json()["version"])
+            self.told(answer)
 
 
 class Careful(Writer):
@@ -212,9 +226,7 @@ class Careful(Writer):
                 done += self.released(question, answer)
             elif self.heard(question, answer):
                 done += 1
-                self.account.count("commits")
-                message = yaml.safe_load(question.body)["message"]
-                self.account.acknowledged(answer.json()["version"], message)
+                self.told(answer, yaml.safe_load(question.body)["message"])
         if not done:
             told = [outcome(answer) for answer in answers]
             self.account.failed(f"of {len(commits)} commits at once none was done: {told}")

@@ -283,6 +283,19 @@ async def test_marked_is_what_is_edited_discarded_or_deleted(index: Index) -> No
     assert await index.catalogue.marked(WORKSPACE, "") == []
 
 
+async def test_a_commit_is_marked_until_its_plain_keys_are_written(index: Index) -> None:
+    artifact = await index.committed("a", pin("x"))
+    intent = await index.worker_intents.intend_to_commit(artifact, number=2, now=NOW)
+    assert intent is not None
+    await index.write(artifact, put("x", "v2"))
+    assert prefixes(await index.catalogue.marked(WORKSPACE, "a/")) == ["a"]
+    after = await index.commit(artifact, pin("x", "v2"))
+    assert (after.version, after.stage) == (2, None)
+    assert await index.catalogue.marked(WORKSPACE, "a/") == [after]
+    await index.endings.finish(intent)
+    assert await index.catalogue.marked(WORKSPACE, "a/") == []
+
+
 async def test_an_announced_file_is_awaited_until_it_is_renounced(index: Index) -> None:
     artifact, other = await index.new("a"), await index.new("b")
     announcements = index.announcements

@@ -356,19 +356,20 @@ async def test_a_manifest_is_published_once_under_the_version_that_its_key_got(
     index: Index,
 ) -> None:
     new = await index.new("a")
-    assert await index.commits.is_published(new)
+    assert await index.commits.is_published(new, 0)
     artifact = await index.commit(new, pin("x"))
-    assert not await index.commits.is_published(artifact)
+    assert not await index.commits.is_published(artifact, 1)
     stored = Pin(MANIFEST, 14, '"e"', "mv1", LATER, "text/yaml")
     await index.commits.published(artifact.id, 2, stored)
-    assert not await index.commits.is_published(artifact)
+    assert not await index.commits.is_published(artifact, 1)
     await index.commits.published(artifact.id, 1, stored)
-    assert await index.commits.is_published(artifact)
+    assert await index.commits.is_published(artifact, 1)
     await index.commits.published(artifact.id, 1, replace(stored, version_id="mv2"))
     assert await index.catalogue.pin(artifact.id, MANIFEST) == stored
     assert await index.catalogue.pin(artifact.id, "x") == pin("x")
     artifact = await index.commit(artifact, pin("x"))
-    assert not await index.commits.is_published(artifact)
+    assert not await index.commits.is_published(artifact, 2)
+    assert await index.commits.is_published(artifact, 1)
     assert await index.catalogue.pin(artifact.id, MANIFEST, 1) == stored
     assert await index.catalogue.pinned_ids(WORKSPACE, f"a/{MANIFEST}") == {"mv1"}
 

@@ -23,7 +23,7 @@ WEIGHT = "download-weight"
 class Told:
     """What the index was told of an artifact's files, by path.
 
-    `pinned` are those of the current version, with its manifest. `announced` and `listed` are
+    `pinned` are those of the version before, with its manifest. `announced` and `listed` are
     weights in millionths, None where none was given; `chosen` ones count more than all of that.
     """
 
@@ -89,11 +89,16 @@ class Pinning:
 
         `weights` count more than all of that.
         """
+        # The version that the commit follows, though another may be current by now: against that
+        # one it would change nothing, where it has lost.
+        pinned = {}
+        if artifact.version:
+            pinned = await self._catalogue.pins(artifact.id, artifact.version)
         before = await self._catalogue.by_id(artifact.id)
         old = await listed_weights(before.fields if before and before.fields else {})
         return Told(
             staged=await self._catalogue.staged_files(artifact.id),
-            pinned=await self._catalogue.pins(artifact.id) if artifact.version else {},
+            pinned=pinned,
             announced=await self._catalogue.announcements(artifact.id),
             # One that only stands there still must not undo what `set_download_weight` did since.
             listed={path: weight for path, weight in listed.items() if old.get(path) != weight},

@@ -156,16 +156,18 @@ class Seeing:
         if pin is None:
             raise missing(location, None)
         if pin.path == MANIFEST and pin.version_id is None:
-            pin = await self._published(workspace, artifact, pin)
+            pin = await self._published(workspace, artifact, pin, number or artifact.version)
         pin = replace(pin, version_id=pin.version_id or NULL_VERSION)
         return Sight(pin.version_id, pin, artifact)
 
-    async def _published(self, workspace: Workspace, artifact: Artifact, pin: Pin) -> Pin:
-        """The manifest's pin, its plain key written first where a commit did not get so far."""
-        if await self._commits.is_published(artifact):
-            return pin
-        await self._committing.complete(workspace, artifact.id, artifact.version)
-        return await self._catalogue.pin(artifact.id, MANIFEST) or pin
+    async def _published(
+        self, workspace: Workspace, artifact: Artifact, pin: Pin, number: int
+    ) -> Pin:
+        """The pin of a version's manifest, its plain key written first where it was not yet."""
+        if not await self._commits.is_published(artifact, number):
+            await self._committing.complete(workspace, artifact.id, number)
+        # Looked for again in any case: it may have been written since the pin was read.
+        return await self._catalogue.pin(artifact.id, MANIFEST, number) or pin
 
     async def source(
         self,
