@@ -50,7 +50,7 @@ class Journal:
         self._held = bytearray()
         self._base = 0
         self._retired: list[int] = []
-        self._file = self._open()
+        self._file = self._open(0)
 
     def append(self, record: bytes) -> None:
         """Write one line, newline included, at once."""
@@ -78,13 +78,20 @@ class Journal:
             raise OSError(self.failure)
 
     def rotate(self, *, at_once: bool = False) -> None:
-        """Go on in a new file, when the current one is long, or (`at_once`) is not empty."""
+        """Go on in a new file, when the current one is long, or (`at_once`) is not empty.
+
+        Where none can be made, the current one grows on.
+        """
         least = 1 if at_once else FILE_BYTES
         if self.end - self._base < least or self._held:
             return
+        try:
+            file = self._open(self.end)
+        except OSError as error:
+            _log.debug("no new file for the journal: %s", error)  # it is tried again and again
+            return
         self._retired.append(self._file)
-        self._base = self.end
-        self._file = self._open()
+        self._file, self._base = file, self.end
 
     def sync(self) -> None:
         """Return when all that was appended before survives a power failure.
@@ -93,17 +100,21 @@ class Journal:
         """
         while self._retired:
             file = self._retired.pop()
-            os.fdatasync(file)
-            os.close(file)
+            try:
+                os.fdatasync(file)
+            finally:
+                os.close(file)
         os.fdatasync(self._file)
 
     def close(self) -> None:
-        """Close the files; what is held is lost."""
+        """Close the files; what is held is lost, and what is appended from here on."""
         for file in (*self._retired, self._file):
             os.close(file)
+        # Whoever opens a file next may get the number of one that was closed.
+        self._retired, self._file = [], -1
 
-    def _open(self) -> int:
-        path = self._directory / f"{self._base:020d}{_SUFFIX}"
+    def _open(self, base: int) -> int:
+        path = self._directory / f"{base:020d}{_SUFFIX}"
         return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def _fail(self, error: OSError, record: bytes) -> None:

@@ -116,6 +116,40 @@ def test_a_long_file_is_followed_by_another_without_a_gap(
     one.close()
 
 
+def test_where_no_new_file_can_be_made_the_old_one_grows_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Journal(tmp_path)
+    one.append(b"one\n")
+
+    def none_left(path: Path, flags: int, mode: int) -> int:
+        raise OSError(errno.EMFILE, "too many open files", str(path), flags, mode)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", none_left)
+        one.rotate(at_once=True)
+    one.sync()
+    # Whatever is opened next gets the lowest number that is free.
+    with (tmp_path / "of somebody else").open("wb") as other:
+        one.append(b"two\n")
+        one.rotate(at_once=True)
+        one.append(b"three\n")
+        one.sync()
+        assert os.fstat(other.fileno()).st_size == 0
+    assert lines(tmp_path) == [b"one", b"two", b"three"]
+    assert not failing(one)
+    one.close()
+
+
+def test_what_comes_after_the_end_gets_into_nobody_elses_file(tmp_path: Path) -> None:
+    one = Journal(tmp_path)
+    one.close()
+    with (tmp_path / "of somebody else").open("wb") as other:
+        one.append(b"late\n")
+        assert failing(one)
+        assert os.fstat(other.fileno()).st_size == 0
+
+
 def test_merged_files_are_those_that_nothing_is_missing_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
