@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.storage import tables
 from gateway.storage.database import Database, insert_or_update
+from gateway.turns import turns
 
 DAY_CHARACTERS = len("2025-06-07")
 MONTH_CHARACTERS = len("2025-06")
@@ -43,18 +44,15 @@ class Series:
 
         In order of period and path; the first `limit` of them.
         """
-        daily = tables.daily
+        daily = tables.daily.c
         async with self._database.reading(long=True) as connection:
-            rows = await connection.execute(
-                select(daily)
-                .where(daily.c.artifact_id == artifact_id, _touches(since, until))
-                .order_by(daily.c.day, daily.c.path)
+            found = await connection.execute(
+                select(daily.day, daily.path, daily.downloads, daily.micros, daily.bytes)
+                .where(daily.artifact_id == artifact_id, _touches(since, until))
+                .order_by(daily.day, daily.path)
                 .limit(limit)
             )
-            return [
-                PeriodCount(row["day"], row["path"], row["downloads"], row["micros"], row["bytes"])
-                for row in rows.mappings()
-            ]
+            return [PeriodCount(*row) async for some in turns(found) for row in some]
 
     async def roll_up(self, before: date) -> None:
         """Sum the days before a day by months; those of its own month stay days."""

@@ -76,6 +76,11 @@ def test_a_span_ends_after_it_begins(gateway: Gateway, dataset: str) -> None:
     assert found["series"] == []
 
 
+def test_before_the_first_day_there_is_none(gateway: Gateway, dataset: str) -> None:
+    found = gateway.rpc("stats", key="read", prefix=dataset, until="0001-01-02")
+    assert (found["since"], found["until"], found["series"]) == ("0001-01-01", "0001-01-02", [])
+
+
 def test_the_artifact_door_shows_the_same(gateway: Gateway, dataset: str) -> None:
     answer = gateway.anonymous("GET", door(dataset), params={"format": "stats"})
     assert answer.status_code == 200

@@ -3,17 +3,19 @@
 import asyncio
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.artifact.value import JsonValue
-from gateway.services.registry.documents import written
+from gateway.services.registry.documents import CHARACTERS, written
 from gateway.turns import TURN
 
 scalars: st.SearchStrategy[JsonValue] = st.none() | st.booleans() | st.integers() | st.text()
-long = scalars.map(lambda value: [value, {"in": [value]}] * TURN)
+many = scalars.map(lambda value: [value, {"in": [value]}] * TURN)
+named = scalars.map(lambda value: {f"{n}": [value] for n in range(TURN + 1)})
 values: st.SearchStrategy[JsonValue] = st.recursive(
-    scalars | long,
+    scalars | many | named,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )
@@ -25,7 +27,15 @@ def test_a_document_is_the_json_of_its_value(value: JsonValue) -> None:
     assert asyncio.run(written(value)) == whole
 
 
-async def test_others_have_their_turn_while_a_long_document_is_written() -> None:
+@pytest.mark.parametrize(
+    "files",
+    [
+        [{"path": f"data/part-{n:05}", "size": n} for n in range(10 * TURN)],
+        {f"data/part-{n:05}": [{"downloads": n}] for n in range(10 * TURN)},
+    ],
+    ids=["listed", "named"],
+)
+async def test_others_have_their_turn_while_a_long_document_is_written(files: JsonValue) -> None:
     turns = 0
 
     async def count() -> None:
@@ -35,7 +45,7 @@ async def test_others_have_their_turn_while_a_long_document_is_written() -> None
             await asyncio.sleep(0)
 
     counting = asyncio.create_task(count())
-    document = await written({"files": [{"n": n} for n in range(10 * TURN)]})
+    document = await written({"files": files})
     counting.cancel()
-    assert len(json.loads(document)["files"]) == 10 * TURN
-    assert turns >= 10
+    assert json.loads(document)["files"] == files
+    assert turns >= len(document) // CHARACTERS - 1 > 1

@@ -2,8 +2,8 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from collections.abc import Sequence
+from datetime import date, datetime
 
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.value import JsonValue
@@ -12,6 +12,7 @@ from gateway.config import Stats
 from gateway.errors import InvalidArgument
 from gateway.services.statistics.counting import Counting
 from gateway.storage.series import PeriodCount, Series
+from gateway.turns import turns
 
 DEFAULT_DAYS = 30
 MOST_ROWS = 100_000
@@ -37,7 +38,7 @@ class Reporting:
         before it begins, or holds more than 100,000 counts.
         """
         until = until or max(now.date(), since or now.date())
-        since = since or until - timedelta(days=DEFAULT_DAYS - 1)
+        since = since or _days_before(until, DEFAULT_DAYS - 1)
         if since > until:
             raise InvalidArgument(
                 f"since ({since}) comes after until ({until})", argument="since", value=str(since)
@@ -50,26 +51,30 @@ class Reporting:
                 "days",
                 argument="since",
             )
-        files: dict[str, list[PeriodCount]] = defaultdict(list)
-        for count in counts:
-            files[count.path].append(count)
+        periods: dict[str, list[PeriodCount]] = defaultdict(list)
+        files: dict[str, list[JsonValue]] = defaultdict(list)
+        async for some in turns(counts):
+            for count in some:
+                periods[count.period].append(count)
+                files[count.path].append(_sum(count.period, [count]))
         return {
             "since": since.isoformat(),
             "until": until.isoformat(),
-            "series": [_sum(period, group) for period, group in _periods(counts)],
-            "files": {
-                path: [_sum(count.period, [count]) for count in group]
-                for path, group in sorted(files.items())
-            },
+            "series": [
+                _sum(period, group)
+                async for some in turns(sorted(periods.items()), 1)
+                for period, group in some
+            ],
+            "files": dict(sorted(files.items())),
         }
 
     async def keep_house(self, now: datetime) -> None:
         """Sum by months, and remove, what is older than the configuration wants it."""
         today = now.date()
         if self._rules.retention_days is not None:
-            await self._series.forget(today - timedelta(days=self._rules.retention_days))
+            await self._series.forget(_days_before(today, self._rules.retention_days))
         if self._rules.daily_days is not None:
-            await self._series.roll_up(today - timedelta(days=self._rules.daily_days))
+            await self._series.roll_up(_days_before(today, self._rules.daily_days))
 
 
 def parse_day(name: str, text: str | None) -> date | None:
@@ -88,18 +93,15 @@ def parse_day(name: str, text: str | None) -> date | None:
     return day
 
 
-def _periods(counts: Iterable[PeriodCount]) -> list[tuple[str, list[PeriodCount]]]:
-    grouped: dict[str, list[PeriodCount]] = defaultdict(list)
-    for count in counts:
-        grouped[count.period].append(count)
-    return sorted(grouped.items())
+def _days_before(day: date, days: int) -> date:
+    """So many days before a day, or the first one that there is."""
+    return date.fromordinal(max(day.toordinal() - days, date.min.toordinal()))
 
 
-def _sum(period: str, counts: Iterable[PeriodCount]) -> dict[str, JsonValue]:
-    listed = list(counts)
+def _sum(period: str, counts: Sequence[PeriodCount]) -> dict[str, JsonValue]:
     return {
         "period": period,
-        "downloads": sum(count.downloads for count in listed),
-        "download_count": to_number(sum(count.micros for count in listed)),
-        "bytes": sum(count.bytes for count in listed),
+        "downloads": sum(count.downloads for count in counts),
+        "download_count": to_number(sum(count.micros for count in counts)),
+        "bytes": sum(count.bytes for count in counts),
     }
