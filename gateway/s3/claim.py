@@ -1,6 +1,5 @@
 """What a signed request says about itself: in the Authorization header, a query, or a form."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,7 +11,6 @@ from gateway.errors import (
     AccessDenied,
     AuthorizationHeaderMalformed,
     AuthorizationQueryParametersError,
-    GatewayError,
     InvalidArgument,
     InvalidRequest,
 )
@@ -21,9 +19,15 @@ from gateway.s3.canonical import (
     ALGORITHM,
     EMPTY_SHA256,
     SERVICE,
-    TERMINATOR,
     UNSIGNED_PAYLOAD,
     credential_scope,
+)
+from gateway.s3.credential import (
+    TIMESTAMP,
+    parse_credential,
+    parse_signature,
+    parse_signed_headers,
+    parse_timestamp,
 )
 
 SIGNING_PARAMETERS = frozenset(
@@ -45,9 +49,6 @@ MAX_EXPIRES = 604_800
 
 _LOWER_SIGNING = frozenset(name.lower() for name in SIGNING_PARAMETERS)
 _PRESIGNED = frozenset({"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature"})
-_TIMESTAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z")
-_SIGNATURE = re.compile(r"[0-9a-f]{64}")
-_HEADER_NAMES = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+(?:;[!#$%&'*+.^_`|~0-9a-z-]+)*")
 _SIGNATURE_V4A = "AWS4-ECDSA-P256-SHA256"
 _FORM_FIELDS = ("policy", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature")
 _OLD_FIELDS = frozenset({"awsaccesskeyid", "signature"})
@@ -126,18 +127,18 @@ def parse_form_claim(fields: Mapping[str, str]) -> Claim | None:
     if fields["x-amz-algorithm"] != ALGORITHM:
         raise InvalidArgument(f"x-amz-algorithm only supports {ALGORITHM}.")
     try:
-        timestamp = _time(fields["x-amz-date"])
+        timestamp = parse_timestamp(fields["x-amz-date"])
     except ValueError as bad:
         raise InvalidArgument("x-amz-date must be in the form 20130524T000000Z.") from bad
     credential, error = fields["x-amz-credential"], InvalidArgument
-    access_key_id, date, region = _credential(credential, timestamp, error)
+    access_key_id, date, region = parse_credential(credential, timestamp, error)
     return Claim(
         access_key_id=access_key_id,
         date=date,
         region=region,
         service=SERVICE,
         signed_headers=(),
-        signature=_signature(fields["x-amz-signature"], error),
+        signature=parse_signature(fields["x-amz-signature"], error),
         timestamp=timestamp,
         expires=None,
         payload_hash="",
@@ -158,14 +159,14 @@ def _from_header(headers: MultiMapping[str], authorization: str) -> Claim | None
     fields = _fields(rest)
     error = AuthorizationHeaderMalformed
     timestamp = _header_time(headers)
-    access_key_id, date, region = _credential(fields["Credential"], timestamp, error)
+    access_key_id, date, region = parse_credential(fields["Credential"], timestamp, error)
     return Claim(
         access_key_id=access_key_id,
         date=date,
         region=region,
         service=SERVICE,
-        signed_headers=_signed_headers(fields["SignedHeaders"], error),
-        signature=_signature(fields["Signature"], error),
+        signed_headers=parse_signed_headers(fields["SignedHeaders"], error),
+        signature=parse_signature(fields["Signature"], error),
         timestamp=timestamp,
         expires=None,
         payload_hash=_header_hash(headers),
@@ -204,10 +205,10 @@ def _header_time(headers: MultiMapping[str]) -> datetime:
         raise AccessDenied("AWS authentication requires one valid Date or x-amz-date header.")
     stamp = stamps[0].strip()
     try:
-        if _TIMESTAMP.fullmatch(stamp) is None and "x-amz-date" not in headers:
+        if TIMESTAMP.fullmatch(stamp) is None and "x-amz-date" not in headers:
             moment = parsedate_to_datetime(stamp)
             return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return _time(stamp)
+        return parse_timestamp(stamp)
     except (ValueError, OverflowError) as error:
         raise AccessDenied(
             "AWS authentication requires one valid Date or x-amz-date header."
@@ -229,18 +230,18 @@ def _from_query(headers: MultiMapping[str], query: Query, names: list[str]) -> C
     if fields["X-Amz-Algorithm"] != ALGORITHM:
         raise error(f"X-Amz-Algorithm only supports {ALGORITHM}.")
     try:
-        timestamp = _time(fields["X-Amz-Date"])
+        timestamp = parse_timestamp(fields["X-Amz-Date"])
     except ValueError as bad:
         raise error("X-Amz-Date must be in the ISO8601 form 20130524T000000Z.") from bad
-    access_key_id, date, region = _credential(fields["X-Amz-Credential"], timestamp, error)
+    access_key_id, date, region = parse_credential(fields["X-Amz-Credential"], timestamp, error)
     payload_hash = headers.get("x-amz-content-sha256", fields.get("X-Amz-Content-Sha256"))
     return Claim(
         access_key_id=access_key_id,
         date=date,
         region=region,
         service=SERVICE,
-        signed_headers=_signed_headers(fields["X-Amz-SignedHeaders"], error),
-        signature=_signature(fields["X-Amz-Signature"], error),
+        signed_headers=parse_signed_headers(fields["X-Amz-SignedHeaders"], error),
+        signature=parse_signature(fields["X-Amz-Signature"], error),
         timestamp=timestamp,
         expires=_expires(fields["X-Amz-Expires"]),
         payload_hash=(payload_hash or UNSIGNED_PAYLOAD).strip(),
@@ -259,45 +260,6 @@ def _expires(text: str) -> int:
             "X-Amz-Expires must be from 1 second to a week (604800 seconds)."
         )
     return seconds
-
-
-def _credential(text: str, timestamp: datetime, error: type[GatewayError]) -> tuple[str, str, str]:
-    parts = text.rsplit("/", 4)
-    if len(parts) != 5 or not all(parts):  # noqa: PLR2004 - key, day, region, service, end
-        raise error(
-            "The Credential is malformed; expecting "
-            '"<access key id>/YYYYMMDD/<region>/s3/aws4_request".'
-        )
-    access_key_id, date, region, service, terminator = parts
-    if service != SERVICE:
-        raise error(f'The Credential has the wrong service; this service is "{SERVICE}".')
-    if terminator != TERMINATOR:
-        raise error(f'The Credential must end in "{TERMINATOR}".')
-    if date != f"{timestamp:%Y%m%d}":
-        raise error("The Credential's day is not the day of the request's time.")
-    return access_key_id, date, region
-
-
-def _signed_headers(text: str, error: type[GatewayError]) -> tuple[str, ...]:
-    names = tuple(text.split(";"))
-    if _HEADER_NAMES.fullmatch(text) is None or len(set(names)) != len(names):
-        raise error("SignedHeaders is a list of lower-case header names, once each.")
-    return names
-
-
-def _signature(text: str, error: type[GatewayError]) -> str:
-    if _SIGNATURE.fullmatch(text) is None:
-        raise error("The Signature is 64 lower-case hexadecimal digits.")
-    return text
-
-
-def _time(text: str) -> datetime:
-    if _TIMESTAMP.fullmatch(text) is None:
-        raise ValueError(text)
-    year, month, day = int(text[:4]), int(text[4:6]), int(text[6:8])
-    return datetime(
-        year, month, day, int(text[9:11]), int(text[11:13]), int(text[13:15]), tzinfo=UTC
-    )
 
 
 def _unsupported(kind: str) -> InvalidRequest:
