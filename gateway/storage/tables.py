@@ -1,18 +1,14 @@
 """The tables of the index: workspaces, artifacts, versions, pins, stages, counters, keys.
 
 The bucket is the truth; but for the counters and the keys made at run time, every row can be
-built again from the bucket and the system area. Text that is compared or sorted as S3 keys
-are is `Key`: bytewise order on both databases.
+built again from the bucket and the system area.
 """
-
-from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
     Column,
-    Dialect,
     ForeignKey,
     Index,
     Integer,
@@ -21,17 +17,15 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     text,
 )
 
+from gateway.storage.columns import Document, Identifier, Instant, Key, Words
+
 # Conditions of indexes; who wants to be served by one says it in the same words.
 COMMITTED = "version > 0"
 MARKED = "stage_id IS NOT NULL OR unfinished <> ''"
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 
 metadata = MetaData(
     naming_convention={
@@ -42,54 +36,6 @@ metadata = MetaData(
     }
 )
 
-
-class Instant(TypeDecorator[datetime]):
-    """A point in time as whole microseconds since 1970, read as an aware UTC datetime."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        """Microseconds, exact."""
-        del dialect
-        return None if value is None else (value - EPOCH) // MICROSECOND
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
-        """An aware datetime, UTC."""
-        del dialect
-        return None if value is None else EPOCH + timedelta(microseconds=value)
-
-
-class Words(TypeDecorator[str]):
-    """Text that somebody wrote, as near to it as both databases can keep it."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """The text without NUL, which PostgreSQL refuses, and halves of surrogate pairs."""
-        del dialect
-        if value is None:
-            return None
-        return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
-
-
-class KeyText(TypeDecorator[str]):
-    """A key, or a part of one."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """The key; for NUL, which can be asked for but is in none, what stands next to it."""
-        del dialect
-        return None if value is None else value.replace("\0", "\x01")
-
-
-# Both databases sort this as bytes of UTF-8, as S3 sorts keys.
-Key = KeyText().with_variant(KeyText(collation="C"), "postgresql")
-Document = JSON(none_as_null=True)
-Identifier = BigInteger().with_variant(Integer(), "sqlite")
 
 workspace = Table(
     "workspace",
