@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.record import Announcement
 from gateway.storage import tables
+from gateway.storage.arrivals import await_files
 from gateway.storage.database import Database, insert_or_update
-from gateway.storage.marks import await_files, fresh
+from gateway.storage.marks import fresh
 
 
 class Announcements:

@@ -10,16 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.artifact.lifecycle import Artifact, Stage, State
 from gateway.artifact.version import StagedFile
 from gateway.storage import tables
+from gateway.storage.arrivals import await_what_is_left, release_files
 from gateway.storage.database import Database
 from gateway.storage.intents import COMMIT, DELETE, DISCARD, WRITE, Intent, Intents, forget
 from gateway.storage.marks import (
     NO_MANIFEST,
-    await_what_is_left,
     change,
     clear,
     close_if_clean,
     fresh,
-    release_files,
     unstage,
     unstage_pinned,
 )
