@@ -11,8 +11,8 @@ from multidict import CIMultiDict
 from gateway.errors import InvalidRequest
 from gateway.web.reply import Sent
 
-LONGEST_MESSAGE = 1_048_576
-"""The most bytes of one message that is taken in."""
+LONGEST_MESSAGE = 524_288
+"""The most bytes of one message that is taken in: twice a piece of what is longer."""
 
 HEARTBEAT_SECONDS = 60.0
 """A client that said nothing for so long is asked; who doesn't answer in half of it is gone."""

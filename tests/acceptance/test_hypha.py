@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import pytest
 
 from gateway.services.registry.method import METHODS
-from tests.acceptance.harness import KEYS, OTHER_WORKSPACE, WORKSPACE, Document, Gateway, RpcError
+from tests.acceptance.harness import KEYS, OTHER_WORKSPACE, WORKSPACE, Document, Gateway
 from tests.acceptance.hypha import Service, connected, manager, raw, token
 from tests.waiting import wait_until
 
@@ -165,6 +165,8 @@ async def test_without_a_token_what_is_public_is_read_and_nothing_else(
             assert (await refusal(call)).startswith("PermissionError: ")
         with pytest.raises(Exception, match=r"without a token, a call has at most"):
             await calls[3]
+        told = await refusal(service.edit(public_prefix, {"type": "x", "text": "x" * 70_000}))
+        assert told.startswith("ValueError: this call has at most 65536 bytes")
 
 
 async def test_a_key_that_is_revoked_ends_what_its_connection_may(
@@ -323,8 +325,3 @@ async def test_pages_of_others_open_no_websocket(gateway: Gateway) -> None:
     assert (answer.status, answer.headers["Content-Type"]) == (400, "application/json")
     async with raw(gateway, Origin=gateway.url) as client:
         assert (await client.hello(workspace=WORKSPACE))["type"] == "connection_info"
-
-
-def test_rpc_is_as_it_was(gateway: Gateway) -> None:
-    with pytest.raises(RpcError, match="NoSuchArtifact"):
-        gateway.rpc("read", prefix="no-such-artifact")

@@ -15,7 +15,7 @@ from gateway.errors import AccessForbidden, EntityTooLarge, InvalidArgument, Slo
 from gateway.s3.message import Request
 from gateway.web.boundary import Boundary
 from gateway.web.hypha import bounds, door, frames
-from gateway.web.hypha.bounds import BURST, Pace
+from gateway.web.hypha.bounds import BURST, Pace, Shared
 from gateway.web.hypha.door import HyphaDoor
 from gateway.web.hypha.message_cache import MOST_ENTRIES, STALE_SECONDS, MessageCache
 from gateway.web.hypha.origins import Origins
@@ -108,6 +108,15 @@ def test_what_nobody_touches_makes_room_for_others_and_nothing_else_does() -> No
     assert second.take("k") == b"y" * 600
     with pytest.raises(InvalidArgument):
         first.take("k")
+
+
+def test_all_connections_share_room_that_is_given_back() -> None:
+    shared = Shared(most=100)
+    assert shared.take(60)
+    assert not shared.take(41)
+    assert shared.take(40)
+    shared.give(60)
+    assert shared.take(50)
 
 
 async def test_who_says_too_much_is_read_more_slowly(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,8 +53,13 @@ async def journals(config: Config) -> Sequence[Verdict]:
 
 async def extras(config: Config) -> Sequence[Verdict]:
     """Which optional extras are installed, and whether the configuration needs another."""
-    installed = {"postgres": find_spec("asyncpg") is not None, "local": _has_seaweed()}
+    installed = {
+        "postgres": find_spec("asyncpg") is not None,
+        "local": _has_seaweed(),
+        "hypha": find_spec("msgpack") is not None,
+    }
     needed = {
+        "hypha": bool(config.hypha_anonymous.rights),
         "postgres": config.database_url.startswith("postgresql"),
         "local": config.backend is None,
     }

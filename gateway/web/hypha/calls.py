@@ -9,13 +9,13 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from gateway.errors import GatewayError, InternalError, InvalidRequest, SlowDown
+from gateway.errors import EntityTooLarge, GatewayError, InternalError, InvalidRequest, SlowDown
 from gateway.services.registry.method import METHODS
 from gateway.web.hypha import frames
-from gateway.web.hypha.bounds import AT_ONCE, MOST_WAITING, MOST_WAITING_BYTES
+from gateway.web.hypha.bounds import AT_ONCE, MOST_WAITING, MOST_WAITING_BYTES, Shared
 from gateway.web.hypha.failures import told
 from gateway.web.hypha.frames import Broken, Extra, Frame, Writer
-from gateway.web.hypha.methods import LARGE, Methods, operation
+from gateway.web.hypha.methods import LARGE, Methods, Value, operation
 from gateway.web.websocket import Socket
 
 logger = logging.getLogger(__name__)
@@ -54,13 +54,15 @@ class Calls:
         self,
         socket: Socket,
         writer: Writer,
-        reads: asyncio.Semaphore,
+        shared: Shared,
+        longest: int,
         tell: Callable[[Answered], None],
     ) -> None:
-        """`reads` are the places for calls that read, of all connections."""
+        """A call brings along at most `longest` bytes. `tell` is told of each that was answered."""
         self._socket = socket
-        self._reads = reads
         self._writer = writer
+        self._shared = shared
+        self._longest = longest
         self._tell = tell
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._pending: dict[asyncio.Task[None], Pending] = {}
@@ -72,9 +74,14 @@ class Calls:
         if frame is None:
             return
         size = len(frame.rest)
-        if len(self._pending) >= MOST_WAITING or self._waiting + size > MOST_WAITING_BYTES:
-            error = SlowDown("too many calls of this connection wait: let some be answered first")
-            await self._refuse(frame, error)
+        if size > self._longest:
+            error: GatewayError = EntityTooLarge(f"this call has at most {self._longest} bytes")
+            await self._send(self._rejection(frame, error))
+            return
+        crowded = len(self._pending) >= MOST_WAITING or self._waiting + size > MOST_WAITING_BYTES
+        if crowded or not self._shared.take(size):
+            error = SlowDown("too many calls wait: let some be answered first")
+            await self._send(self._rejection(frame, error))
             return
         self._waiting += size
         pending = Pending(frame, time.monotonic() + FIRST_BEAT_SECONDS)
@@ -90,8 +97,7 @@ class Calls:
             for pending in list(self._pending.values()):
                 if pending.due <= now:
                     pending.due = now + pending.interval
-                    with suppress(ConnectionError):
-                        await self._callback(pending.frame, "heartbeat")
+                    await self._send(self._callback(pending.frame, "heartbeat"))
 
     async def ended(self, seconds: float) -> None:
         """Nothing, once all are answered, or after so many seconds."""
@@ -105,64 +111,73 @@ class Calls:
 
     def _end(self, task: asyncio.Task[None]) -> None:
         pending = self._pending.pop(task)
-        self._waiting -= len(pending.frame.rest)
+        size = len(pending.frame.rest)
+        self._waiting -= size
+        self._shared.give(size)
         if not task.cancelled() and task.exception() is not None:
             logger.error("a call was not answered", exc_info=task.exception())
 
     async def _carry_out(self, pending: Pending, methods: Methods) -> None:
-        frame = pending.frame
-        name = operation(frame)
+        frame, name = pending.frame, operation(pending.frame)
         method = METHODS.get(name or "")
         reads = method is not None and method.reads
-        async with self._turns, self._reads if reads else nullcontext():
-            started, began = time.monotonic(), datetime.now(UTC)
-            request_id = secrets.token_hex(8).upper()
-            error: GatewayError | None = None
-            messages: list[bytes] = []
+        async with self._turns:
+            # A client that takes no answers keeps its own turns, and nobody else's place.
+            async with self._shared.reads if reads else nullcontext():
+                started, began = time.monotonic(), datetime.now(UTC)
+                request_id = secrets.token_hex(8).upper()
+                messages, error = await self._answer(pending, methods, request_id, began)
+            sent = sum(map(len, messages))
+            if not self._shared.take(sent):
+                error = SlowDown("too many answers wait to be taken: try again")
+                messages, sent = self._rejection(frame, error), 0
             try:
-                extra = await _brought(frame)
-                pending.interval = max(BEAT_SECONDS, extra.interval or FIRST_BEAT_SECONDS)
-                value = await methods.carry_out(frame, extra, began)
-                messages = await self._written(frame, value)
-            except GatewayError as refused:
-                error = refused
-            except Broken as broken:
-                error = InvalidRequest(str(broken))
-            except Exception:
-                logger.exception("call %s failed", request_id)
-                error = InternalError(f"the gateway failed; its log has the reason: {request_id}")
-            if error is not None:
-                messages = self._rejection(frame, error)
-            with suppress(ConnectionError):
-                await self._socket.send(*messages)
+                await self._send(messages)
+            finally:
+                self._shared.give(sent)
         if name is not None:
-            seconds, sent = time.monotonic() - started, sum(map(len, messages))
-            received = len(frame.rest)
-            self._tell(Answered(request_id, name, error, received, sent, seconds, began))
+            seconds = time.monotonic() - started
+            size = len(frame.rest)
+            self._tell(Answered(request_id, name, error, size, sent, seconds, began))
 
-    async def _written(self, frame: Frame, value: object) -> list[bytes]:
-        if frame.session is None:
-            return []
+    async def _answer(
+        self, pending: Pending, methods: Methods, request_id: str, now: datetime
+    ) -> tuple[list[bytes], GatewayError | None]:
+        """The messages of a call's answer, and what it was refused for."""
+        frame = pending.frame
+        try:
+            extra = await _brought(frame)
+            pending.interval = max(BEAT_SECONDS, extra.interval or FIRST_BEAT_SECONDS)
+            value = await methods.carry_out(frame, extra, now)
+            return await self._resolution(frame, value), None
+        except GatewayError as refused:
+            error = refused
+        except Broken as broken:
+            error = InvalidRequest(str(broken))
+        except Exception:
+            logger.exception("call %s failed", request_id)
+            error = InternalError(f"the gateway failed; its log has the reason: {request_id}")
+        return self._rejection(frame, error), error
+
+    async def _resolution(self, frame: Frame, value: Value) -> list[bytes]:
         # What is large is written beside the event loop: others go on meanwhile.
-        if isinstance(value, list | dict):
-            return await asyncio.to_thread(
-                self._writer.callback, frame.target, frame.session, "resolve", value
-            )
-        return self._writer.callback(frame.target, frame.session, "resolve", value)
+        if value.large:
+            return await asyncio.to_thread(self._callback, frame, "resolve", value.plain)
+        return self._callback(frame, "resolve", value.plain)
 
     def _rejection(self, frame: Frame, error: GatewayError) -> list[bytes]:
+        encoded = {frames.ENCODED: "error", "_rvalue": told(error, operation(frame))}
+        return self._callback(frame, "reject", encoded)
+
+    def _callback(self, frame: Frame, name: str, *arguments: object) -> list[bytes]:
+        """The messages that call back into a call's session; none where its client waits not."""
         if frame.session is None:
             return []
-        encoded = {frames.ENCODED: "error", "_rvalue": told(error, operation(frame))}
-        return self._writer.callback(frame.target, frame.session, "reject", encoded)
+        return self._writer.callback(frame.target, frame.session, name, *arguments)
 
-    async def _refuse(self, frame: Frame, error: GatewayError) -> None:
-        with suppress(ConnectionError):
-            await self._socket.send(*self._rejection(frame, error))
-
-    async def _callback(self, frame: Frame, name: str) -> None:
-        if frame.session is not None:
-            await self._socket.send(*self._writer.callback(frame.target, frame.session, name))
+    async def _send(self, messages: list[bytes]) -> None:
+        with suppress(ConnectionError):  # whoever reads from the socket hears of it
+            await self._socket.send(*messages)
 
 
 async def _brought(frame: Frame) -> Extra:

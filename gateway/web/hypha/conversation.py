@@ -15,13 +15,14 @@ from gateway.services.registry.calling import Calling
 from gateway.services.registry.connecting import RECONNECTION_SECONDS, Connecting, Session
 from gateway.web.access_log import Entry, Observer
 from gateway.web.exchange import Exchange
-from gateway.web.hypha.bounds import READS_AT_ONCE, Pace
+from gateway.web.hypha.bounds import Pace, Shared
 from gateway.web.hypha.calls import Answered, Calls
 from gateway.web.hypha.failures import told
 from gateway.web.hypha.frames import Broken, Writer
 from gateway.web.hypha.hello import hello
 from gateway.web.hypha.message_cache import MessageCache
 from gateway.web.hypha.methods import Methods
+from gateway.web.json_body import ARGUMENT_BYTES
 from gateway.web.websocket import Socket
 
 LONGEST_TEXT = 1_000
@@ -57,7 +58,7 @@ class Conversations:
         self.base_url = base_url
         self.observers = observers
         self.clock = clock
-        self.reads = asyncio.Semaphore(READS_AT_ONCE)
+        self.shared = Shared()
 
     async def converse(self, exchange: Exchange, socket: Socket) -> None:
         """Nothing, once the client has left, or had to; ConnectionError where it just went."""
@@ -93,9 +94,10 @@ class Conversation:
         self._name = f"gateway-{secrets.token_hex(4)}"
         recipient = f"{session.workspace}/{session.client_id}"
         writer = Writer(session.workspace, recipient, self._name)
-        self._calls = Calls(socket, writer, common.reads, self._tell)
-        longest = 0 if session.issuer is None else common.longest
-        self._shelf = common.cache.shelf(longest)
+        long = session.issuer is not None
+        longest = common.longest if long else ARGUMENT_BYTES
+        self._calls = Calls(socket, writer, common.shared, longest, self._tell)
+        self._shelf = common.cache.shelf(longest if long else 0)
         self._methods = Methods(
             session, common.connecting, common.calling, self._shelf, self._deliver
         )

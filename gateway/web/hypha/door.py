@@ -31,7 +31,7 @@ SERVICE = ("services", "artifact-manager")
 PARTS = 5  # "", workspace, *SERVICE, method
 METHODS_TAKEN = ("GET", "POST")
 CREDENTIALS = ("token", "reconnection_token")
-MOST_CONNECTIONS = 2_000
+MOST_CONNECTIONS = 1_000
 """Websockets of a process: each may hold what waits for its client."""
 
 

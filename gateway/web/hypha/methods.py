@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
@@ -20,6 +21,14 @@ GATEWAY = "*/"
 LARGE = 65_536
 
 Own = Callable[[Frame, Mapping[str, object]], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What a method returns, as it may go to a client; writing what is `large` takes its time."""
+
+    plain: object
+    large: bool = False
 
 
 class Methods:
@@ -54,8 +63,8 @@ class Methods:
             "default.unregister_service": self._unregister,
         }
 
-    async def carry_out(self, frame: Frame, extra: Extra, now: datetime) -> object:
-        """What the method returns, as it may go to the client; GatewayError."""
+    async def carry_out(self, frame: Frame, extra: Extra, now: datetime) -> Value:
+        """What the method returns; GatewayError."""
         if not frame.target.startswith(GATEWAY):
             raise NotImplementedByGateway("this gateway carries no calls from client to client")
         name = operation(frame)
@@ -64,20 +73,21 @@ class Methods:
         name = frame.method.removeprefix(SERVICES)
         own, arguments = self._own.get(name), _by_name(name, extra)
         if own is not None:
-            return own(frame, arguments)
+            return Value(own(frame, arguments))
         if name == "built-in.message_cache.process":
             await self._deliver(self._shelf.take(_text(arguments, "key")))
-            return None
+            return Value(None)
         raise NoSuchMethod("this gateway has no such method", method=frame.method)
 
-    async def _artifact_manager(self, name: str, extra: Extra, now: datetime) -> object:
+    async def _artifact_manager(self, name: str, extra: Extra, now: datetime) -> Value:
         caller = await self._connecting.caller(self._session, now)
         given: Mapping[str, object] = extra.names
         if name in METHODS:
             given = service.named(METHODS[name], extra.places, extra.names)
         value = await self._calling.call(caller, self._session.workspace, name, _json(given), now)
         text = await written(value)
-        return await asyncio.to_thread(plain, text) if len(text) > LARGE else plain(text)
+        large = len(text) > LARGE
+        return Value(await asyncio.to_thread(plain, text) if large else plain(text), large)
 
     def _local_service(self, frame: Frame, arguments: Mapping[str, object]) -> object:
         return self._described(frame, _text(arguments, "service_id"))
