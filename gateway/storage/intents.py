@@ -74,6 +74,11 @@ class Intents:
         async with self._database.reading() as connection:
             return await under_way(connection, artifact.id, COMMIT)
 
+    async def deleting(self, artifact: Artifact) -> bool:
+        """Whether somebody is at deleting the artifact, or was: then it is gone on with."""
+        async with self._database.reading() as connection:
+            return await under_way(connection, artifact.id, DELETE)
+
     async def add(
         self,
         connection: AsyncConnection,

@@ -1,6 +1,7 @@
 """Take an artifact away: unpublished at once, then its files go."""
 
 import asyncio
+import time
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -8,7 +9,12 @@ from functools import partial
 from gateway.artifact.layout import MANIFEST, STAGED_MANIFEST
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.version import Record
-from gateway.errors import CollectionNotEmpty, CommitConflict, PreconditionFailed
+from gateway.errors import (
+    CollectionNotEmpty,
+    CommitConflict,
+    OperationAborted,
+    PreconditionFailed,
+)
 from gateway.identity import Workspace
 from gateway.services.lifecycle.committing import Committing
 from gateway.services.lifecycle.discarding import Discarding
@@ -24,6 +30,8 @@ from gateway.storage.records import Records
 NAMED_AT_MOST = 20
 MEMBERS_AT_ONCE = 8
 FILES_AT_ONCE = 16
+END_SECONDS = 20.0
+PAUSE_SECONDS = 0.02
 
 
 class Deleting:
@@ -103,7 +111,7 @@ class Deleting:
     ) -> None:
         if not artifact.version:
             if artifact.unfinished == "deleting":
-                await self.remove_files(workspace, artifact)
+                await self.end(workspace, artifact)
             else:
                 await self._discarding.discard(workspace, artifact, now=now)
             return
@@ -131,6 +139,24 @@ class Deleting:
             ) from None
         await self._commits.bury(artifact.id, record)
         await self.remove_files(workspace, artifact)
+
+    async def end(self, workspace: Workspace, artifact: Artifact) -> None:
+        """Return when a buried artifact's keys are gone; OperationAborted when that takes long.
+
+        Who deletes it removes them, and nobody beside: whoever was done first would let others
+        put there what the second still removes.
+        """
+        deadline = time.monotonic() + END_SECONDS
+        while await self._intents.deleting(artifact):
+            if time.monotonic() > deadline:
+                raise OperationAborted(
+                    f"{artifact.prefix!r} is being deleted: try again in a moment",
+                    prefix=artifact.prefix,
+                )
+            await asyncio.sleep(PAUSE_SECONDS)
+        left = await self._catalogue.by_id(artifact.id)
+        if left is not None and left.unfinished == "deleting":
+            await asyncio.shield(self.remove_files(workspace, left))
 
     async def remove_files(self, workspace: Workspace, artifact: Artifact) -> None:
         """Remove a buried artifact's keys from the bucket's newest state; safe to repeat."""

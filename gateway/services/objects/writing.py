@@ -244,7 +244,7 @@ class Writing:
         location = await self._catalogue.locate(workspace.id, key)
         artifact: Artifact | None = location.artifact
         if artifact is not None and artifact.unfinished == DELETING:
-            await asyncio.shield(self._deleting.remove_files(workspace, artifact))
+            await self._deleting.end(workspace, artifact)
             return await self._catalogue.locate(workspace.id, key)
         del now
         return location

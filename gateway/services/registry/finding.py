@@ -1,7 +1,5 @@
 """Find the artifact that a writing method is about."""
 
-import asyncio
-
 from gateway.artifact.layout import check_prefix
 from gateway.artifact.lifecycle import Artifact
 from gateway.errors import InvalidPath, NoSuchArtifact, NotStaged
@@ -32,7 +30,7 @@ class Finding:
         self.check_key(prefix)
         artifact = await self._catalogue.artifact(workspace.id, prefix)
         if artifact is not None and artifact.unfinished == "deleting":
-            await asyncio.shield(self._deleting.remove_files(workspace, artifact))
+            await self._deleting.end(workspace, artifact)
             return None
         return artifact
 
