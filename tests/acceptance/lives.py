@@ -1,6 +1,8 @@
 """Random lives of artifacts: each event of the state tables as a rule, told to the model too."""
 
 import http.client
+import sys
+import traceback
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -41,24 +43,31 @@ flags = st.booleans()
 
 
 class Lives(RuleBasedStateMachine):
-    """Two artifacts side by side, each with its model; two writers, and a reader who looks."""
+    """Two artifacts side by side, each with its model; two writers, and a reader who looks.
+
+    What is done and asked depends on nothing but the draws and the life's own `step`: so a life
+    that failed can be lived again. `failures` tells of those that could not.
+    """
 
     gateway: ClassVar[Gateway]
     lines: ClassVar[Lines]
     backend: ClassVar[Lines]
     steps: ClassVar[int] = 0
     known: ClassVar[dict[str, bytes]] = {}
+    failures: ClassVar[list[str]] = []
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = self.gateway.new_prefix(public=True)
         self.lives = {name: Life() for name in NAMES}
         self.last = NAMES[0]
+        self.step = 0
         account = self.gateway.backend.key
         self.looks = Looks(self.folder, self.lines, self.backend, account, self.known)
 
     def _meet(self, name: str) -> tuple[str, Life]:
         type(self).steps += 1
+        self.step += 1
         self.last = name
         return f"{self.folder}/{name}", self.lives[name]
 
@@ -264,4 +273,9 @@ class Lives(RuleBasedStateMachine):
 
     @invariant()
     def everybody_sees_what_the_model_says(self) -> None:
-        self.looks.check(self.lives, self.last, self.steps)
+        self.looks.check(self.lives, self.last, self.step)
+
+    def teardown(self) -> None:
+        """Keep what went wrong: where it does not again, hypothesis tells of that alone."""
+        if isinstance(sys.exception(), Exception):
+            self.failures.append(traceback.format_exc())

@@ -10,13 +10,13 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 import pytest
-from hypothesis.stateful import invariant, run_state_machine_as_test
+from hypothesis.stateful import invariant
 
 from tests.acceptance.collecting import Versions, bucket_of, collect, held
 from tests.acceptance.harness import WORKSPACE, Gateway, Response
 from tests.acceptance.lines import Lines, Question
 from tests.acceptance.lives import Lives
-from tests.acceptance.test_model import scaled
+from tests.acceptance.test_model import live
 from tests.acceptance.views import outcome
 
 SUITE_STEPS = 90
@@ -45,7 +45,7 @@ class CollectedLives(Lives):
 
     @invariant()
     def gc_takes_only_what_nobody_needs(self) -> None:
-        if self.steps % EVERY:
+        if self.step % EVERY:
             return
         before = held(self.gateway, self.folder)
         told = collect(self.gateway, delete=False)
@@ -80,6 +80,6 @@ def test_random_lives_with_gc_are_as_the_model_says(tended: Gateway) -> None:
     CollectedLives.gateway, CollectedLives.lines, CollectedLives.backend = tended, lines, backend
     CollectedLives.steps = CollectedLives.removed = 0
     with closing(lines), closing(backend):
-        run_state_machine_as_test(CollectedLives, settings=scaled(steps))
+        live(CollectedLives, steps)
     assert CollectedLives.steps >= steps
     assert CollectedLives.removed > 0

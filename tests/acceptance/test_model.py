@@ -9,6 +9,7 @@ from contextlib import closing
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+from hypothesis.errors import Flaky
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.acceptance.harness import Gateway
@@ -34,11 +35,20 @@ def scaled(steps: int) -> settings:
     )
 
 
+def live(kind: type[Lives], steps: int) -> None:
+    """Live lives of so many steps in all; AssertionError also for what goes wrong only once."""
+    kind.failures = []
+    try:
+        run_state_machine_as_test(kind, settings=scaled(steps))
+    except Flaky as error:
+        raise AssertionError(f"not each time:\n{''.join(kind.failures)}") from error
+
+
 @pytest.mark.timeout(400)
 def test_random_lives_are_as_the_model_says(gateway: Gateway) -> None:
     steps = int(os.environ.get("MODEL_STEPS", SUITE_STEPS))
     lines, backend = Lines(gateway.port), Lines(gateway.backend.port)
     Lives.gateway, Lives.lines, Lives.backend, Lives.steps = gateway, lines, backend, 0
     with closing(lines), closing(backend):
-        run_state_machine_as_test(Lives, settings=scaled(steps))
+        live(Lives, steps)
     assert Lives.steps >= steps
