@@ -16,6 +16,7 @@ from gateway.services.lifecycle.excluding import Excluding
 from gateway.services.lifecycle.gathering import Gathering
 from gateway.services.lifecycle.pinning import Pinning
 from gateway.services.lifecycle.recovering import Recovering
+from gateway.services.lifecycle.reverting import Reverting
 from gateway.services.lifecycle.surveying import Surveying
 from gateway.services.lifecycle.validating import Validating
 from gateway.services.lifecycle.versioning import Versioning
@@ -135,6 +136,22 @@ class Lifecycle:
             self.gathering,
             self.excluding,
             self.examining,
+        )
+
+    @cached_property
+    def reverting(self) -> Reverting:
+        """Rollbacks."""
+        return Reverting(
+            self.cellar.bucket,
+            self.catalogue,
+            self.stages,
+            self.excluding,
+            self.examining,
+            self.versioning,
+            self.validating,
+            self.composing,
+            self.committing,
+            self.weighing,
         )
 
     @cached_property

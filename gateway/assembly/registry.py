@@ -124,7 +124,7 @@ class RegistryRooms:
             life.committing,
             life.discarding,
             life.deleting,
-            life.weighing,
+            life.reverting,
             self.finding,
             self.filing,
             self.browsing,

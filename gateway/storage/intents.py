@@ -26,8 +26,9 @@ class Intent:
 
     `action` is "write" (of the key at `path`), "commit", "delete" (of version `number`),
     "discard", "weigh" (the pin of `path` in version `number`), "upload" (begin one, in parts,
-    of the key at `path`) or "erase" (a backend version of the key at `path`). A write's
-    `number` is that of the artifact's newest record as it began. Who holds the object is at
+    of the key at `path`) or "erase" (a backend version of the key at `path`; of no path, files
+    are staged that are to be an old version's). A write's `number` is that of the artifact's
+    newest record as it began. Who holds the object is at
     it: one that nobody holds is abandoned.
     """
 
@@ -56,14 +57,28 @@ class Intents:
 
         return await self._database.transaction(work)
 
-    async def intend_to_commit(
-        self, artifact: Artifact, *, number: int, now: datetime
-    ) -> Intent | None:
-        """The intent to commit; None while a discard or an erasure may take versions away."""
+    async def intend_to_revert(self, artifact: Artifact, now: datetime) -> Intent | None:
+        """The intent to go back to an old version; None while somebody else has it."""
 
         async def work(connection: AsyncConnection) -> Intent | None:
+            if await under_way(connection, artifact.id, ERASE, path=""):
+                return None
+            return await self.add(connection, artifact.id, ERASE, "", 0, now)
+
+        return await self._database.transaction(work)
+
+    async def intend_to_commit(
+        self, artifact: Artifact, *, number: int, now: datetime, after: Intent | None = None
+    ) -> Intent | None:
+        """The intent to commit; None while a discard or an erasure may take versions away.
+
+        Of the erasures `after` is one's own.
+        """
+
+        async def work(connection: AsyncConnection) -> Intent | None:
+            own = "" if after is None else after.id
             for action in (DISCARD, ERASE):
-                if await under_way(connection, artifact.id, action):
+                if await under_way(connection, artifact.id, action, but=own):
                     return None
             return await self.add(connection, artifact.id, COMMIT, "", number, now)
 
@@ -132,10 +147,23 @@ async def forget(connection: AsyncConnection, intent: Intent) -> None:
     await connection.execute(delete(tables.intent).where(tables.intent.c.id == intent.id))
 
 
-async def under_way(connection: AsyncConnection, artifact_id: int, action: str) -> bool:
-    """Whether somebody intends to do this to the artifact."""
+async def under_way(
+    connection: AsyncConnection,
+    artifact_id: int,
+    action: str,
+    *,
+    but: str = "",
+    path: str | None = None,
+) -> bool:
+    """Whether somebody intends to do this to the artifact, `but` for the intent with that id.
+
+    At a `path`, where one is given.
+    """
     table = tables.intent
-    found = await connection.execute(
-        select(func.count()).where(table.c.artifact_id == artifact_id, table.c.action == action)
+    asked = select(func.count()).where(
+        table.c.artifact_id == artifact_id, table.c.action == action, table.c.id != but
     )
+    if path is not None:
+        asked = asked.where(table.c.path == path)
+    found = await connection.execute(asked)
     return bool(found.scalar_one())

@@ -87,11 +87,15 @@ class Objects(Calls):
         etag = answers.copied_etag(answer.data)
         return StoredObject(etag, answer.headers.get("x-amz-version-id"))
 
-    async def delete(self, bucket: str, key: str, version_id: str | None = None) -> None:
-        """Nothing; the key or version is gone, whether it was there or not."""
+    async def delete(self, bucket: str, key: str, version_id: str | None = None) -> str | None:
+        """The marker's version id, where one hides the key now; the key or version is gone.
+
+        Whether it was there or not.
+        """
         answer = await self._call(Outgoing("DELETE", bucket, key, _version(version_id)))
         if answer.status != HTTPStatus.NOT_FOUND:
             accepted(answer)
+        return answer.headers.get("x-amz-version-id")
 
     async def list(
         self, bucket: str, prefix: str, *, start_after: str = "", delimiter: str = ""

@@ -380,6 +380,72 @@ def test_a_commit_waits_for_a_discard_that_has_begun(
     check(artifact, Sight(COMMITTED, COMMITTED, 1, edit=False, stranger={}))
 
 
+def rollback(artifact: Artifact) -> Answer:
+    """The answer to a rollback to the first version."""
+    return refusal(lambda: artifact.rpc("rollback", version=1))
+
+
+def twice_committed(gateway: Gateway, prefix: str) -> Artifact:
+    """An artifact whose second version has another file, and another content of the first."""
+    artifact = bring(gateway, prefix, "edited")
+    artifact.put(EXTRA, b"extra")
+    assert commit(artifact) == OK
+    return artifact
+
+
+SECOND = {MANIFEST: ONE, DATA: b"two", EXTRA: b"extra"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"), [(DATA, b"three"), (EXTRA, b"three"), ("new", b"three"), (STAGED, THREE)]
+)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_what_is_put_during_a_rollback_is_staged_and_it_leaves_nothing(
+    tapped: Gateway, tap: WireTap, prefix: str, path: str, body: bytes, when: When
+) -> None:
+    """The last thing that a rollback does before it commits is to remove a file."""
+    artifact = twice_committed(tapped, prefix)
+    pause = tap.pause_on("DELETE", f"{prefix}/{EXTRA}", when=when)
+
+    with ThreadPoolExecutor(1) as pool:
+        rolling = pool.submit(rollback, artifact)
+        pause.wait()
+        artifact.put(path, body)
+        pause.resume()
+        # A PUT that comes before the removal is covered by it, and goes on where that is refused.
+        assert rolling.result(10) == (OK if (path, when) == (EXTRA, "before") else CONFLICT)
+
+    if (path, when) == (EXTRA, "before"):
+        check(artifact, Sight(COMMITTED, COMMITTED, 3, edit=False, stranger={}))
+        return
+    assert artifact.seen_by("read") == SECOND
+    assert artifact.version == 2
+    expected = {**SECOND, path: body}
+    if path == STAGED:
+        del expected[MANIFEST]
+    assert artifact.seen_by("write") == expected
+    assert discard(artifact) == OK
+    check(artifact, Sight(SECOND, SECOND, 2, edit=False, stranger={}))
+
+
+def test_nobody_commits_half_of_a_rollback(tapped: Gateway, tap: WireTap, prefix: str) -> None:
+    artifact = twice_committed(tapped, prefix)
+    pause = tap.pause_on("DELETE", f"{prefix}/{EXTRA}")
+
+    with ThreadPoolExecutor(2) as pool:
+        rolling = pool.submit(rollback, artifact)
+        pause.wait()
+        assert rollback(artifact)[0] == CONFLICT[0]
+        committing = pool.submit(commit, artifact)
+        wait_a_moment(committing)
+        assert not committing.done()
+        pause.resume()
+        assert rolling.result(10) == OK
+        assert committing.result(10) == NOT_STAGED
+
+    check(artifact, Sight(COMMITTED, COMMITTED, 3, edit=False, stranger={}))
+
+
 @pytest.mark.parametrize("take", [commit, discard])
 def test_a_manifest_that_is_taken_before_its_put_has_been_answered_leaves_no_edit(
     tapped: Gateway, tap: WireTap, prefix: str, take: Callable[[Artifact], Answer]

@@ -6,7 +6,7 @@ completed from the record by whoever meets it, never undone.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -41,6 +41,11 @@ class Committed:
     new: bool
 
 
+def _anything(record: Record) -> None:
+    """Return: any record will do."""
+    del record
+
+
 class Committing:
     """Commits, and completes commits that were interrupted."""
 
@@ -68,7 +73,7 @@ class Committing:
         self._examining = examining
         self._arriving = arriving
 
-    async def commit(
+    async def commit(  # noqa: PLR0913 (who commits what, and on which terms)
         self,
         workspace: Workspace,
         artifact: Artifact,
@@ -78,16 +83,19 @@ class Committing:
         message: str | None = None,
         manifest: ManifestObject | None = None,
         weights: Mapping[str, int] = NO_WEIGHTS,
+        after: Intent | None = None,
+        check: Callable[[Record], None] = _anything,
     ) -> Committed:
         """The outcome of committing the stage, with `manifest` in the staged one's place.
 
-        `weights` of paths, in millionths, hold whatever else speaks of them.
+        `weights` of paths, in millionths, hold whatever else speaks of them. It follows what
+        `after` intends, and raises what `check` does of its record.
         CommitConflict when another commit came first; the stage stays as it was then, and on
         every other refusal.
         """
         # Before anything is looked at: what settles from here on stays staged until the end.
         number = artifact.number + 1
-        intent = await self._excluding.begin_commit(artifact, number=number, now=now)
+        intent = await self._excluding.begin_commit(artifact, number=number, now=now, after=after)
         try:
             if manifest is None:
                 await self._check_open(artifact)
@@ -100,6 +108,7 @@ class Committing:
                 manifest=manifest,
                 weights=weights,
             )
+            check(draft.record)
             if draft.manifest.collection and not artifact.collection:
                 await self._arriving.adopt(workspace, artifact.prefix, draft.manifest, now)
         except Exception:

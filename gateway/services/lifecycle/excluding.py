@@ -3,7 +3,7 @@
 A commit pins versions that it has seen. Discarding an edit, and deleting a version by its id,
 take away those that no commit pins. Side by side, a commit would pin what goes a moment later:
 so whoever takes away says so, waits for the commits that began before, and those that come
-after wait for him.
+after wait for him. So does a rollback, half of which nobody is to commit.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 from gateway.artifact.lifecycle import Artifact
-from gateway.errors import OperationAborted, ServiceUnavailable
+from gateway.errors import CommitConflict, OperationAborted, ServiceUnavailable
 from gateway.storage.endings import Endings
 from gateway.storage.intents import ERASE, Intent, Intents
 
@@ -29,16 +29,23 @@ class Excluding:
         self._intents = intents
         self._endings = endings
 
-    async def begin_commit(self, artifact: Artifact, *, number: int, now: datetime) -> Intent:
-        """The intent to commit, when nobody takes versions away; OperationAborted."""
+    async def begin_commit(
+        self, artifact: Artifact, *, number: int, now: datetime, after: Intent | None = None
+    ) -> Intent:
+        """The intent to commit, when nobody takes versions away; OperationAborted.
+
+        It is not kept waiting by `after`, the turn that it is a part of.
+        """
         deadline = time.monotonic() + COMMIT_SECONDS
         while True:
-            intent = await self._intents.intend_to_commit(artifact, number=number, now=now)
+            intent = await self._intents.intend_to_commit(
+                artifact, number=number, now=now, after=after
+            )
             if intent is not None:
                 return intent
             if time.monotonic() > deadline:
                 raise OperationAborted(
-                    f"an edit of {artifact.prefix!r} is being discarded: try again in a moment",
+                    f"{artifact.prefix!r} is being discarded or rolled back: try again in a moment",
                     prefix=artifact.prefix,
                 )
             await asyncio.sleep(PAUSE_SECONDS)
@@ -63,5 +70,23 @@ class Excluding:
         try:
             await self.end_of_commits(artifact)
             yield
+        finally:
+            await asyncio.shield(self._endings.finish(intent))
+
+    @asynccontextmanager
+    async def reverting(self, artifact: Artifact, now: datetime) -> AsyncIterator[Intent]:
+        """While this is entered, no commit is under way but what begins `after` what is yielded.
+
+        CommitConflict while another such turn goes on.
+        """
+        intent = await self._intents.intend_to_revert(artifact, now)
+        if intent is None:
+            raise CommitConflict(
+                f"{artifact.prefix!r} is being rolled back by somebody else: look what came of it",
+                prefix=artifact.prefix,
+            )
+        try:
+            await self.end_of_commits(artifact)
+            yield intent
         finally:
             await asyncio.shield(self._endings.finish(intent))

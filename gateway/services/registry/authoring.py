@@ -12,7 +12,6 @@ from gateway.errors import (
     EditOpen,
     GatewayError,
     InvalidManifest,
-    NoSuchVersion,
     NotStaged,
 )
 from gateway.identity import Caller, Right, Workspace
@@ -22,8 +21,8 @@ from gateway.services.lifecycle.composing import Composing
 from gateway.services.lifecycle.deleting import Deleting
 from gateway.services.lifecycle.discarding import Discarding
 from gateway.services.lifecycle.drafting import Drafting
+from gateway.services.lifecycle.reverting import Reverting
 from gateway.services.lifecycle.validating import Validating
-from gateway.services.lifecycle.weighing import Weighing
 from gateway.services.registry.browsing import Browsing
 from gateway.services.registry.filing import Filing
 from gateway.services.registry.finding import Finding
@@ -47,7 +46,7 @@ class Authoring:
         committing: Committing,
         discarding: Discarding,
         deleting: Deleting,
-        weighing: Weighing,
+        reverting: Reverting,
         finding: Finding,
         filing: Filing,
         browsing: Browsing,
@@ -61,7 +60,7 @@ class Authoring:
         self._committing = committing
         self._discarding = discarding
         self._deleting = deleting
-        self._weighing = weighing
+        self._reverting = reverting
         self._finding = finding
         self._filing = filing
         self._browsing = browsing
@@ -186,30 +185,13 @@ class Authoring:
     ) -> dict[str, JsonValue]:
         """As `commit`: a new version equal to an old one.
 
-        NoSuchVersion, EditOpen, NotStaged, NestedArtifact.
+        NoSuchVersion, EditOpen, NotStaged, NestedArtifact, CommitConflict.
         Weights that `set_download_weight` gave since stay.
         """
         self._access.require(caller, workspace, Right.WRITE)
         artifact = await self._committed(workspace, prefix)
-        record = await self._catalogue.record(artifact, number)
-        there = await self._catalogue.has_version(artifact, number)
-        if record is None or record.manifest is None or not there:
-            raise NoSuchVersion(f"{prefix!r} has no version {number}", version=number)
-        # Before a file is touched: what was the artifact's own may be a member's by now.
-        manifest = await self._validating.parse(record.manifest.data, caller.name)
-        await self._composing.check_nesting(workspace, prefix, manifest)
-        pins = {pin.path: pin for pin in record.pins}
-        pins = await self._weighing.restored(workspace, artifact, pins, number)
-        await self._filing.restore(caller, workspace, artifact, pins, now)
-        artifact = await self._finding.artifact(workspace, prefix)
-        committed = await self._committing.commit(
-            workspace,
-            artifact,
-            author=caller.name,
-            now=now,
-            message=f"rollback to version {number}",
-            manifest=record.manifest,
-            weights={path: pin.weight for path, pin in pins.items()},
+        committed = await self._reverting.revert(
+            workspace, artifact, number, author=caller.name, now=now
         )
         return await self._outcome(caller, workspace, committed)
 

@@ -1,13 +1,12 @@
 """Get, remove, weigh and restore an artifact's files by RPC."""
 
 import asyncio
-from collections.abc import Mapping
 from datetime import datetime
 
-from gateway.artifact.layout import MANIFEST, check_path, join
+from gateway.artifact.layout import check_path, join
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.value import JsonValue
-from gateway.artifact.version import Pin, StagedFile
+from gateway.artifact.version import StagedFile
 from gateway.artifact.weights import parse_weight
 from gateway.errors import BucketNotVersioned, NoSuchKey, NoSuchVersion
 from gateway.identity import Caller, Right, Workspace
@@ -129,48 +128,6 @@ class Filing:
         check_path(path, collection=artifact.collection)
         micros = parse_weight(weight)
         await self._weighing.weigh(workspace, artifact, path, micros, now=now)
-
-    async def restore(
-        self,
-        caller: Caller,
-        workspace: Workspace,
-        artifact: Artifact,
-        pins: Mapping[str, Pin],
-        now: datetime,
-    ) -> None:
-        """Stage the files of an older version: copied to their plain keys, the others removed."""
-        current = await self._catalogue.pins(artifact.id)
-        if not await self._versioning.ensure(workspace):
-            raise BucketNotVersioned(
-                f"the bucket behind {workspace.name!r} keeps no versions to go back to",
-                workspace=workspace.name,
-            )
-        for path, pin in pins.items():
-            if path != MANIFEST and current.get(path) != pin:
-                await self._copy_back(caller, workspace, artifact, pin, now)
-        for path in current:
-            if path != MANIFEST and path not in pins:
-                await self._remove(caller, workspace, artifact, path, now)
-
-    async def _copy_back(
-        self, caller: Caller, workspace: Workspace, artifact: Artifact, pin: Pin, now: datetime
-    ) -> None:
-        artifact, intent = await self._stages.begin(artifact, pin.path, author=caller.name, now=now)
-        key = workspace.backend_key(join(artifact.prefix, pin.path))
-        try:
-            stored = await self._bucket.copy(workspace.bucket, key, pin.version_id, key)
-        except Exception:
-            await asyncio.shield(self._examining.attempt(workspace, intent))
-            raise
-        staged = StagedFile(
-            path=pin.path,
-            size=pin.size,
-            etag=stored.etag,
-            version_id=stored.version_id,
-            content_type=pin.content_type,
-            weight=pin.weight,
-        )
-        await self._stages.settle(intent, staged, author=caller.name, now=now)
 
     async def remove_all(
         self, caller: Caller, workspace: Workspace, artifact: Artifact, now: datetime
