@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo $$python; break; }; done)
 
-.PHONY: run test adopt downloads model crowd parts walks soak races large bench-registry javascript check reference format clean
+.PHONY: run test adopt downloads model crowd parts walks soak races large large-publish bench-registry javascript check reference format clean
 
 run: $(VENV)/.local
 	$(BIN)/artifact-gateway serve --sample --port $(PORT) --data-dir $(DATA)
@@ -67,6 +67,13 @@ races: $(VENV)/.dev
 large: $(VENV)/.dev
 	LARGE_OBJECT_MEBIBYTES=$(or $(MEBIBYTES),5120) $(BIN)/python -m pytest --timeout 7200 $(PYTEST) \
 		tests/acceptance/test_large_objects.py
+
+# By the Python client: a file of 3 GiB, killed half-way, and a folder of a thousand; the suite has a
+# short form.
+large-publish: $(VENV)/.dev
+	PUBLISH_MEBIBYTES=$(or $(MEBIBYTES),3072) PUBLISH_FILES=1000 $(BIN)/python -m pytest -q -s \
+		--timeout 7200 $(PYTEST) tests/acceptance/test_python_interrupted.py \
+		tests/acceptance/test_python_transfers.py
 
 # What big artifacts and big collections take, in figures, on both databases.
 bench-registry: $(VENV)/.dev

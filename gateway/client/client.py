@@ -67,7 +67,7 @@ class AsyncClient(AsyncMethods):
     async def upload(
         self,
         prefix: str,
-        source: Path,
+        source: str | Path,
         path: str = "",
         *,
         weights: Mapping[str, float] | None = None,
@@ -95,7 +95,7 @@ class AsyncClient(AsyncMethods):
     async def download(
         self,
         prefix: str,
-        target: Path,
+        target: str | Path,
         path: str = "",
         *,
         version: int | None = None,

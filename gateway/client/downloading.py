@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from typing import BinaryIO
 
 import httpx
 
@@ -120,38 +121,49 @@ class _Attempt:
         """Fetch what is missing, look at all of it, and put it to its place."""
         wanted, temporary = self.wanted, self.wanted.temporary
         descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        encrypted = False
         with os.fdopen(descriptor, "r+b") as file:
             have = file.seek(0, os.SEEK_END)
             if have > wanted.size:
-                have = file.truncate(0)
+                have = file.truncate(file.seek(0))
             self._note(have)
-            encrypted = False
             if have < wanted.size:
-                url = await self.downloading.methods.get_file(
-                    self.downloading.state.prefix, wanted.path, self.downloading.options()
-                )
-                headers = {"If-Match": f'"{wanted.etag}"'}
-                if have:
-                    headers["Range"] = f"bytes={have}-"
-                async with self.downloading.session.get(url, headers) as answer:
-                    encrypted = _is_encrypted(answer)
-                    start = _start(answer)
-                    if start not in {0, have}:
-                        raise NotReached(f"{wanted.path!r}: another range came than was asked for")
-                    file.truncate(file.seek(start))
-                    self._note(start)
-                    have = start
-                    async for piece in answer.aiter_raw(PIECE):
-                        have += len(piece)
-                        if have > wanted.size:
-                            raise self._wrong("more bytes came than it has")
-                        await asyncio.to_thread(file.write, piece)
-                        self.furthest = max(self.furthest, have)
-                        self.tally.moved(wanted.path, len(piece))
-        if have != wanted.size:
-            raise NotReached(f"{wanted.path!r} was broken off after {have} of {wanted.size} bytes")
+                encrypted = await self._continue(file, have)
         await self._check(temporary, encrypted=encrypted)
         await asyncio.to_thread(temporary.replace, wanted.place)
+
+    async def _continue(self, file: BinaryIO, have: int) -> bool:
+        """Write what comes behind the bytes that are there; whether it is encrypted."""
+        wanted, downloading = self.wanted, self.downloading
+        prefix = downloading.state.prefix
+        url = await downloading.methods.get_file(prefix, wanted.path, downloading.options())
+        headers = {"If-Match": f'"{wanted.etag}"'}
+        if have:
+            headers["Range"] = f"bytes={have}-"
+        async with downloading.session.get(url, headers) as answer:
+            start = _start(answer)
+            if start not in {0, have}:
+                raise NotReached(f"{wanted.path!r}: another range came than was asked for")
+            file.truncate(file.seek(start))
+            self._note(start)
+            have = start
+            held = bytearray()
+            try:
+                async for piece in answer.aiter_raw():
+                    have += len(piece)
+                    if have > wanted.size:
+                        raise self._wrong("more bytes came than it has")
+                    held += piece
+                    self.tally.moved(wanted.path, len(piece))
+                    if len(held) >= PIECE:
+                        full, held = held, bytearray()
+                        await asyncio.to_thread(file.write, full)
+            finally:  # what came before it broke off, too
+                file.write(held)
+                self.furthest = max(self.furthest, have)
+        if have < wanted.size:
+            raise NotReached(f"{wanted.path!r} was broken off after {have} of {wanted.size} bytes")
+        return _is_encrypted(answer)
 
     def _note(self, have: int) -> None:
         """So much of it is there."""

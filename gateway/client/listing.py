@@ -7,6 +7,7 @@ from functools import partial
 from gateway.client.crew import side_by_side
 from gateway.client.errors import InvalidPath
 from gateway.client.methods import AsyncMethods
+from gateway.client.places import check_name
 from gateway.client.results import File
 
 
@@ -36,7 +37,8 @@ async def files_below(
         async def look(folder: str, deeper: list[str] = deeper) -> None:
             for entry in await methods.list_files(state.prefix, folder, state.stage, state.version):
                 place = f"{folder}/{entry['name']}" if folder else entry["name"]
-                if "/" in entry["name"] or place != entry["path"]:
+                check_name(entry["name"])
+                if place != entry["path"]:
                     raise InvalidPath(f"the gateway lists {entry['path']!r} as below {folder!r}")
                 if entry["type"] == "file":
                     found[place] = entry

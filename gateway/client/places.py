@@ -88,14 +88,20 @@ def _sendable(place: str) -> str:
     return place
 
 
+def check_name(name: str) -> None:
+    """InvalidPath for what can't be the name of a file or a folder, wherever it is."""
+    if name in _UNFIT or any(c in name for c in "/\\\0"):
+        raise InvalidPath(f"the gateway names a file {name!r}: that is no name")
+
+
 def inside(target: Path, path: str) -> Path:
     """The place below `target` of a path that the gateway said; InvalidPath if it isn't below.
 
     Nothing that was there before leads out of it either: links are followed before it is compared.
     """
     segments = path.split("/")
-    if not _UNFIT.isdisjoint(segments) or any(c in path for c in "\\\0"):
-        raise InvalidPath(f"the gateway names a file {path!r}, which is no place below {target}")
+    for segment in segments:
+        check_name(segment)
     place = target.joinpath(*segments)
     # Where the system has drives, "c:" is one.
     if not place.parent.resolve().is_relative_to(target.resolve()):

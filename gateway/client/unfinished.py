@@ -7,7 +7,9 @@ first line says what is sent where; each further line names a part that has arri
 import fcntl
 import json
 import os
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from io import TextIOWrapper
@@ -17,12 +19,23 @@ from typing import Self
 
 from gateway.client.results import PartedUpload
 
+URL_SECONDS = 7 * 24 * 3600
+"""How long an upload can be continued: no URL is good for longer."""
+
 
 def uploads_folder() -> Path:
     """Where the files are: below $XDG_CACHE_HOME, or ~/.cache."""
     cache = os.environ.get("XDG_CACHE_HOME", "")
     base = Path(cache) if Path(cache).is_absolute() else Path.home() / ".cache"
     return base / "artifact-gateway" / "uploads"
+
+
+def _tidy(folder: Path) -> None:
+    """What is older than its URLs can be is gone."""
+    for each in folder.glob("*.json"):
+        with suppress(FileNotFoundError):
+            if time.time() - each.stat().st_mtime > URL_SECONDS:
+                each.unlink()
 
 
 @dataclass(slots=True)
@@ -41,6 +54,7 @@ class Unfinished:
     def __enter__(self) -> Self:
         path = self._path
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _tidy(path.parent)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         file = os.fdopen(descriptor, "r+", encoding="utf-8")
         try:

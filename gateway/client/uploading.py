@@ -24,10 +24,9 @@ from gateway.client.places import Source, sources
 from gateway.client.progress import Report, Tally
 from gateway.client.results import File, FilePart, PutOptions
 from gateway.client.session import Session
-from gateway.client.unfinished import Unfinished
+from gateway.client.unfinished import URL_SECONDS, Unfinished
 
 PART_BYTES = 64 << 20
-URL_SECONDS = 7 * 24 * 3600  # the most there is: an upload may be continued days later
 _OVER = (AccessDenied, NotStaged, NoSuchUpload, InvalidPart)
 
 
