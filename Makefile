@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo $$python; break; }; done)
 
-.PHONY: run test adopt downloads model crowd parts walks soak races large large-publish bench-registry javascript check reference format clean
+.PHONY: run test adopt downloads model crowd parts walks soak races large large-publish bench bench-registry javascript check reference format clean
 
 run: $(VENV)/.local
 	$(BIN)/artifact-gateway serve --sample --port $(PORT) --data-dir $(DATA)
@@ -74,6 +74,13 @@ large-publish: $(VENV)/.dev
 	PUBLISH_MEBIBYTES=$(or $(MEBIBYTES),3072) PUBLISH_FILES=1000 $(BIN)/python -m pytest -q -s \
 		--timeout 7200 $(PYTEST) tests/acceptance/test_python_interrupted.py \
 		tests/acceptance/test_python_transfers.py
+
+# What the gateway costs beside other proxies, a quarter of an hour on a quiet machine:
+# docs/performance.md. BENCH goes to the bench: make bench BENCH='--only HEAD --rounds 1'
+bench: $(VENV)/.dev
+	rm -f bench-speed.json
+	$(BIN)/python -m bench.speed --json bench-speed.json $(BENCH); status=$$?; \
+	test ! -e bench-speed.json || $(BIN)/python -m bench.speed.page bench-speed.json; exit $$status
 
 # What big artifacts and big collections take, in figures, on both databases.
 bench-registry: $(VENV)/.dev

@@ -58,9 +58,10 @@ class Report:
             promised = "" if figure.most is None else f"≤ {figure.most:g} {figure.unit}"
             verdict = {None: "", True: " kept", False: " NOT KEPT"}[figure.kept]
             values = (figure.median, min(figure.samples), max(figure.samples))
+            places = 2 if figure.unit == "x" else 1
             table.add_row(
                 figure.name,
-                *(f"{value:,.1f} {figure.unit}" for value in values),
+                *(f"{value:,.{places}f} {figure.unit}" for value in values),
                 str(len(figure.samples)),
                 promised + verdict,
             )

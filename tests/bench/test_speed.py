@@ -1,0 +1,130 @@
+import hashlib
+import json
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from bench.figures import Report
+from bench.speed import page
+from bench.speed.load import read_load
+from bench.speed.measuring import Sample, Standing
+from bench.speed.plots import Bar, bars
+from bench.speed.promises import add_contests
+from bench.speed.proxies import HAPROXY, NGINX
+from bench.speed.signing import CHUNK, Ask, Payload
+from tests.acceptance.keys import KEYS
+
+RECORDED = """\
+Running 1s test @ http://127.0.0.1:15386
+  1 threads and 16 connections
+  Thread Stats   Avg      Stdev     Max   +/- Stdev
+    Latency     9.46ms   11.72ms  84.29ms   90.10%
+    Req/Sec     1.36k   318.30     1.71k    60.00%
+  1364 requests in 1.01s, 6.09MB read
+Requests/sec:   1356.10
+Transfer/sec:      6.06MB
+
+{"requests": 1364, "bytes": 6386248, "microseconds": 1005824, "p50": 7925, "p99": 84290, \
+"refused": 0, "failed": 0}
+"""
+URL = "http://127.0.0.1:9000"
+
+
+def test_wrk_is_understood() -> None:
+    load = read_load(RECORDED)
+    assert (load.requests, load.received) == (1364, 6_386_248)
+    assert (load.seconds, load.p50, load.p99) == (1.005824, 7925, 84290)
+    assert load.answers(4096) == pytest.approx(1559.14, abs=0.01)
+
+
+@pytest.mark.parametrize("wrong", ['"refused": 3', '"failed": 3'])
+def test_what_was_refused_is_no_figure(wrong: str) -> None:
+    name = wrong.partition(":")[0]
+    with pytest.raises(RuntimeError, match="not all answered"):
+        read_load(RECORDED.replace(f"{name}: 0", wrong))
+
+
+def test_chunks_frame_the_whole_body() -> None:
+    body = bytes(2 * CHUNK + 5)
+    sent = Ask("PUT", "/w/key", body, payload=Payload.CHUNKS).signed(URL, KEYS["write"])
+    head, _, framed = sent.partition(b"\r\n\r\n")
+    assert f"Content-Length: {len(framed)}".encode() in head
+    assert f"x-amz-decoded-content-length: {len(body)}".encode() in head
+    sizes = []
+    while framed:
+        line, _, framed = framed.partition(b"\r\n")
+        size, _, signature = line.partition(b";chunk-signature=")
+        assert len(signature) == 64
+        sizes.append(int(size, 16))
+        framed = framed[sizes[-1] + 2 :]
+    assert sizes == [CHUNK, CHUNK, 5, 0]
+
+
+def test_a_hash_is_the_bodys() -> None:
+    sent = Ask("PUT", "/w/key", b"body", payload=Payload.HASH).signed(URL, KEYS["write"])
+    assert hashlib.sha256(b"body").hexdigest().encode() in sent
+
+
+def test_proxies_listen_on_loopback_alone() -> None:
+    haproxy = HAPROXY.format(splice="splice-auto", port=11_000, backend=12_000)
+    assert "bind 127.0.0.1:11000\n" in haproxy
+    assert "option splice-auto\n" in haproxy
+    nginx = NGINX.format(folder="/f", port=11_000, backend=12_000)
+    assert "listen 127.0.0.1:11000;" in nginx
+    assert nginx.count("{") == nginx.count("}") == 5
+
+
+def _standing(contestant: str, *cpu: float) -> Standing:
+    samples = [Sample(1, 1, 1, 1, each, 1) for each in cpu]
+    return Standing("GET 4 KiB", contestant, samples)
+
+
+def test_promises_are_judged_by_ratios_within_a_round() -> None:
+    found = {
+        "rclone": _standing("rclone", 1000, 2000, 400),
+        "HAProxy splice-auto": _standing("HAProxy splice-auto", 50, 100, 20),
+        "gateway, committed": _standing("gateway, committed", 200, 400, 90),
+    }
+    report = Report("")
+    add_contests(report, {"GET 4 KiB": found}, [])
+    assert [figure.median for figure in report.figures] == pytest.approx([0.2, 4.0])
+    assert [figure.kept for figure in report.figures] == [True, False]
+
+
+def test_a_plot_says_in_words_what_it_shows() -> None:
+    svg = bars("A <contest>", "µs", [Bar("backend", 10, own=False), Bar("gateway", 20, own=True)])
+    root = ET.fromstring(svg)  # noqa: S314 - written above
+    texts = ["".join(each.itertext()) for each in root]
+    assert texts[:2] == ["A <contest>", "In µs: backend 10.0; gateway 20.0."]
+
+
+def test_the_page_says_what_was_missed(tmp_path: Path) -> None:
+    medians = dict.fromkeys(page.FIGURES, 1.5)
+    run = {
+        "command": "python -m bench.speed",
+        "made": "2026-01-01T00:00:00+00:00",
+        "minutes": 12.3,
+        "rounds": 5,
+        "seconds": 1,
+        "machine": {"cores": "2"},
+        "versions": {"wrk": "4.1.0"},
+        "promised": [
+            {"name": "put_file", "median": 4.0, "unit": "ms", "most": 3.0, "kept": False},
+            {"name": "Import", "median": 400.0, "unit": "ms", "most": None, "kept": None},
+        ],
+        "failures": ["HEAD: no answer"],
+        "contests": [
+            {
+                "title": "GET 4 KiB, 16 connections",
+                "standings": [{"name": name, "medians": medians} for name in ("nginx", "gateway")],
+            }
+        ],
+    }
+    page.write(json.loads(json.dumps(run)), tmp_path)
+    text = (tmp_path / "performance.md").read_text()
+    assert "| put_file | 4.00 ms | ≤ 3 ms | **missed** |" in text
+    assert "- HEAD: no answer" in text
+    address = "performance/get-4-kib-16-connections.svg"
+    assert f"In µs of CPU a request: nginx 1.50; gateway 1.50.]({address})" in text
+    assert (tmp_path / address).read_text().startswith("<svg")
