@@ -20,6 +20,9 @@ from gateway.storage.tally import Tally
 SILENCE = timedelta(seconds=60)
 """A worker of another host that was not seen for so long counts as dead."""
 
+LAG = timedelta(minutes=1)
+"""By so much a journal may come later than the others: clicks are held against each other."""
+
 
 # Made once: a merge comes every half second, and making them costs as much as running them.
 MOVE = (
@@ -138,6 +141,15 @@ class Counters:
             )
             for table in (daily, tables.click):
                 await connection.execute(delete(table).where(table.c.artifact_id == artifact_id))
+
+        await self._database.transaction(work)
+
+    async def forget_clicks(self, now: datetime) -> None:
+        """Forget clients whose window is over, and the journals merged that may speak of them."""
+        before = now - self._double_click - LAG
+
+        async def work(connection: AsyncConnection) -> None:
+            await connection.execute(delete(tables.click).where(tables.click.c.at <= before))
 
         await self._database.transaction(work)
 

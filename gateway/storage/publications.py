@@ -89,7 +89,8 @@ async def bury(connection: AsyncConnection, artifact: Artifact, record: Record) 
         .where(tables.pin.c.artifact_id == artifact.id, tables.pin.c.until.is_(None))
         .values(until=record.number)
     )
-    await connection.execute(delete(tables.daily).where(tables.daily.c.artifact_id == artifact.id))
+    for table in (tables.daily, tables.click):
+        await connection.execute(delete(table).where(table.c.artifact_id == artifact.id))
     await clear(connection, artifact.id)
     await forget_words(connection, artifact.id)
 

@@ -540,6 +540,35 @@ async def test_clients_are_forgotten_with_the_window(database: Database, tmp_pat
             assert rows.scalars().all() == ["second"]
 
 
+@pytest.mark.parametrize("window", [30, 0])
+async def test_clients_are_forgotten_where_nobody_comes_after_them(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, window: int
+) -> None:
+    artifact_id = await new_artifact(database)
+    now, rules = NOW, Stats(double_click_seconds=30)
+    folder = WorkersFolder(tmp_path / "journal")
+
+    async def clients() -> list[str]:
+        async with database.reading() as connection:
+            return list((await connection.execute(select(tables.click.c.client))).scalars())
+
+    async def nobody() -> bool:
+        return await clients() == []
+
+    counters = Counters(database, rules.double_click)
+    async with Counting(counters, folder, lambda: now, rules, SECRET) as counting:
+        counting.download(artifact_id, 0, "a", MILLION, Visit("client"))
+        await counting.merge_now()
+        assert await clients() == ["client"]
+    # The next start may have other rules.
+    monkeypatch.setattr(module, "SWEEP_SECONDS", 0.05)
+    rules, now = Stats(double_click_seconds=window), NOW + timedelta(seconds=120)
+    counters = Counters(database, rules.double_click)
+    async with Counting(counters, folder, lambda: now, rules, SECRET):
+        await until(nobody)
+    assert await totals(database, artifact_id) == (MILLION, 0)
+
+
 async def test_a_reset_forgets_clicks_too(database: Database, tmp_path: Path) -> None:
     artifact_id = await new_artifact(database)
     rules = Stats(double_click_seconds=30)

@@ -225,6 +225,7 @@ class Counting:
     async def _keep_house(self) -> None:
         await self._merging.register(self._clock())
         await self._merging.sweep()
+        await self._counters.forget_clicks(self._clock())
         if self._rules.double_click_seconds:
             # What tells clients apart is merged in time, and then removed with its file.
             self._turn = True
