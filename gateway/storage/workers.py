@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,9 +21,9 @@ class WorkersFolder:
     """The folder of this host's workers, made when it is not there.
 
     `host` names the folder, not the machine: it is the same after a restart in another
-    container, and another for each replica with a folder of its own. Every method touches the
-    file system alone, for microseconds. Without `make`, for who only looks, nothing is made, and
-    `host` is empty.
+    container, and another for each replica with a folder of its own, even one that was copied.
+    Every method touches the file system alone, for microseconds. Without `make`, for who only
+    looks, nothing is made, and `host` is empty.
     """
 
     def __init__(self, path: Path, *, make: bool = True) -> None:
@@ -108,7 +109,7 @@ def _lock(path: Path, kind: int) -> Iterator[bool]:
 
 
 def _identity(path: Path) -> str:
-    """The id in a file, which the first to ask writes."""
+    """The id of this very file, which the first to ask writes: a copy of it has another."""
     draft = path.with_name(f"{path.name}.{uuid4().hex}")
     if not path.exists():
         draft.write_text(uuid4().hex, encoding="ascii")
@@ -118,4 +119,6 @@ def _identity(path: Path) -> str:
             pass
         finally:
             draft.unlink()
-    return path.read_text(encoding="ascii").strip()
+    with path.open("rb") as file:
+        told = file.read().strip() + b" %d" % os.fstat(file.fileno()).st_ino
+    return sha256(told).hexdigest()[:32]

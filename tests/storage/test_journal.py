@@ -1,5 +1,6 @@
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -307,6 +308,15 @@ def test_a_folder_keeps_its_name_and_its_secrets(tmp_path: Path) -> None:
     assert WorkersFolder(path).host == host
     assert WorkersFolder(tmp_path / "other").host != host
     assert path.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_copy_of_a_folder_is_another_host(tmp_path: Path) -> None:
+    first = WorkersFolder(tmp_path / "first")
+    shutil.copytree(first.path, tmp_path / "copy")
+    copied = WorkersFolder(tmp_path / "copy")
+    assert copied.host != first.host
+    first.path.rename(tmp_path / "moved")
+    assert WorkersFolder(tmp_path / "moved").host == first.host
 
 
 def test_a_folder_that_is_set_aside_is_no_worker_any_more(tmp_path: Path) -> None:
