@@ -227,18 +227,20 @@ async def test_a_client_takes_no_services_to_the_gateway(gateway: Gateway) -> No
 
 
 async def test_thousands_of_calls_over_many_connections_are_all_answered_rightly(
-    gateway: Gateway,
+    gateway: Gateway, prefix: str
 ) -> None:
-    prefixes = [gateway.new_prefix() for _ in range(10)]
-    for number, prefix in enumerate(prefixes):
-        gateway.rpc("create", prefix=prefix, manifest=DATASET | {"name": f"number {number}"})
+    gateway.rpc("create", prefix=prefix, manifest={"type": "collection", "name": "All"})
+    for number in range(5):
+        made = {"type": "collection", "name": f"{number}"}
+        gateway.rpc("create", prefix=f"{prefix}/{number}", manifest=made)
+        gateway.rpc("create", prefix=f"{prefix}/{number}/only-{number}", manifest=DATASET)
     bearer = held(gateway, "read")
 
     async def ask(service: Service, number: int) -> bool:
         if number % 10 == 9:
-            return "KeyError" in await refusal(service.read(prefix=f"none-{number}"))
-        manifest = await service.read(prefix=prefixes[number % 10], silent=True)
-        return bool(manifest["name"] == f"number {number % 10}")
+            return f"'none-{number}'" in await refusal(service.read(prefix=f"none-{number}"))
+        names = await service.list(prefix=f"{prefix}/{number % 5}")
+        return bool(names == [f"only-{number % 5}"])
 
     async def one(first: int) -> list[bool]:
         async with manager(gateway, token=bearer) as service:

@@ -281,20 +281,3 @@ def masked(kind: int, payload: bytes) -> bytes:
     size = len(payload)
     length = bytes((0x80 | size,)) if size < 126 else b"\xfe" + struct.pack(">H", size)
     return bytes((0x80 | kind,)) + length + b"\0\0\0\0" + payload
-
-
-async def test_a_crowd_of_calls_is_answered_or_told_to_wait(victim: Gateway) -> None:
-    async with raw(victim) as client:
-        await mine(victim, client, "crowd")
-        for number in range(1_500):
-            await client.socket.send_bytes(
-                client.frame("services.artifact-manager.list", (), f"c{number}")
-            )
-        outcomes = {"resolve": 0, "reject": 0}
-        while sum(outcomes.values()) < 1_500:
-            unpacker = msgpack.Unpacker()
-            unpacker.feed(await client.socket.receive_bytes(timeout=30))
-            name = unpacker.unpack()["method"].rpartition(".")[2]
-            if name != "heartbeat":
-                outcomes[name] += 1
-        assert outcomes["resolve"] >= 1_000
