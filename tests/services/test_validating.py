@@ -176,20 +176,19 @@ async def test_a_schema_without_end_is_stopped_at_the_limit(hasty: Validating) -
 
 
 async def test_the_loop_turns_while_a_schema_hangs(hasty: Validating) -> None:
-    async def longest_pause() -> float:
-        longest, last = 0.0, time.monotonic()
+    turns = 0
+
+    async def turn() -> None:
+        nonlocal turns
         while True:
             await asyncio.sleep(0.01)
-            longest, last = max(longest, time.monotonic() - last), time.monotonic()
-            if done.is_set():
-                return longest
+            turns += 1
 
-    done = asyncio.Event()
-    watch = asyncio.create_task(longest_pause())
+    turning = asyncio.create_task(turn())
     with pytest.raises(SchemaViolation):
         await hasty.violations(ENDLESS, {"type": "x"})
-    done.set()
-    assert await watch < 0.5
+    turning.cancel()
+    assert turns > 10, "of a hundred"
 
 
 async def test_manifests_are_read_while_schemas_hang(hasty: Validating) -> None:

@@ -18,11 +18,13 @@ from gateway.web.server import AddressTaken
 
 @dataclass(slots=True)
 class Echo:
-    """Answers with the body it gets; "/wait" when it shall."""
+    """Answers with the body it gets; "/wait" when it shall. `begun` once it has a request."""
 
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
     finish: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.begun.set()
         if request.path == "/wait":
             await self.finish.wait()
             return web.Response(text="finished")
@@ -41,6 +43,7 @@ class Served:
     url: str
     stopping: asyncio.Event
     ended: asyncio.Task[None]
+    begun: asyncio.Event
     finish: asyncio.Event
 
 
@@ -56,7 +59,7 @@ async def served() -> AsyncIterator[Served]:
     ended = asyncio.create_task(server.serve(nullcontext(echo), listener, stopping, ready))
     await asyncio.wait_for(started.wait(), 10)
     port = listener.getsockname()[1]
-    yield Served(f"http://127.0.0.1:{port}", stopping, ended, echo.finish)
+    yield Served(f"http://127.0.0.1:{port}", stopping, ended, echo.begun, echo.finish)
     echo.finish.set()
     stopping.set()
     await ended
@@ -81,7 +84,7 @@ async def test_a_stop_takes_the_rest_of_a_body_that_has_begun(served: Served) ->
     port = int(served.url.rsplit(":", 1)[1])
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"PUT /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8\r\n\r\nhalf")
-    await asyncio.sleep(0.1)
+    await served.begun.wait()
     served.stopping.set()
     await asyncio.sleep(0.1)
     writer.write(b"rest")
@@ -93,7 +96,7 @@ async def test_a_stop_takes_the_rest_of_a_body_that_has_begun(served: Served) ->
 async def test_a_stop_lets_a_request_finish_and_takes_no_other(served: Served) -> None:
     async with aiohttp.ClientSession() as session:
         under_way = asyncio.create_task(session.get(f"{served.url}/wait"))
-        await asyncio.sleep(0.1)
+        await served.begun.wait()
         served.stopping.set()
         await asyncio.sleep(0.1)
         with pytest.raises(aiohttp.ClientConnectionError):
@@ -110,7 +113,7 @@ async def test_a_stop_cuts_off_what_takes_too_long(
     monkeypatch.setattr(server, "STOP_SECONDS", 0.2)
     async with aiohttp.ClientSession() as session:
         under_way = asyncio.create_task(session.get(f"{served.url}/wait"))
-        await asyncio.sleep(0.1)
+        await served.begun.wait()
         served.stopping.set()
         with pytest.raises(aiohttp.ClientConnectionError):
             await under_way
