@@ -1,7 +1,6 @@
-"""The index, read: which artifact a key belongs to, what is pinned, what lies below."""
+"""The index, read: which artifact a key belongs to, what lies above it and below."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Collection
 from functools import partial
 from typing import Any
 
@@ -10,30 +9,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.layout import ancestors, place
 from gateway.artifact.lifecycle import Artifact, Location
-from gateway.artifact.version import Pin, Record, StagedFile
 from gateway.storage import tables
-from gateway.storage.database import Database
 from gateway.storage.intents import COMMIT
-from gateway.storage.questions import AT_PREFIXES, BY_ID, CURRENT_PIN, NODES_AT_PREFIXES
+from gateway.storage.questions import AT_PREFIXES, BY_ID, NODES_AT_PREFIXES
 from gateway.storage.rows import (
-    PIN,
-    STAGED_FILE,
     artifact_of,
-    as_pin,
-    as_staged_file,
     below,
     in_turns,
-    in_version,
     live,
-    record_of,
 )
+from gateway.storage.versions import Versions
 
 
-class Catalogue:
+class Catalogue(Versions):
     """Questions to the index. Each method is one short transaction."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     async def locate(self, workspace_id: str, key: str, *, recalled: bool = False) -> Location:
         """What `key` is: place, artifact, and the pin of its current version if it has one.
@@ -67,23 +56,6 @@ class Catalogue:
         rows = await connection.execute(question, asked)
         found = [artifact_of(row) for row in rows.mappings()]
         return sorted(found, key=lambda artifact: len(artifact.prefix), reverse=True)
-
-    async def _pin(
-        self, connection: AsyncConnection, artifact_id: int, path: str, version: int | None
-    ) -> Pin | None:
-        if version is None:
-            asked = {"artifact_id": artifact_id, "path": path}
-            rows = await connection.execute(CURRENT_PIN, asked)
-        else:
-            rows = await connection.execute(
-                select(*PIN).where(
-                    tables.pin.c.artifact_id == artifact_id,
-                    tables.pin.c.path == path,
-                    in_version(version),
-                )
-            )
-        row = rows.first()
-        return as_pin(row) if row else None
 
     async def artifact(
         self, workspace_id: str, prefix: str, *, recalled: bool = False
@@ -197,130 +169,6 @@ class Catalogue:
             )
             return int(found.scalar_one())
 
-    async def pins(self, artifact_id: int, version: int | None = None) -> dict[str, Pin]:
-        """The pins of a version by path, sorted; the current version's by default.
-
-        The manifest's own pin is among them, under its file name.
-        """
-        async with self._database.reading(long=True) as connection:
-            rows = await connection.execute(
-                select(*PIN)
-                .where(tables.pin.c.artifact_id == artifact_id, in_version(version))
-                .order_by(tables.pin.c.path)
-            )
-            return {pin.path: pin async for some in in_turns(rows) for pin in map(as_pin, some)}
-
-    async def pin(self, artifact_id: int, path: str, version: int | None = None) -> Pin | None:
-        """The pin of one path in a version; in the current one by default."""
-        async with self._database.reading() as connection:
-            return await self._pin(connection, artifact_id, path, version)
-
-    async def has_version(self, artifact: Artifact, number: int) -> bool:
-        """Whether the artifact has a version of this number, since it was last deleted."""
-        table = tables.version
-        if number <= artifact.buried:
-            return False
-        async with self._database.reading() as connection:
-            found = await connection.execute(
-                select(table.c.number).where(
-                    table.c.artifact_id == artifact.id, table.c.number == number
-                )
-            )
-            return found.first() is not None
-
-    async def versions(self, artifact: Artifact) -> list[Record]:
-        """The artifact's versions since it was last deleted, newest first, without their pins."""
-        table = tables.version
-        async with self._database.reading(long=True) as connection:
-            rows = await connection.execute(
-                select(table)
-                .where(table.c.artifact_id == artifact.id, table.c.number > artifact.buried)
-                .order_by(table.c.number.desc())
-            )
-            return [record_of(artifact, row) for row in rows.mappings()]
-
-    async def pinned(
-        self, workspace_id: str, key: str, version_id: str, *, since: int = 0
-    ) -> Pin | None:
-        """The pin that names this backend version, of any commit of a number above `since`."""
-        async with self._database.reading() as connection:
-            rows = await connection.execute(
-                select(*PIN)
-                .where(
-                    tables.pin.c.workspace_id == workspace_id,
-                    tables.pin.c.key == key,
-                    tables.pin.c.version_id == version_id,
-                    tables.pin.c.first > since,
-                )
-                .limit(1)
-            )
-            row = rows.first()
-            return as_pin(row) if row else None
-
-    async def pinned_ids(self, workspace_id: str, key: str) -> set[str]:
-        """The backend versions of `key` that any commit pins."""
-        async with self._database.reading() as connection:
-            rows = await connection.execute(
-                select(tables.pin.c.version_id).where(
-                    tables.pin.c.workspace_id == workspace_id,
-                    tables.pin.c.key == key,
-                    tables.pin.c.version_id.is_not(None),
-                )
-            )
-            return {row[0] for row in rows}
-
-    async def pin_page(
-        self,
-        workspace_id: str,
-        prefix: str,
-        after: str,
-        limit: int,
-        artifact_ids: Sequence[int] | None = None,
-    ) -> list[tuple[str, Pin]]:
-        """Up to `limit` current pins with their keys, in bytewise order, after a key.
-
-        Of the artifacts named, or of all.
-        """
-        table = tables.pin
-        where = [
-            table.c.workspace_id == workspace_id,
-            below(table.c.key, prefix),
-            table.c.key > after,
-            table.c.until.is_(None),
-        ]
-        if artifact_ids is not None:
-            where.append(table.c.artifact_id.in_(artifact_ids))
-        async with self._database.reading() as connection:
-            rows = await connection.execute(
-                select(table.c.key, *PIN).where(*where).order_by(table.c.key).limit(limit)
-            )
-            return [(row[0], as_pin(row[1:])) for row in rows]
-
-    async def staged_files(self, artifact_id: int) -> dict[str, StagedFile]:
-        """The staged files and removals by path, as far as the index knows them."""
-        async with self._database.reading(long=True) as connection:
-            rows = await connection.execute(
-                select(*STAGED_FILE)
-                .where(tables.staged_file.c.artifact_id == artifact_id)
-                .order_by(tables.staged_file.c.path)
-            )
-            return {
-                file.path: file
-                async for some in in_turns(rows)
-                for file in map(as_staged_file, some)
-            }
-
-    async def announcements(self, artifact_id: int) -> dict[str, int | None]:
-        """The announced paths, with their weights in millionths where one was given."""
-        table = tables.announcement
-        async with self._database.reading(long=True) as connection:
-            rows = await connection.execute(
-                select(table.c.path, table.c.weight)
-                .where(table.c.artifact_id == artifact_id)
-                .order_by(table.c.path)
-            )
-            return {row[0]: row[1] async for some in in_turns(rows) for row in some}
-
     async def marked(self, workspace_id: str, prefix: str) -> list[Artifact]:
         """Artifacts that readers don't see as the bucket holds them, where a listing meets them.
 
@@ -349,24 +197,6 @@ class Catalogue:
                 )
             )
             return [row[0] for row in rows]
-
-    async def record(self, artifact: Artifact, number: int) -> Record | None:
-        """The commit record of one version, with its pins, as the index holds it."""
-        record = await self.version(artifact, number)
-        if record is None:
-            return None
-        pins = await self.pins(artifact.id, number)
-        return replace(record, pins=tuple(pins.values()))
-
-    async def version(self, artifact: Artifact, number: int) -> Record | None:
-        """As `record`, without the pins."""
-        table = tables.version
-        async with self._database.reading() as connection:
-            rows = await connection.execute(
-                select(table).where(table.c.artifact_id == artifact.id, table.c.number == number)
-            )
-            row = rows.mappings().first()
-        return record_of(artifact, row) if row else None
 
 
 def _meets(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
