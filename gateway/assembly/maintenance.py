@@ -5,6 +5,7 @@ from functools import cached_property
 from gateway.assembly.cellar import now
 from gateway.assembly.lifecycle import Lifecycle
 from gateway.services.maintenance.adopting import Adopting
+from gateway.services.maintenance.ascertaining import Ascertaining
 from gateway.services.maintenance.awaiting import Awaiting
 from gateway.services.maintenance.checking import Checking
 from gateway.services.maintenance.collecting import Collecting
@@ -59,7 +60,12 @@ class Maintenance:
             cellar.records,
             shelves,
             corrections,
-            Comparing(life.catalogue, inspection, shelves, life.surveying),
+            Comparing(
+                life.catalogue,
+                inspection,
+                shelves,
+                Ascertaining(inspection, shelves, life.surveying),
+            ),
             patrolling,
             life.recovering,
             self._restoring(corrections),

@@ -82,6 +82,10 @@ class Shelves:
             raise UnreadableRecord("A record lies where another one belongs")
         return record
 
+    async def numbered(self, workspace_id: str, prefix: str, number: int) -> Record | None:
+        """As `record`, of the artifact at a prefix."""
+        return await self.record(workspace_id, self.folder(workspace_id, prefix), number)
+
     def folder(self, workspace_id: str, prefix: str) -> str:
         """The folder of an artifact's records."""
         return self._prefix + record_folder(workspace_id, prefix)
