@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo $$python; break; }; done)
 
-.PHONY: run test adopt downloads model crowd parts walks soak races large large-publish bench bench-registry javascript check reference format clean
+.PHONY: run test adopt downloads model crowd parts walks soak races large large-publish large-commands bench bench-registry javascript check reference format clean
 
 run: $(VENV)/.local
 	$(BIN)/artifact-gateway serve --sample --port $(PORT) --data-dir $(DATA)
@@ -40,6 +40,11 @@ crowd: $(VENV)/.dev
 # A large file in parallel parts, by the URLs of put_file; the suite has a short form.
 parts: $(VENV)/.dev
 	PARTS_MEGABYTES=$(or $(MEGABYTES),300) $(BIN)/python -m pytest -q tests/acceptance/test_files_in_parts.py
+
+# By commands, a folder and a large file, with kills in between; the suite has a short form.
+large-commands: $(VENV)/.dev
+	PUBLISHED_FILES=$(or $(FILES),1000) PUBLISHED_MEBIBYTES=$(or $(MEBIBYTES),3072) \
+		$(BIN)/python -m pytest -q --timeout 0 tests/acceptance/test_artifact_interruptions.py
 
 # Ten thousand downloads, with kills, and with the database away; the suite has a short form.
 downloads: $(VENV)/.dev
@@ -95,9 +100,10 @@ check: $(VENV)/.dev
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/docs
 
-# docs/rpc.md, from the methods' rows.
+# docs/rpc.md, from the methods' rows, and docs/command-line.md, from the commands.
 reference: $(VENV)/.dev
 	$(BIN)/python -m tests.docs.reference
+	$(BIN)/python -m tests.docs.commands
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix

@@ -1,23 +1,72 @@
-"""The command line: `artifact-gateway`, or `python -m gateway`."""
+"""The command line: `artifact-gateway`, or `python -m gateway`.
+
+A command's module is imported when the command is asked for, here and nowhere else: so the commands
+that only speak to a gateway start without anything that serves.
+"""
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
-from gateway.commands import checking, collecting, diagnosing, keys, reindexing, serving
+PLACES: Mapping[str, str] = MappingProxyType(
+    {
+        "serve": "serving:serve",
+        "worker": "serving:worker",
+        "artifact": "artifact.application:application",
+        "doctor": "diagnosing:diagnose",
+        "fsck": "checking:fsck",
+        "gc": "collecting:collect",
+        "reindex": "reindexing:reindex",
+        "token": "keys:token",
+        "keys": "keys:keys",
+    }
+)
+"""Each command's module below `gateway.commands`, and its name there."""
+HIDDEN = frozenset({"worker"})
+
+
+class Imported(Mapping[str, object]):
+    """The commands of PLACES, each imported when it is looked up."""
+
+    def __getitem__(self, name: str) -> object:
+        module, _, attribute = PLACES[name].partition(":")
+        found = getattr(import_module(f"gateway.commands.{module}"), attribute)
+        if not isinstance(found, typer.Typer):
+            alone = typer.Typer(add_completion=False)
+            alone.command(name, hidden=name in HIDDEN)(found)
+            found = alone
+        return typer.main.get_command(found)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(PLACES)
+
+    def __len__(self) -> int:
+        return len(PLACES)
+
+
+class Commands(TyperGroup):
+    """The group of all commands: help names them all, and what is run is imported alone."""
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - typer's own
+        super().__init__(**settings)
+        self.commands = Imported()  # type: ignore[assignment] # nobody adds to it
+
 
 application = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,  # they print local variables, and with them secrets
-    help="An S3-compatible proxy that makes a registry out of a bucket.",
 )
-application.command()(serving.serve)
-application.command(hidden=True)(serving.worker)
-application.command("doctor")(diagnosing.diagnose)
-application.command()(checking.fsck)
-application.command("gc")(collecting.collect)
-application.command()(reindexing.reindex)
-application.command()(keys.token)
-application.add_typer(keys.keys, name="keys")
+
+
+@application.callback()
+def describe() -> None:
+    """An S3-compatible proxy that makes a registry out of a bucket."""
 
 
 def main() -> None:

@@ -13,12 +13,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from gateway.assembly.administration import maintenance
 from gateway.assembly.maintenance import Maintenance
+from gateway.commands.printing import printable
 from gateway.commands.terminal import (
     REFUSED,
     ConfigFile,
     DataDir,
     configured,
-    printable,
     run,
     workspaces_named,
 )

@@ -14,12 +14,12 @@ from rich.progress import Progress as Bar
 
 from gateway.assembly.administration import maintenance
 from gateway.assembly.cellar import now
+from gateway.commands.printing import printable
 from gateway.commands.terminal import (
     REFUSED,
     ConfigFile,
     DataDir,
     configured,
-    printable,
     run,
     workspaces_named,
 )

@@ -13,7 +13,8 @@ import typer
 
 from gateway import startup
 from gateway.assembly.diagnosis import Diagnosis
-from gateway.commands.terminal import REFUSED, ConfigFile, DataDir, printable, run
+from gateway.commands.printing import printable
+from gateway.commands.terminal import REFUSED, ConfigFile, DataDir, run
 from gateway.document import ConfigError
 from gateway.services.diagnosis.verdict import Level, Verdict, failure, ok
 from gateway.settings import Overrides

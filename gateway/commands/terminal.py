@@ -70,11 +70,6 @@ async def workspaces_named(rooms: Maintenance, names: Sequence[str]) -> list[Wor
     return [there[name] for name in dict.fromkeys(names)] or list(there.values())
 
 
-def printable(text: str) -> str:
-    """The text with everything escaped that a terminal would take for more than text."""
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
-
-
 def _log_to_stderr() -> None:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("gateway").setLevel(logging.INFO)

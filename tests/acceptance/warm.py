@@ -102,8 +102,14 @@ def aws_cli() -> Program:
 
 @cache
 def gateway() -> Program:
-    """The gateway's command line."""
-    return Program("gateway.__main__")
+    """The gateway's command line, with all that serves."""
+    return Program("gateway.__main__", "gateway.commands.serving", "gateway.commands.diagnosing")
+
+
+@cache
+def artifact() -> Program:
+    """The gateway's command line, with what speaks to one."""
+    return Program("tests.acceptance.warmed")
 
 
 @cache

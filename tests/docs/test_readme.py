@@ -96,7 +96,10 @@ def commands(group: typer.core.TyperGroup, name: str) -> Iterator[tuple[str, lis
 def test_the_readme_has_every_command_and_its_options() -> None:
     group = typer.main.get_command(application)
     assert isinstance(group, typer.core.TyperGroup)
-    expected = dict(commands(group, "artifact-gateway"))
+    every = dict(commands(group, "artifact-gateway"))
+    people = "artifact-gateway artifact"  # their commands are in docs/command-line.md
+    expected = {name: options for name, options in every.items() if not name.startswith(people)}
+    expected[people] = []
     told = {row[0].strip("`"): row[1] for row in rows("Commands")}
     assert {re.sub(r" [A-Z_]+$", "", command) for command in told} == set(expected)
     section = README.split("\n## Commands\n", 1)[1].split("\n## ", 1)[0]

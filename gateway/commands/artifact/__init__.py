@@ -1,0 +1,1 @@
+"""The command line for people: `artifact-gateway artifact …` speaks to a gateway."""
