@@ -50,6 +50,7 @@ class Database:
         url = self._url = parse_url(database_url)
         self._migrates = migrate
         self._recollection = Recollection()
+        self._lost = asyncio.Lock()
         self.dialect = url.get_backend_name()
         if self.dialect == "sqlite":
             self._readers = sqlite_readers(url, thread=False, size=16)
@@ -112,16 +113,24 @@ class Database:
         reads there.
         """
         deadline = time.monotonic() + BUSY_SECONDS
-        pause = 0.002
-        while True:
-            try:
-                async with self.writing() as connection:
-                    return await work(connection)
-            except SlowDown:
-                if time.monotonic() > deadline:
-                    raise
-            await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 (spreads racers)
-            pause = min(pause * 2, 0.25)
+        try:
+            async with self.writing() as connection:
+                return await work(connection)
+        except SlowDown:
+            if time.monotonic() > deadline:
+                raise
+        # Those who have lost go on one after the other, or they would lose to each other again.
+        async with self._lost:
+            pause = 0.002
+            while True:
+                try:
+                    async with self.writing() as connection:
+                        return await work(connection)
+                except SlowDown:
+                    if time.monotonic() > deadline:
+                        raise
+                await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 (spreads racers)
+                pause = min(pause * 2, 0.02)
 
     async def recalled(self, about: Hashable, question: Callable[[], Awaitable[T]]) -> T:
         """The answer to a question; while the database is away, the last one `about` the same.

@@ -153,6 +153,28 @@ async def test_of_two_that_disagree_on_an_absence_one_runs_again(database: Datab
     assert sorted(await asyncio.gather(claim("a"), claim("b"))) == [False, True]
 
 
+async def test_those_who_lost_a_race_do_not_lose_to_each_other(postgresql_url: str) -> None:
+    racers = 6
+    tries = [0] * racers
+    async with Database(postgresql_url) as database:
+        await _write(database, row("a"))
+        ready = asyncio.Barrier(racers)
+
+        async def race(number: int) -> None:
+            async def work(connection: AsyncConnection) -> None:
+                tries[number] += 1
+                before = (await connection.execute(select(worker.c.merged))).scalar_one()
+                if tries[number] == 1:
+                    await ready.wait()
+                await connection.execute(update(worker).values(merged=before + 1))
+
+            await database.transaction(work)
+
+        await asyncio.gather(*map(race, range(racers)))
+        assert await merged_of(database, "a") == racers
+    assert sorted(tries) == [1] + [2] * (racers - 1)
+
+
 async def test_a_race_that_is_not_run_again_is_slow_down(postgresql_url: str) -> None:
     async with Database(postgresql_url) as database:
         await _write(database, row("a"))
