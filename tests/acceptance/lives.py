@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from hypothesis import strategies as st
+from hypothesis.errors import StopTest
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from gateway.s3.xml import parse
@@ -277,5 +278,6 @@ class Lives(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Keep what went wrong: where it does not again, hypothesis tells of that alone."""
-        if isinstance(sys.exception(), Exception):
+        error = sys.exception()
+        if error is not None and not isinstance(error, StopTest):
             self.failures.append(traceback.format_exc())

@@ -16,7 +16,7 @@ from tests.acceptance.collecting import Versions, bucket_of, collect, held
 from tests.acceptance.harness import WORKSPACE, Gateway, Response
 from tests.acceptance.lines import Lines, Question
 from tests.acceptance.lives import Lives
-from tests.acceptance.test_model import live
+from tests.acceptance.test_model import LIMIT_SECONDS, live
 from tests.acceptance.views import outcome
 
 SUITE_STEPS = 90
@@ -72,7 +72,7 @@ class CollectedLives(Lives):
                 assert writer.head_object(**asked)["VersionId"] == version, (key, version)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(LIMIT_SECONDS)
 def test_random_lives_with_gc_are_as_the_model_says(tended: Gateway) -> None:
     steps = int(os.environ.get("MODEL_STEPS", SUITE_STEPS))
     lines = Lines(tended.port)
