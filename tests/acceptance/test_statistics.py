@@ -81,6 +81,13 @@ def test_before_the_first_day_there_is_none(gateway: Gateway, dataset: str) -> N
     assert (found["since"], found["until"], found["series"]) == ("0001-01-01", "0001-01-02", [])
 
 
+def test_a_version_that_is_not_there_was_not_viewed(gateway: Gateway, dataset: str) -> None:
+    with refused("NoSuchVersion", 404):
+        gateway.rpc("read", key="read", prefix=dataset, version=9)
+    gateway.rpc("read", key="read", prefix=dataset, version=1)
+    assert gateway.rpc("stats", key="read", prefix=dataset)["view_count"] == 1
+
+
 def test_the_artifact_door_shows_the_same(gateway: Gateway, dataset: str) -> None:
     answer = gateway.anonymous("GET", door(dataset), params={"format": "stats"})
     assert answer.status_code == 200

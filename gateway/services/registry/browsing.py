@@ -64,7 +64,9 @@ class Browsing:
     ) -> dict[str, JsonValue]:
         """The manifest merged with what the gateway knows; a view, unless silent or staged."""
         artifact = await self.find(caller, workspace, prefix, wanted)
-        if not wanted.stage and not wanted.silent:
+        number = wanted.version
+        there = number is None or await self._catalogue.has_version(artifact, number)
+        if there and not wanted.stage and not wanted.silent:
             self._counting.view(artifact.id, artifact.epoch)
         await self._counting.merge_now()
         artifact = await self._catalogue.by_id(artifact.id) or artifact
