@@ -8,13 +8,11 @@ outside alone: over HTTP, through boto3, and with the clients that people have.
 import http.client
 import json
 import secrets
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any, TypeAlias
 
 import requests
@@ -26,8 +24,9 @@ from botocore.credentials import Credentials
 
 from tests.acceptance.backends import REGION, Backend, S3Client, s3_client
 from tests.acceptance.keys import KEYS, OTHER_WORKSPACE, WORKSPACE, Key
-from tests.acceptance.processes import PROGRAMS, clean_environment, free_port, spawn, wait_until
-from tests.acceptance.warm import Run, aws_cli, gateway
+from tests.acceptance.processes import clean_environment, free_port, spawn, wait_until
+from tests.acceptance.programs import Outcome, Programs
+from tests.acceptance.warm import Run, gateway
 
 __all__ = [
     "KEYS",
@@ -48,7 +47,6 @@ __all__ = [
 ROOT = Path(__file__).resolve().parents[2]
 
 Document: TypeAlias = Any  # decoded JSON, asserted on by the tests
-Outcome: TypeAlias = subprocess.CompletedProcess[str]
 
 
 class RpcError(Exception):
@@ -77,7 +75,7 @@ class Response:
 
 
 @dataclass(slots=True)
-class Gateway:
+class Gateway(Programs):
     """One `serve --config` process in front of a backend.
 
     `settings` are top-level keys of the configuration that replace the harness's own;
@@ -270,88 +268,7 @@ class Gateway:
             raise RpcError(answer.status, error["code"], error["message"], error.get("details"))
         return document
 
-    def env(self, key: str = "write") -> dict[str, str]:
-        """The environment that points aws-cli, s5cmd, and rclone's remote `gw:` here."""
-        chosen = KEYS[key]
-        home = self.folder / "home"
-        home.mkdir(exist_ok=True)
-        return clean_environment() | {
-            "HOME": str(home),
-            "AWS_ACCESS_KEY_ID": chosen.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": chosen.secret_access_key,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_REGION": REGION,
-            "AWS_ENDPOINT_URL": self.url,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_MAX_ATTEMPTS": "1",
-            "S3_ENDPOINT_URL": self.url,
-            "RCLONE_CONFIG": "",
-            "RCLONE_RETRIES": "1",
-            "RCLONE_CONFIG_GW_TYPE": "s3",
-            "RCLONE_CONFIG_GW_PROVIDER": "Other",
-            "RCLONE_CONFIG_GW_ENDPOINT": self.url,
-            "RCLONE_CONFIG_GW_REGION": REGION,
-            "RCLONE_CONFIG_GW_ACCESS_KEY_ID": chosen.access_key_id,
-            "RCLONE_CONFIG_GW_SECRET_ACCESS_KEY": chosen.secret_access_key,
-        }
-
-    def aws(self, *arguments: str | Path, key: str = "write", code: int = 0) -> Outcome:
-        """The outcome of aws-cli with these arguments; AssertionError on another exit code."""
-        told = [str(each) for each in arguments]
-        with TemporaryFile("w+") as out, TemporaryFile("w+") as errors:
-            run = aws_cli().start(told, self.env(key), self.folder, out, errors)
-            ended = run.wait(120)
-            out.seek(0)
-            errors.seek(0)
-            outcome = Outcome(["aws", *told], ended, out.read(), errors.read())
-        return _checked(outcome, code)
-
-    def rclone(self, *arguments: str | Path, key: str = "write", code: int = 0) -> Outcome:
-        """The outcome of rclone, whose remote `gw:` is the gateway."""
-        return self._run([PROGRAMS / "rclone", *arguments], key, code)
-
-    def s5cmd(self, *arguments: str | Path, key: str = "write", code: int = 0) -> Outcome:
-        """The outcome of s5cmd."""
-        return self._run([PROGRAMS / "s5cmd", "--retry-count=0", *arguments], key, code)
-
-    def curl(self, *arguments: str | Path, key: str | None = None, code: int = 0) -> Outcome:
-        """The outcome of curl, signed where `key` names one; other HTTP errors are exit 22."""
-        program = shutil.which("curl")
-        assert program is not None, "curl is not installed"
-        command: list[str | Path] = [
-            program,
-            "-sS",
-            "--fail-with-body",
-            "--path-as-is",
-            "--globoff",
-        ]
-        if key is not None:
-            chosen = KEYS[key]
-            account = f"{chosen.access_key_id}:{chosen.secret_access_key}"
-            command += ["--aws-sigv4", f"aws:amz:{REGION}:s3", "--user", account]
-            command += ["-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD"]
-        return self._run([*command, *arguments], key or "write", code)
-
-    def _run(self, command: list[str | Path], key: str, code: int) -> Outcome:
-        outcome = subprocess.run(
-            [str(part) for part in command],
-            env=self.env(key),
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        return _checked(outcome, code)
-
     def new_prefix(self, *, public: bool = False) -> str:
         """A prefix that nothing has used, below no collection."""
         name = f"acceptance-{secrets.token_hex(5)}"
         return f"public/{name}" if public else name
-
-
-def _checked(outcome: Outcome, code: int) -> Outcome:
-    program, *arguments = outcome.args
-    told = f"{Path(program).name} {arguments}\n{outcome.stdout}\n{outcome.stderr}"
-    assert outcome.returncode == code, f"exit {outcome.returncode}: {told}"
-    return outcome
