@@ -1,4 +1,4 @@
-"""The lines in the README, run as they stand, in their order, in an empty folder."""
+"""The README's first steps, run as they stand, in their order, in an empty folder."""
 
 import re
 import shlex
@@ -12,9 +12,9 @@ import pytest
 from tests.acceptance.processes import PROGRAMS, clean_environment
 from tests.commands.serving import ROOT, Serving
 
-LINES = re.findall(
-    r"^```(sh|python)\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
-)
+README = (ROOT / "README.md").read_text()
+FIRST_STEPS = README.split("\n## First steps\n", 1)[1].split("\n## ", 1)[0]
+LINES = re.findall(r"^```(sh|python)\n(.*?)^```$", FIRST_STEPS, re.MULTILINE | re.DOTALL)
 PROGRAM = ".venv/bin/artifact-gateway token"
 
 
@@ -26,7 +26,7 @@ def serving(tmp_path: Path) -> Iterator[Serving]:
     started.kill()
 
 
-def test_the_lines_of_the_readme_work_one_after_the_other(serving: Serving, tmp_path: Path) -> None:
+def test_the_first_steps_work_one_after_the_other(serving: Serving, tmp_path: Path) -> None:
     script = ["set -euo pipefail", f"cd {shlex.quote(str(tmp_path))}"]
     for language, block in LINES:
         script.append(block if language == "sh" else f"python - <<'END'\n{block}END")
