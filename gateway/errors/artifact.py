@@ -74,7 +74,7 @@ class MissingFiles(GatewayError):
 
 
 class CommitConflict(GatewayError):
-    """Another commit came first."""
+    """Another commit came first, or an edit came in a rollback's way."""
 
     code = "CommitConflict"
     status = 409
