@@ -7,7 +7,7 @@ a notebook.
 import asyncio
 import functools
 from collections.abc import Callable, Coroutine
-from threading import Thread
+from threading import Thread, current_thread
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 from gateway.client.client import AsyncClient
@@ -33,6 +33,10 @@ class Portal:
             work.close()
             message = "this client is closed, or another process's: make a new one"
             raise RuntimeError(message)
+        if current_thread() is self._thread:
+            work.close()
+            message = "a progress callback can't call the client that calls it"
+            raise RuntimeError(message)
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
@@ -40,21 +44,22 @@ class Portal:
             future.cancel()
             raise
 
-    def close(self) -> None:
-        """End the thread; once more does nothing."""
+    def close(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """End what is under way, do `last`, and end the thread; once more does nothing."""
         if self._thread.is_alive():
-            asyncio.run_coroutine_threadsafe(_end(), self._loop).result()
+            asyncio.run_coroutine_threadsafe(_end(last), self._loop).result()
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._loop.close()
 
 
-async def _end() -> None:
+async def _end(last: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Return once everything else on this loop has ended, and the threads that read files."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
+    await last()
     await asyncio.get_running_loop().shutdown_default_executor()
 
 
@@ -125,10 +130,7 @@ class Client(Blocking[AsyncClient]):
 
     def close(self) -> None:
         """Close every connection."""
-        try:
-            self._wait(AsyncClient.close)
-        finally:
-            self._portal.close()
+        self._portal.close(self._target.close)
 
     create = blocking(AsyncClient.create)
     edit = blocking(AsyncClient.edit)

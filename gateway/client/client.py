@@ -27,8 +27,8 @@ class AsyncClient(AsyncMethods):
 
     A refusal is a `GatewayError` and the built-in that fits: FileNotFoundError, PermissionError,
     FileExistsError, ValueError, RuntimeError; ConnectionError where the gateway can't be reached or
-    fails. What changes nothing, or may be done twice, is tried again after failures, for about half
-    a minute; other methods only where they never reached the gateway.
+    fails. What changes nothing, or may be done twice, is tried again after failures, for some
+    20 seconds; other methods only where they never reached the gateway.
     """
 
     def __init__(

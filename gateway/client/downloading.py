@@ -99,9 +99,9 @@ class Downloading:
                         raise
         tally.done(wanted.path)
 
-    def options(self) -> GetOptions:
-        """What `get_file` is told."""
-        options: GetOptions = {"silent": self.silent, "stage": self.state.stage}
+    def options(self, *, counted: bool) -> GetOptions:
+        """What `get_file` is told; what was `counted` is not counted again."""
+        options: GetOptions = {"silent": self.silent or counted, "stage": self.state.stage}
         if self.state.version is not None:
             options["version"] = self.state.version
         return options
@@ -114,6 +114,7 @@ class _Attempt:
     downloading: Downloading
     wanted: Wanted
     tally: Tally
+    counted: bool = False
     furthest: int = 0
     last: bytes = b""
 
@@ -135,12 +136,13 @@ class _Attempt:
     async def _continue(self, file: BinaryIO, have: int) -> bool:
         """Write what comes behind the bytes that are there; whether it is encrypted."""
         wanted, downloading = self.wanted, self.downloading
-        prefix = downloading.state.prefix
-        url = await downloading.methods.get_file(prefix, wanted.path, downloading.options())
+        prefix, options = downloading.state.prefix, downloading.options(counted=self.counted)
+        url = await downloading.methods.get_file(prefix, wanted.path, options)
         headers = {"If-Match": f'"{wanted.etag}"'}
         if have:
             headers["Range"] = f"bytes={have}-"
         async with downloading.session.get(url, headers) as answer:
+            self.counted = True
             start = _start(answer)
             if start not in {0, have}:
                 raise NotReached(f"{wanted.path!r}: another range came than was asked for")

@@ -21,7 +21,7 @@ class Patience:
     at once.
     """
 
-    attempts: int = 6
+    attempts: int = 7
     first: float = 0.5
     most: float = 10.0
 

@@ -1,6 +1,7 @@
 """What goes over the wire: calls of methods, and bytes to and from URLs that the gateway gave."""
 
 import json
+import re
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
@@ -35,20 +36,20 @@ REPEATABLE = frozenset(
 )
 """Methods that are called again after an answer got lost."""
 
-_ERROR = 400
+_REFUSED = 300  # redirects too: a signature is for one address
+_WORKSPACE = re.compile(r"[a-z0-9][a-z0-9.-]*")
 _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 class Session:
-    """A pool of connections to one gateway, and who speaks through it.
-
-    Redirects are not followed: a signature is for one address.
-    """
+    """A pool of connections to one gateway, and who speaks through it."""
 
     def __init__(
         self, url: str, workspace: str, who: Credentials, timeout: float, patience: Patience
     ) -> None:
         self.url = url.rstrip("/")
+        if not _WORKSPACE.fullmatch(workspace):
+            raise InvalidArgument(f"{workspace!r} is no workspace's name")
         self.workspace = workspace
         self.patience = patience
         self._who = who
@@ -75,7 +76,7 @@ class Session:
         """
         given = {name: value for name, value in arguments.items() if value is not None}
         try:
-            body = json.dumps(given, ensure_ascii=False).encode()
+            body = json.dumps(given, ensure_ascii=False, allow_nan=False).encode()
         except (TypeError, ValueError) as error:
             raise InvalidArgument(f"the arguments of {method} are no JSON: {error}") from None
         again = passes if method in REPEATABLE else was_unsent
@@ -89,7 +90,7 @@ class Session:
         }
         with _reaching(self.url):
             answer = await self._http.post(self.url + path, content=body, headers=headers)
-        if answer.status_code >= _ERROR:
+        if answer.status_code >= _REFUSED:
             raise refusal(answer.status_code, answer.content)
         try:
             return answer.json()
@@ -102,7 +103,7 @@ class Session:
         """The ETag of what was put to a URL, once. `headers` have its Content-Length."""
         with _reaching(url):
             answer = await self._http.put(url, content=body, headers=dict(headers))
-        if answer.status_code >= _ERROR:
+        if answer.status_code >= _REFUSED:
             raise refusal(answer.status_code, answer.content)
         etag: str = answer.headers.get("ETag", "")
         return etag
@@ -113,7 +114,7 @@ class Session:
         asked = {"Accept-Encoding": "identity", **headers}
         with _reaching(url):
             async with self._http.stream("GET", url, headers=asked) as answer:
-                if answer.status_code >= _ERROR:
+                if answer.status_code >= _REFUSED:
                     raise refusal(answer.status_code, await answer.aread())
                 yield answer
 

@@ -9,9 +9,8 @@ from pathlib import Path, PurePosixPath
 
 from gateway.client.crew import side_by_side
 from gateway.client.errors import (
-    AccessDenied,
+    GatewayError,
     InvalidArgument,
-    InvalidPart,
     NoSuchArtifact,
     NoSuchUpload,
     NotStaged,
@@ -19,7 +18,7 @@ from gateway.client.errors import (
 from gateway.client.etags import LEAST_PART, Part, md5_of, parts_of, tells
 from gateway.client.listing import State, files_below
 from gateway.client.methods import AsyncMethods
-from gateway.client.patience import was_damaged
+from gateway.client.patience import passes, was_damaged
 from gateway.client.places import Source, sources
 from gateway.client.progress import Report, Tally
 from gateway.client.results import File, FilePart, PutOptions
@@ -27,7 +26,6 @@ from gateway.client.session import Session
 from gateway.client.unfinished import URL_SECONDS, Unfinished
 
 PART_BYTES = 64 << 20
-_OVER = (AccessDenied, NotStaged, NoSuchUpload, InvalidPart)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +108,9 @@ class Uploading:
             if unfinished.upload is not None:
                 try:
                     await self._continue(place, source, tally, unfinished)
-                except _OVER:
+                except GatewayError as error:
+                    if passes(error):
+                        raise
                     # The edit is over, or the URLs are, or the parts are gone: begin anew.
                     tally.moved(place, -tally.sent.get(place, 0))
                 else:
@@ -125,8 +125,9 @@ class Uploading:
             unfinished.begin(upload)
             try:
                 await self._continue(place, source, tally, unfinished)
-            except (InvalidArgument, *_OVER):
-                unfinished.forget()
+            except GatewayError as error:
+                if not passes(error):
+                    unfinished.forget()
                 raise
 
     async def _continue(

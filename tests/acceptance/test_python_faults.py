@@ -5,16 +5,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from gateway.client import (
     BadDigest,
     Client,
     CommitConflict,
     Failed,
+    FilePart,
     InvalidPath,
     NotReached,
+    Progress,
 )
-from gateway.client.etags import LEAST_PART
+from gateway.client.etags import LEAST_PART, MEBIBYTE
 from gateway.client.patience import Patience
 from tests.acceptance.faulty import Fault, FaultyProxy
 from tests.acceptance.harness import KEYS, WORKSPACE, Backend, Gateway
@@ -167,6 +170,24 @@ def test_a_download_goes_on_where_it_broke_off(
     assert downloads == 1
 
 
+def test_an_interrupted_download_goes_on_and_leaves_nothing_else(
+    client: Client, proxy: FaultyProxy, prefix: str, published: Path, tmp_path: Path
+) -> None:
+    def stop(progress: Progress) -> None:
+        if progress.bytes_done > MEBIBYTE:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        client.download(prefix, tmp_path, "one.bin", progress=stop)
+    client.download(prefix, tmp_path, "one.bin")
+    first, second = proxy.heard("GET", "one.bin")[-2:]
+    assert first.range is None
+    assert second.range is not None
+    assert int(second.range.removeprefix("bytes=").rstrip("-")) > MEBIBYTE
+    assert (tmp_path / "one.bin").read_bytes() == (published / "one.bin").read_bytes()
+    assert [each for each in tmp_path.iterdir() if each.suffix == ".part"] == []
+
+
 @pytest.mark.parametrize("name", ["one.bin", "parts.bin"])
 def test_wrong_bytes_are_noticed_and_fetched_again(
     client: Client, proxy: FaultyProxy, prefix: str, published: Path, tmp_path: Path, name: str
@@ -175,6 +196,30 @@ def test_wrong_bytes_are_noticed_and_fetched_again(
     client.download(prefix, tmp_path / "got", name)
     assert (tmp_path / "got").read_bytes() == (published / name).read_bytes()
     assert [each.range for each in proxy.heard("GET", name)] == [None, None]
+    assert sum(day["downloads"] for day in client.stats(prefix)["series"]) == 1
+
+
+def test_a_file_in_parts_of_an_unusual_size_is_believed_when_it_comes_twice(
+    client: Client, proxy: FaultyProxy, prefix: str, tmp_path: Path
+) -> None:
+    client.create(prefix, DATASET, stage=True)
+    data, odd = some_bytes(2 * LEAST_PART + 9), LEAST_PART + 3
+    upload = client.put_file(prefix, "odd.bin", {"parts": 2})
+    assert not isinstance(upload, str)
+    etags = [
+        requests.put(part["url"], data=piece, timeout=60).headers["ETag"]
+        for part, piece in zip(upload["parts"], (data[:odd], data[odd:]), strict=True)
+    ]
+    parts: list[FilePart] = [
+        {"part_number": number, "etag": etag} for number, etag in enumerate(etags, 1)
+    ]
+    client.complete_file(prefix, "odd.bin", upload["upload_id"], parts)
+    client.commit(prefix)
+    proxy.fail(Fault.SPOILT_ANSWER, "GET", "odd.bin")
+    client.download(prefix, tmp_path / "got", "odd.bin")
+    assert (tmp_path / "got").read_bytes() == data
+    assert len(proxy.heard("GET", "odd.bin")) == 3
+    assert sum(day["downloads"] for day in client.stats(prefix)["series"]) == 1
 
 
 def test_wrong_bytes_alone_leave_nothing(

@@ -151,6 +151,19 @@ def test_an_upload_whose_edit_is_over_is_begun_anew(
     assert list(cache.iterdir()) == []
 
 
+def test_urls_that_hold_no_more_are_asked_for_anew(
+    gateway: Gateway, client: Client, prefix: str, source: Path, cache: Path
+) -> None:
+    client.create(prefix, DATASET, stage=True)
+    interrupt(client, prefix, source, LEAST_PART + 1)
+    (state,) = cache.iterdir()
+    signature = r"(X-Amz-Signature=)[0-9a-f]{8}"
+    state.write_text(re.sub(signature, r"\g<1>00000000", state.read_text()))
+    client.upload(prefix, source, part_bytes=LEAST_PART)
+    assert arrived(gateway, prefix) == {1: 2, 2: 1, 3: 1}
+    assert client.commit(prefix)["files"][0]["size"] == source.stat().st_size
+
+
 def test_a_source_that_changed_is_sent_from_the_start(
     gateway: Gateway, client: Client, prefix: str, source: Path, tmp_path: Path
 ) -> None:

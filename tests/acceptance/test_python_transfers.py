@@ -210,6 +210,23 @@ def test_what_the_progress_raises_ends_the_transfer(
         client.upload(prefix, tmp_path / "a.csv", progress=stop)
 
 
+def test_a_progress_that_calls_its_client_is_refused_and_does_not_hang(
+    client: Client, prefix: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_bytes(b"a")
+    client.create(prefix, DATASET, stage=True)
+    with pytest.raises(RuntimeError, match="callback"):
+        client.upload(prefix, tmp_path / "a.csv", progress=lambda _: client.discard(prefix))
+
+
+def test_a_client_that_was_closed_says_so(gateway: Gateway, prefix: str) -> None:
+    with client_of(gateway) as closed:
+        pass
+    with pytest.raises(RuntimeError, match="closed"):
+        closed.read(prefix)
+    closed.close()
+
+
 def test_a_large_file_goes_in_parts_and_leaves_no_state(
     gateway: Gateway, either: Client, prefix: str, tmp_path: Path
 ) -> None:
