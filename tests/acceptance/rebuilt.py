@@ -109,7 +109,6 @@ class Built:
     """What `build` made: the URL that was handed out, and the prefixes there are."""
 
     upload_url: str
-    upload_prefix: str
     prefixes: list[str] = field(default_factory=list)
 
 
@@ -135,7 +134,7 @@ def build(gateway: Gateway) -> Built:
     _make_workspace(gateway)
     time.sleep(SECOND)  # commits and edits in seconds of their own
     url = _open_edits(gateway)
-    return Built(url, "public/gallery/edited", _walk(gateway, ""))
+    return Built(url, _walk(gateway, ""))
 
 
 def _weigh(gateway: Gateway) -> None:

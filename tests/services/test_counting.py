@@ -78,10 +78,6 @@ def new_counting(database: Database, tmp_path: Path) -> Callable[[], Counting]:
     )
 
 
-def counting_of(database: Database, folder: Path) -> Counting:
-    return Counting(Counters(database), WorkersFolder(folder), clock, Stats(), SECRET)
-
-
 async def new_artifact(database: Database) -> int:
     async with database.writing() as connection:
         result = await connection.execute(

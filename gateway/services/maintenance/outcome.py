@@ -24,16 +24,6 @@ class Progress(Protocol):
         """Hear that some steps of it are done."""
 
 
-class Silent:
-    """Nobody who watches."""
-
-    def begin(self, task: str, total: int | None) -> None:
-        """Nothing."""
-
-    def advance(self, steps: int = 1) -> None:
-        """Nothing."""
-
-
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """What could not be taken into the index: where, and why, with what to do."""
