@@ -2,9 +2,12 @@
 
 import asyncio
 import functools
+import hashlib
 import inspect
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from gateway.client import AsyncClient, Client
@@ -52,3 +55,17 @@ def client_of(
             yield driven
         finally:
             runner.run(target.close())
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """The SHA-256 of every file below a folder."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def some_bytes(size: int, seed: int = 1) -> bytes:
+    """Bytes that are always the same for one seed."""
+    return random.Random(seed).randbytes(size)  # noqa: S311 - any bytes will do

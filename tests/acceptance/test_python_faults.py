@@ -22,7 +22,7 @@ from gateway.client.patience import Patience
 from tests.acceptance.faulty import Fault, FaultyProxy
 from tests.acceptance.harness import KEYS, WORKSPACE, Backend, Gateway
 from tests.acceptance.processes import free_port
-from tests.acceptance.test_python_transfers import hashes, some_bytes
+from tests.acceptance.pythons import hashes, some_bytes
 
 DATASET = {"type": "dataset"}
 ATTEMPTS = 4

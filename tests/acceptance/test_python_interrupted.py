@@ -19,8 +19,7 @@ import pytest
 from gateway.client import Client, InvalidArgument, NotStaged, Progress
 from gateway.client.etags import LEAST_PART, MEBIBYTE
 from tests.acceptance.harness import KEYS, ROOT, WORKSPACE, Gateway
-from tests.acceptance.pythons import client_of
-from tests.acceptance.test_python_transfers import some_bytes
+from tests.acceptance.pythons import client_of, some_bytes
 
 MEBIBYTES = int(os.environ.get("PUBLISH_MEBIBYTES", "64"))
 PART = LEAST_PART if MEBIBYTES <= 64 else 64 * MEBIBYTE

@@ -1,8 +1,6 @@
 """Files and folders, up and down, by the Python client."""
 
-import hashlib
 import os
-import random
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -11,7 +9,7 @@ import pytest
 from gateway.client import Client, InvalidArgument, NoSuchKey, NotStaged, Progress
 from gateway.client.etags import LEAST_PART
 from tests.acceptance.harness import Gateway
-from tests.acceptance.pythons import client_of
+from tests.acceptance.pythons import client_of, hashes, some_bytes
 from tests.acceptance.steps import write_folder
 
 DATASET = {"type": "dataset"}
@@ -36,19 +34,6 @@ def either(request: pytest.FixtureRequest, gateway: Gateway) -> Iterator[Client]
     """Each of the two clients in turn, with the writer's key."""
     with client_of(gateway, request.param) as made:
         yield made
-
-
-def hashes(folder: Path) -> dict[str, str]:
-    """The SHA-256 of every file below a folder."""
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-
-
-def some_bytes(size: int, seed: int = 1) -> bytes:
-    return random.Random(seed).randbytes(size)  # noqa: S311 - any bytes will do
 
 
 def puts(gateway: Gateway, prefix: str) -> list[str]:
