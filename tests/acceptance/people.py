@@ -57,7 +57,7 @@ class Person:
         with TemporaryFile("w+") as out, TemporaryFile("w+") as errors:
             told = ["artifact", *map(str, words)]
             run = artifact().start(told, self.environment(), self.home, out, errors)
-            ended = run.wait(110)
+            ended = run.wait(1200)  # the tests' own limits are shorter
             out.seek(0)
             errors.seek(0)
             seen = Ended(ended, out.read(), errors.read())

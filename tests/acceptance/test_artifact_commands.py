@@ -213,6 +213,7 @@ def test_edit_opens_what_the_author_wrote_and_stages_what_is_typed(
     [
         ("#!/bin/sh\nprintf 'typed: [' >>\"$1\"\n", ".yaml:"),
         ("#!/bin/sh\nprintf 'typed: once\\ntyped: twice\\n' >>\"$1\"\n", "it is no manifest yet"),
+        ("#!/bin/sh\nprintf 'typed: \\377\\n' >>\"$1\"\n", "it is no manifest yet"),
         ("#!/bin/sh\nprintf 'typed: lots\\n' >>\"$1\"; exit 3\n", "ended with 3: nothing was sent"),
     ],
 )
@@ -223,7 +224,7 @@ def test_what_was_typed_is_kept_where_it_is_not_sent(
     ended = person.types("edit", artifact, code=1)
     assert words in ended.errors
     kept = Path(ended.errors.split("what was typed is in ", 1)[1].split(": edit --manifest")[0])
-    assert "typed" in kept.read_text()
+    assert b"typed" in kept.read_bytes()
     assert kept.stat().st_mode & 0o077 == 0 or kept.parent.stat().st_mode & 0o077 == 0
     assert "no edit is open" in person.types("status", artifact).errors
     kept.write_text("type: dataset\nname: Mended\n")

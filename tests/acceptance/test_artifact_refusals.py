@@ -116,6 +116,19 @@ def test_a_reader_who_has_read_enough_ends_it_quietly(person: Person) -> None:
     assert (ended.returncode, ended.stderr) == (141, b"")
 
 
+def test_a_terminal_without_unicode_is_no_failure(person: Person, prefix: str) -> None:
+    person.types("create", prefix, "--type", "dataset", "--name", "Grün")
+    for option, shown in (("--stage", b"Gr\\xfcn"), ("--json", b"Gr\\u00fcn")):
+        ended = subprocess.run(
+            [*COMMAND, "show", prefix, "--stage", option],
+            env=person.environment() | {"PYTHONIOENCODING": "ascii"},
+            capture_output=True,
+            timeout=60,
+            check=True,
+        )
+        assert shown in ended.stdout
+
+
 def test_a_profile_is_kept_and_used_and_told_of_when_others_can_read_it(
     gateway: Gateway, tmp_path: Path
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gateway.commands.artifact import manifests
-from gateway.commands.artifact.exits import Misuse, read_text
+from gateway.commands.artifact.exits import Misuse, read_bytes
 from gateway.commands.artifact.manifests import Unreadable
 from gateway.commands.artifact.speaking import Speaking, speaking
 
@@ -83,6 +83,6 @@ def rollback(
 def manifest_of(file: Path) -> manifests.Fields:
     """The manifest in a file; Misuse."""
     try:
-        return manifests.read(read_text(file), str(file))
+        return manifests.read(read_bytes(file), str(file))
     except Unreadable as error:
         raise Misuse(str(error)) from None

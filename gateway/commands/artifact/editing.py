@@ -85,11 +85,11 @@ def _edited(
             raise _Kept(f"{editor[0]}: {error.strerror}") from None
         if code:
             raise _Kept(f"{editor[0]} ended with {code}: nothing was sent")
-        text = draft.read_text(encoding="utf-8")
-        if text == original:
+        typed = draft.read_bytes()
+        if typed == original.encode():
             return None
         try:
-            fields = manifests.read(text, draft.name)
+            fields = manifests.read(typed, draft.name)
         except Unreadable as error:
             speech.printing.note(str(error))
             if sys.stdin.isatty() and typer.confirm("Edit again?", default=True, err=True):

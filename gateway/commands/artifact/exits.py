@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 
 import typer
@@ -53,6 +54,9 @@ class Refused(Exception):
 @contextmanager
 def ending() -> Iterator[None]:
     """Ends the process with the exit code that fits what is raised inside, and a line for it."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A terminal that can't show all characters shows what they are.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         yield
         sys.stdout.flush()
@@ -70,7 +74,9 @@ def ending() -> Iterator[None]:
         where = f"{error.filename}: " if error.filename else ""
         _leave(MISUSED, f"{where}{error.strerror or error}")
     except KeyboardInterrupt:
-        _leave(INTERRUPTED, "interrupted; the same command goes on where it stopped")
+        _leave(
+            INTERRUPTED, "interrupted; put and get go on where they stopped when they are run again"
+        )
 
 
 def _leave(code: int, *lines: str) -> None:
@@ -107,9 +113,6 @@ def _named(found: object) -> str:
     return f"{where or '/'}: {found.get('message', '')}"
 
 
-def read_text(path: Path) -> str:
-    """The text of a file, or of standard input for `-`; Misuse."""
-    try:
-        return sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise Misuse(f"{path}: is no UTF-8: {error.reason} at byte {error.start}") from None
+def read_bytes(path: Path) -> bytes:
+    """What is in a file, or comes on standard input for `-`."""
+    return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()

@@ -17,10 +17,10 @@ class Unreadable(Exception):
     """A text is no manifest: the message says where, and why."""
 
 
-def read(text: str, source: str) -> Fields:
+def read(text: bytes, source: str) -> Fields:
     """The manifest in a text, YAML or JSON; Unreadable with the place in `source`."""
     try:
-        return parse(text.encode(), LONGEST).fields
+        return parse(text, LONGEST).fields
     except InvalidManifest as error:
         line, column = error.details.get("line"), error.details.get("column")
         place = f"{source}:{line}:{column}" if line else source

@@ -15,6 +15,7 @@ from gateway.commands.printing import printable
 
 KIBI = 1024
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+UNICODE = ("utf-8", "utf8")
 RIGHT = frozenset({"size", "weight", "downloads", "download_count", "bytes", "version"})
 
 
@@ -28,7 +29,8 @@ class Printing:
     def result(self, document: object, *lines: str) -> None:
         """Print what came of it: a document for programs, lines for people."""
         if self.as_json:
-            typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+            ascii_alone = (sys.stdout.encoding or "").lower() not in UNICODE
+            typer.echo(json.dumps(document, indent=2, ensure_ascii=ascii_alone))
         else:
             for line in lines:
                 typer.echo(printable(line))
