@@ -1,6 +1,6 @@
 """Publishing goes on where it was killed, and what arrives is what was sent.
 
-The suite publishes 300 files and one of 64 MiB; `make large-commands` a thousand, and one of 3 GiB.
+The suite publishes 150 files and one of 64 MiB; `make large-commands` a thousand, and one of 3 GiB.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ import pytest
 from tests.acceptance.harness import Document, Gateway
 from tests.acceptance.people import COMMAND, Person
 
-FILES = int(os.environ.get("PUBLISHED_FILES", "300"))
+FILES = int(os.environ.get("PUBLISHED_FILES", "150"))
 MEBIBYTES = int(os.environ.get("PUBLISHED_MEBIBYTES", "64"))
 PART = 8 if MEBIBYTES <= 256 else 64
 MEBIBYTE = 1 << 20
