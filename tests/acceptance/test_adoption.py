@@ -18,7 +18,7 @@ from tests.acceptance.processes import PROGRAMS, clean_environment
 from tests.acceptance.rebuilt import bucket_of, own_gateway, reindex
 from tests.acceptance.steps import content, manifest, write_folder
 
-OBJECTS = int(os.environ.get("ADOPT_OBJECTS", "2000"))
+OBJECTS = int(os.environ.get("ADOPT_OBJECTS", "1000"))
 MANIFESTS = int(os.environ.get("ADOPT_MANIFESTS", "100"))
 COLLECTIONS = 10
 SCHEMA = {"type": "object", "required": ["name"]}

@@ -17,7 +17,7 @@ import pytest
 from tests.acceptance.harness import Document, Gateway
 from tests.acceptance.people import COMMAND, Person
 
-FILES = int(os.environ.get("PUBLISHED_FILES", "150"))
+FILES = int(os.environ.get("PUBLISHED_FILES", "80"))
 MEBIBYTES = int(os.environ.get("PUBLISHED_MEBIBYTES", "64"))
 PART = 8 if MEBIBYTES <= 256 else 64
 MEBIBYTE = 1 << 20

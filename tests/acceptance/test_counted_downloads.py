@@ -16,7 +16,7 @@ from tests.acceptance.harness import WORKSPACE, Backend, Document, Gateway
 from tests.acceptance.steps import make_gallery, publish
 from tests.postgresql import PostgreSQL, postgresql_server
 
-DOWNLOADS = int(os.environ.get("DOWNLOADS", "1500"))
+DOWNLOADS = int(os.environ.get("DOWNLOADS", "1000"))
 KILLS = int(os.environ.get("DOWNLOAD_KILLS", "2"))
 WEIGHTS = {"nothing.bin": 0.0, "half.bin": 0.5, "one.bin": 1.0}
 FILES = {path: path[:1].encode() * 4_096 for path in WEIGHTS}
@@ -150,7 +150,7 @@ def test_a_reset_under_traffic_lets_nothing_come_back(backend: Backend, tmp_path
         prefix = published(gateway)
         before, after = dict.fromkeys(FILES, 0), dict.fromkeys(FILES, 0)
         with Downloaders([*targets(gateway, prefix)]) as clients:
-            for _ in range(3):
+            for _ in range(2):
                 enough = clients.done + 100
                 wait_for(lambda enough=enough: clients.done >= enough)  # type: ignore[misc]
                 before = {path: clients.whole[path] for path in FILES}

@@ -25,7 +25,7 @@ from tests.acceptance.throng_records import check_records, check_sights, check_w
 from tests.acceptance.throng_writers import Careful, Writer
 from tests.postgresql import postgresql
 
-SECONDS = float(os.environ.get("CROWD_SECONDS", "4"))
+SECONDS = float(os.environ.get("CROWD_SECONDS", "3"))
 LONG = "CROWD_SECONDS" in os.environ
 MANY = 20
 REPLICAS_LAG = 1.0

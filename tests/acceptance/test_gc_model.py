@@ -19,7 +19,7 @@ from tests.acceptance.lives import Lives
 from tests.acceptance.test_model import LIMIT_SECONDS, live
 from tests.acceptance.views import outcome
 
-SUITE_STEPS = 90
+SUITE_STEPS = 40
 EVERY = 6
 
 

@@ -542,8 +542,11 @@ def test_schema_that_is_none_is_refused_with_its_collection(
 
 @pytest.fixture
 def other(gateway: Gateway) -> Iterator[Gateway]:
-    """The gateway's other workspace, whose root and `public` are left as they were."""
+    """The gateway's other workspace, without any artifact before and after."""
     elsewhere = replace(gateway, workspace=OTHER_WORKSPACE)
+    everything = {"type": "collection", "name": "Everything"}
+    elsewhere.rpc("create", key="admin", prefix="", manifest=everything, overwrite=True)
+    elsewhere.rpc("delete", key="admin", prefix="", recursive=True)
     yield elsewhere
     for prefix in ("public", ""):
         refusal(partial(elsewhere.rpc, "delete", key="admin", prefix=prefix, recursive=True))

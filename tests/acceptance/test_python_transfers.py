@@ -14,7 +14,7 @@ from tests.acceptance.steps import write_folder
 
 DATASET = {"type": "dataset"}
 PART = LEAST_PART
-FILES = int(os.environ.get("PUBLISH_FILES", "200"))
+FILES = int(os.environ.get("PUBLISH_FILES", "120"))
 
 
 @pytest.fixture(autouse=True)

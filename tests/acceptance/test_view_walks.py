@@ -148,6 +148,27 @@ def walked(lister: Lister, root: str, walk: Walk) -> list[Shown]:
             parameters["marker"] = following or f"{root}/{max(page)}"
 
 
+def left_out(land: Landscape, walk: Walk) -> set[str]:
+    """What the backend itself lists on one page, and not on pages of this walk's size.
+
+    SeaweedFS leaves a key out at a page's border where others lie below it as a folder.
+    """
+    client, root = land.gateway.backend.client(), land.root
+    pages = client.get_paginator("list_objects_v2" if walk.second else "list_objects")
+    listings = []
+    for size in (1000, walk.size):
+        found = pages.paginate(
+            Bucket=land.gateway.backend.bucket,
+            Prefix=f"{root}/{walk.prefix}",
+            Delimiter=walk.delimiter,
+            PaginationConfig={"PageSize": size},
+        )
+        keys = [each["Key"] for page in found for each in page.get("Contents", [])]
+        listings.append({key.removeprefix(f"{root}/") for key in keys})
+    whole, paged = listings
+    return whole - paged
+
+
 def shown(document: Element, root: str, *, encoded: bool) -> Shown:
     """The lines of a page, by name relative to the root."""
 
@@ -186,7 +207,9 @@ def test_every_key_is_listed_once_as_it_is_committed(
             for page in pages:
                 assert list(page) == sorted(page, key=lambda name: (page[name] is None, name))
         elif not walk.after:
-            assert found == expected, walk
+            assert found.items() <= expected.items(), walk
+            missing = expected.keys() - found.keys()
+            assert not missing or missing <= left_out(land, walk) - land.marked, walk
         else:
             # Where a listing starts that has no order, only the backend knows. What is inside
             # marks begins after the name.
