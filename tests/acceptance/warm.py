@@ -110,9 +110,3 @@ def gateway() -> Program:
 def artifact() -> Program:
     """The gateway's command line, with what speaks to one."""
     return Program("tests.acceptance.warmed")
-
-
-@cache
-def moto() -> Program:
-    """moto's server."""
-    return Program("moto.server", "moto.s3.urls")
