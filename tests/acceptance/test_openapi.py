@@ -69,7 +69,7 @@ def test_whatever_the_document_allows_is_answered_as_it_says(
             str(PROGRAMS / "schemathesis"), "run", str(page), "--url", gateway.url,
             "--header", f"Authorization: Bearer {token}", "--checks", ",".join(CHECKS),
             "--phases", "examples,coverage,fuzzing", "--max-examples", "6", "--seed", "1",
-            "--generation-database", "none", "--workers", "2",
+            "--generation-database", "none", "--workers", "1",
         ],
         cwd=tmp_path,
         env=clean_environment(),
