@@ -27,13 +27,14 @@ class Catalogue(Versions):
     async def locate(self, workspace_id: str, key: str, *, recalled: bool = False) -> Location:
         """What `key` is: place, artifact, and the pin of its current version if it has one.
 
-        The artifacts come without what their manifests say. With `recalled`, for readers, as it
-        was while the database is away.
+        The artifacts come without what their manifests say, and their counters. With `recalled`,
+        for readers, as it was while the database is away.
         """
-        question = partial(self._locate, workspace_id, key)
-        if recalled:
-            return await self._database.recalled(("location", workspace_id, key), question)
-        return await question()
+        return await self._database.current(
+            ("location", workspace_id, key),
+            partial(self._locate, workspace_id, key),
+            recalled=recalled,
+        )
 
     async def _locate(self, workspace_id: str, key: str) -> Location:
         async with self._database.reading() as connection:

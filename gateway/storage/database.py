@@ -11,13 +11,13 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 from sqlalchemy import BigInteger, ColumnElement, Table, case, literal, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.errors import SlowDown
+from gateway.errors import ServiceUnavailable, SlowDown
 from gateway.storage.engine import (
     BUSY_SECONDS,
     checkpoint,
@@ -28,6 +28,7 @@ from gateway.storage.engine import (
     sqlite_writer,
     translated,
 )
+from gateway.storage.generation import Generation
 from gateway.storage.migrations import upgrade
 from gateway.storage.recollection import Recollection
 
@@ -51,8 +52,10 @@ class Database:
         self._migrates = migrate
         self._recollection = Recollection()
         self._lost = asyncio.Lock()
+        self._generation: Generation | None = None
         self.dialect = url.get_backend_name()
         if self.dialect == "sqlite":
+            self._generation = Generation(str(url.database))
             self._readers = sqlite_readers(url, thread=False, size=16)
             self._long_readers = sqlite_readers(url, thread=True, size=2)
             self._writers = self._migrators = sqlite_writer(url)
@@ -139,6 +142,32 @@ class Database:
         """
         return await self._recollection.answer(about, question)
 
+    async def current(
+        self, about: Hashable, question: Callable[[], Awaitable[T]], *, recalled: bool = False
+    ) -> T:
+        """The answer of now to a question about artifacts, pins, workspaces or keys.
+
+        It is the last one `about` the same if nothing of these has changed since, their
+        counters aside. Where that can't be told cheaply (PostgreSQL) the question is asked each
+        time. With `recalled`, as there.
+        """
+        if self._generation is None:
+            return await (self.recalled(about, question) if recalled else question())
+        try:
+            generation = self._generation.now()
+        except (ServiceUnavailable, SlowDown):
+            if not recalled:
+                raise
+            return await self.recalled(about, question)
+        known = self._recollection.unchanged(about, generation)
+        if known is not None:
+            return cast("tuple[T]", known)[0]
+        if recalled:
+            return await self._recollection.answer(about, question, generation)
+        answer = await question()
+        self._recollection.remember(about, answer, generation)
+        return answer
+
     async def ping(self) -> None:
         """Return when the database answers; else `ServiceUnavailable`."""
         async with self.reading() as connection:
@@ -165,6 +194,8 @@ class Database:
                 await connection.run_sync(upgrade)
 
     async def _dispose(self) -> None:
+        if self._generation is not None:
+            self._generation.close()
         await self._readers.dispose()
         await self._long_readers.dispose()
         await self._writers.dispose()

@@ -42,8 +42,8 @@ class Keys:
 
     async def get(self, access_key_id: str) -> StoredKey | None:
         """The key with this id, or None; the one it was last while the database is away."""
-        return await self._database.recalled(
-            ("key", access_key_id), partial(self._get, access_key_id)
+        return await self._database.current(
+            ("key", access_key_id), partial(self._get, access_key_id), recalled=True
         )
 
     async def _get(self, access_key_id: str) -> StoredKey | None:

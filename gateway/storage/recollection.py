@@ -1,8 +1,9 @@
-"""What the database said before, for the time in which it says nothing.
+"""What the database said before: as long as nothing has changed, or while it says nothing.
 
-Downloads go on without it: where a committed file lies, and who may read it, was asked before.
-Nothing can be committed through this database meanwhile. Answers that are not for readers
-alone are never given from here.
+What was answered in the `Generation` of now is what would be answered now, to anybody. And
+downloads go on without a database: where a committed file lies, and who may read it, was asked
+before. Nothing can be committed through this database meanwhile; such answers are for readers
+alone.
 """
 
 import time
@@ -26,13 +27,27 @@ class Recollection:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._answers: dict[Hashable, tuple[float, object]] = {}
+        self._answers: dict[Hashable, tuple[float, object, int | None]] = {}
         self._away_until = 0.0
 
-    async def answer(self, about: Hashable, question: Callable[[], Awaitable[T]]) -> T:
+    def unchanged(self, about: Hashable, generation: int) -> tuple[object] | None:
+        """The last answer, in a tuple, if it is of this generation; else None."""
+        known = self._answers.get(about)
+        if known is None or known[2] != generation:
+            return None
+        self.remember(about, known[1], generation)
+        return (known[1],)
+
+    async def answer(
+        self,
+        about: Hashable,
+        question: Callable[[], Awaitable[T]],
+        generation: int | None = None,
+    ) -> T:
         """The answer to a question, or the last one `about` the same where there is none now.
 
-        What the question raises, where nothing is remembered.
+        `generation` is what was seen before it was asked. What the question raises, where
+        nothing is remembered.
         """
         now = self._clock()
         known = self._answers.get(about)
@@ -46,13 +61,14 @@ class Recollection:
                 if not usable:
                     raise
             else:
-                self._remember(about, now, answer)
+                self.remember(about, answer, generation)
                 return answer
-        return cast("tuple[float, T]", known)[1]
+        return cast("tuple[float, T, int | None]", known)[1]
 
-    def _remember(self, about: Hashable, now: float, answer: object) -> None:
-        # Behind all others: the one that was asked longest ago goes first.
+    def remember(self, about: Hashable, answer: object, generation: int | None) -> None:
+        """Keep an answer; the one that was asked for longest ago goes, where there are many."""
+        # Behind all others.
         self._answers.pop(about, None)
-        self._answers[about] = now, answer
+        self._answers[about] = self._clock(), answer, generation
         if len(self._answers) > MOST_ANSWERS:
             del self._answers[next(iter(self._answers))]

@@ -68,8 +68,8 @@ class Registry:
         # Requests hold any text in its place, which not every database takes.
         if not valid_bucket_name(name):
             return None
-        return await self._database.recalled(
-            ("workspace", name), partial(self._one, _table.c.name == name)
+        return await self._database.current(
+            ("workspace", name), partial(self._one, _table.c.name == name), recalled=True
         )
 
     async def with_id(self, workspace_id: str) -> Entry | None:

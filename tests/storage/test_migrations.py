@@ -25,9 +25,9 @@ asyncio.run(main())
 
 
 def is_described(name: str | None, kind: str, parents: object) -> bool:
-    """Whether SQLAlchemy has words for it: full-text search has each database's own."""
+    """Whether SQLAlchemy has words for it: search and what is counted have each database's own."""
     del parents
-    return kind != "table" or not (name or "").startswith("artifact_words")
+    return kind != "table" or not (name or "").startswith(("artifact_words", "generation"))
 
 
 def differences(connection: Connection) -> list[object]:

@@ -1,0 +1,46 @@
+"""How often what readers are told has changed: one look into SQLite, which takes microseconds.
+
+Triggers count it, in the transaction that changes something: no writer can forget to, in
+whatever process it is. Counters of downloads are left out, which are written twice a second.
+Whoever has looked, and then asked a question, may give the answer again for as long as another
+look finds the same: nothing was committed in between.
+"""
+
+import sqlite3
+
+from gateway.storage.engine import translated
+
+QUESTION = "SELECT number FROM generation"
+
+
+class Generation:
+    """The count, as any process has committed it. The event loop's thread asks."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._cursor: sqlite3.Cursor | None = None
+
+    def now(self) -> int:
+        """How often anything has changed up to this moment; ServiceUnavailable."""
+        try:
+            cursor = self._cursor or self._open()
+            number: int = cursor.execute(QUESTION).fetchone()[0]
+        except sqlite3.Error:
+            with translated():
+                raise
+        return number
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._cursor is not None:
+            self._cursor.connection.close()
+            self._cursor = None
+
+    def _open(self) -> sqlite3.Cursor:
+        # A reader of a write-ahead log waits only for a crash's traces to be cleared away.
+        connection = sqlite3.connect(
+            self._path, timeout=1, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA query_only=ON")
+        self._cursor = connection.cursor()
+        return self._cursor
