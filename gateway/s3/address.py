@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes
 
 from gateway.errors import InvalidArgument, InvalidURI, KeyTooLong
+from gateway.s3.memo import memo
 
 KEY_BYTES = 1024
 """The longest key, in bytes of UTF-8."""
@@ -76,8 +77,7 @@ class Query:
 
         Bad escapes and bad UTF-8 can't be read. Empty pairs (`a&&b`) are passed over.
         """
-        pairs = (pair.partition("=") for pair in raw.split("&") if pair)
-        return cls(tuple((_decode(name), _decode(value)) for name, _, value in pairs))
+        return cls(_pairs(raw)) if raw else NO_QUERY
 
     def first(self, name: str) -> str | None:
         """The first value called `name`, None when there is none."""
@@ -92,7 +92,8 @@ class Query:
 
     def without(self, names: Collection[str]) -> "Query":
         """The query without the pairs of these names."""
-        return Query(tuple(pair for pair in self.pairs if pair[0] not in names))
+        kept = tuple(pair for pair in self.pairs if pair[0] not in names)
+        return self if len(kept) == len(self.pairs) else Query(kept)
 
     def adding(self, name: str, value: str) -> "Query":
         """The query with one more pair at its end."""
@@ -109,6 +110,15 @@ class Query:
         """
         encoded = sorted((_encode(name, ""), _encode(value, "")) for name, value in self.pairs)
         return "&".join(f"{name}={value}" for name, value in encoded)
+
+
+NO_QUERY = Query()
+
+
+@memo
+def _pairs(raw: str) -> tuple[tuple[str, str], ...]:
+    pairs = (pair.partition("=") for pair in raw.split("&") if pair)
+    return tuple((_decode(name), _decode(value)) for name, _, value in pairs)
 
 
 def parse_path(raw_path: str, bucket: str | None = None) -> Address:

@@ -40,7 +40,7 @@ def normal_path(raw_path: str) -> str | None:
 
 def raw_query(pairs: Iterable[str]) -> str:
     """Raw query pairs sorted by name, then value; a flag gets its "="."""
-    split = sorted((name, value) for name, _, value in (pair.partition("=") for pair in pairs))
+    split = sorted([(name, value) for name, _, value in [pair.partition("=") for pair in pairs]])
     return "&".join(f"{name}={value}" for name, value in split)
 
 
@@ -72,8 +72,8 @@ def canonical_request(
 ) -> str:
     """The canonical request; `headers` are lower-case names with canonical values, in order."""
     listed = list(headers)
-    lines = "".join(f"{name}:{value}\n" for name, value in listed)
-    signed = ";".join(name for name, _ in listed)
+    lines = "".join([f"{name}:{value}\n" for name, value in listed])
+    signed = ";".join([name for name, _ in listed])
     return f"{method}\n{path}\n{query}\n{lines}\n{signed}\n{payload_hash}"
 
 

@@ -29,6 +29,7 @@ from gateway.s3.credential import (
     parse_signed_headers,
     parse_timestamp,
 )
+from gateway.s3.memo import memo
 
 SIGNING_PARAMETERS = frozenset(
     {
@@ -48,6 +49,7 @@ MAX_EXPIRES = 604_800
 """The longest life of a presigned URL, in seconds: 7 days."""
 
 _LOWER_SIGNING = frozenset(name.lower() for name in SIGNING_PARAMETERS)
+_FIELDS = frozenset({"Credential", "SignedHeaders", "Signature"})
 _PRESIGNED = frozenset({"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature"})
 _SIGNATURE_V4A = "AWS4-ECDSA-P256-SHA256"
 _FORM_FIELDS = ("policy", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature")
@@ -89,7 +91,7 @@ def parse_claim(headers: MultiMapping[str], query: Query) -> Claim | None:
     """
     authorizations = headers.getall("Authorization", [])
     names = [name for name, _ in query.pairs]
-    presigned = not _PRESIGNED.isdisjoint(names)
+    presigned = bool(names) and not _PRESIGNED.isdisjoint(names)
     old = "AWSAccessKeyId" in names and "Signature" in names
     if len(authorizations) + presigned + old > 1:
         raise InvalidArgument(
@@ -188,14 +190,24 @@ def _header_hash(headers: MultiMapping[str]) -> str:
 
 
 def _fields(text: str) -> dict[str, str]:
-    parts = [part.strip().partition("=") for part in text.split(",")]
-    fields = {name: value for name, _, value in parts}
-    if fields.keys() != {"Credential", "SignedHeaders", "Signature"} or len(parts) != len(fields):
+    # All but what comes last, the signature by custom, is the same a day long.
+    head, _, last = text.rpartition(",")
+    parts = (*_head(head), *_parts(last))
+    fields = dict(parts)
+    if fields.keys() != _FIELDS or len(parts) != len(fields):
         raise AuthorizationHeaderMalformed(
             "The Authorization header holds Credential, SignedHeaders and Signature, once each, "
             "and nothing else."
         )
     return fields
+
+
+def _parts(text: str) -> tuple[tuple[str, str], ...]:
+    parts = [part.strip().partition("=") for part in text.split(",")]
+    return tuple([(name, value) for name, _, value in parts])
+
+
+_head = memo(_parts)
 
 
 def _header_time(headers: MultiMapping[str]) -> datetime:

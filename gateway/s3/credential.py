@@ -2,10 +2,13 @@
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from gateway.errors import GatewayError
 from gateway.s3.canonical import SERVICE, TERMINATOR
+from gateway.s3.memo import memo
 
+DAYS = 1_024
 TIMESTAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")
 _HEADER_NAMES = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+(?:;[!#$%&'*+.^_`|~0-9a-z-]+)*")
@@ -15,6 +18,19 @@ def parse_credential(
     text: str, timestamp: datetime, error: type[GatewayError]
 ) -> tuple[str, str, str]:
     """Access key id, day and region, the day being the timestamp's."""
+    access_key_id, date, region = _scoped(text, error)
+    if date != _day(timestamp):
+        raise error("The Credential's day is not the day of the request's time.")
+    return access_key_id, date, region
+
+
+@lru_cache(DAYS)
+def _day(timestamp: datetime) -> str:
+    return f"{timestamp:%Y%m%d}"
+
+
+@memo
+def _scoped(text: str, error: type[GatewayError]) -> tuple[str, str, str]:
     parts = text.rsplit("/", 4)
     if len(parts) != 5 or not all(parts):  # noqa: PLR2004 - key, day, region, service, end
         raise error(
@@ -26,11 +42,10 @@ def parse_credential(
         raise error(f'The Credential has the wrong service; this service is "{SERVICE}".')
     if terminator != TERMINATOR:
         raise error(f'The Credential must end in "{TERMINATOR}".')
-    if date != f"{timestamp:%Y%m%d}":
-        raise error("The Credential's day is not the day of the request's time.")
     return access_key_id, date, region
 
 
+@memo
 def parse_signed_headers(text: str, error: type[GatewayError]) -> tuple[str, ...]:
     """The names of the headers that were signed, in their order."""
     names = tuple(text.split(";"))
@@ -46,6 +61,7 @@ def parse_signature(text: str, error: type[GatewayError]) -> str:
     return text
 
 
+@memo
 def parse_timestamp(text: str) -> datetime:
     """The moment that `20130524T000000Z` names; ValueError."""
     if TIMESTAMP.fullmatch(text) is None:

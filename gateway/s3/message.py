@@ -1,7 +1,7 @@
 """One HTTP request and one reply, without a web framework."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
@@ -42,3 +42,7 @@ class Reply:
     body: bytes | Body = field(default=b"", repr=False)
     authored: bool = False
     public: bool = False
+
+    def shown(self, *, public: bool) -> "Reply":
+        """The same reply, for everybody or not."""
+        return self if self.public == public else replace(self, public=public)

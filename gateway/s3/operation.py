@@ -1,7 +1,7 @@
 """What a request does: its row of the operation table, found once."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from multidict import CIMultiDict, MultiMapping
@@ -32,6 +32,8 @@ class Level(Enum):
     BUCKET = "bucket"
     OBJECT = "object"
 
+    __hash__ = object.__hash__
+
 
 class Effect(Enum):
     """What an operation does to what it names; views and stages are applied by it.
@@ -56,6 +58,9 @@ class Effect(Enum):
     WRITE_UPLOAD = "write-upload"
     UNLISTED = "unlisted"
 
+    # There is one of each: what Enum computes in Python for each look-up is not needed.
+    __hash__ = object.__hash__
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -65,6 +70,9 @@ class Operation:
     `headers` (lower-case) go on besides x-amz-meta-*. `copies` says that x-amz-copy-source is
     there. `dangerous` is 403 unless the workspace's backend_settings allow it. `public` says
     that it needs no right where the workspace is open to anonymous callers.
+
+    `names` are all query names that it takes. `shows_object` says that a good answer may be bytes
+    that an object's author has chosen, `reads_bytes` that it is the object itself, or a part of it.
     """
 
     name: str
@@ -78,6 +86,20 @@ class Operation:
     copies: bool = False
     dangerous: bool = False
     public: bool = False
+    names: frozenset[str] = field(init=False, compare=False, repr=False)
+    shows_object: bool = field(init=False, compare=False, repr=False)
+    reads_bytes: bool = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Work out once what each request asks of its row."""
+        unlisted = self.effect is Effect.UNLISTED and self.level is Level.OBJECT
+        reads = self.effect is Effect.READ_OBJECT
+        for name, value in (
+            ("names", self.subresources | self.parameters),
+            ("shows_object", unlisted or reads),
+            ("reads_bytes", reads and self.method == "GET" and not self.subresources),
+        ):
+            object.__setattr__(self, name, value)
 
     @property
     def reads_version(self) -> bool:
@@ -89,17 +111,6 @@ class Operation:
         """Whether the body of a request means something."""
         return "content-md5" in self.headers
 
-    @property
-    def reads_bytes(self) -> bool:
-        """Whether a good answer's body is the object itself, or a part of it."""
-        return self.effect is Effect.READ_OBJECT and self.method == "GET" and not self.subresources
-
-    @property
-    def shows_object(self) -> bool:
-        """Whether a good answer may be bytes that an object's author has chosen."""
-        unlisted = self.effect is Effect.UNLISTED and self.level is Level.OBJECT
-        return unlisted or self.effect is Effect.READ_OBJECT
-
     def onward(self, headers: MultiMapping[str]) -> CIMultiDict[str]:
         """Those of a request's headers that go on to the backend, in one pass.
 
@@ -107,9 +118,10 @@ class Operation:
         and rename sources the copier's; Content-Encoding loses its aws-chunked token.
         """
         kept: CIMultiDict[str] = CIMultiDict()
+        passes = self.headers
         for name, value in headers.items():
             lower = name.lower()
-            if lower in self.headers or lower.startswith(_METADATA):
+            if lower in passes or lower.startswith(_METADATA):
                 kept.add(lower, value)
         if "content-encoding" in kept:
             encoding = content_encoding(",".join(kept.popall("content-encoding")))
@@ -119,8 +131,8 @@ class Operation:
 
     def onward_query(self, query: Query) -> Query:
         """The part of a query that goes on: the operation's subresources and parameters."""
-        names = self.subresources | self.parameters
-        return Query(tuple(pair for pair in query.pairs if pair[0] in names))
+        kept = tuple([pair for pair in query.pairs if pair[0] in self.names])
+        return query if len(kept) == len(query.pairs) else Query(kept)
 
 
 def _names(column: str) -> frozenset[str]:
@@ -164,6 +176,7 @@ _LISTED_NAMES = frozenset(
     name.lower() for o in OPERATIONS for name in (*o.subresources, *o.parameters)
 )
 
+_NONE: frozenset[str] = frozenset()
 _BY_REQUEST = {(o.method, o.level, o.subresources, o.copies): o for o in OPERATIONS}
 _SELECTING = {
     (method, level): frozenset().union(
@@ -183,7 +196,9 @@ def identify(method: str, address: Address, query: Query, headers: MultiMapping[
     """
     level = Level.OBJECT if address.key else Level.BUCKET if address.bucket else Level.SERVICE
     names = [name for name, _ in query.pairs if name not in _PASSED_OVER]
-    selecting = frozenset(names) & _SELECTING.get((method, level), frozenset())
+    selecting = _NONE
+    if names:
+        selecting = frozenset(names) & _SELECTING.get((method, level), _NONE)
     operation = _BY_REQUEST.get((method, level, selecting, COPY_SOURCE in headers))
     if operation is None:
         operation = _BY_REQUEST.get((method, level, selecting, False))
@@ -241,6 +256,8 @@ def lift_headers(query: Query, headers: MultiMapping[str]) -> tuple[Query, Multi
     AWS's SDK for JavaScript signs them so. Other requests come back as they are.
     InvalidArgument where one is also a header, occurs twice, or holds a line break.
     """
+    if not query.pairs:
+        return query, headers
     hoisted = [
         (name, value)
         for name, value in query.pairs
@@ -259,8 +276,7 @@ def lift_headers(query: Query, headers: MultiMapping[str]) -> tuple[Query, Multi
 def _check_parameters(
     operation: Operation, names: list[str], query: Query, headers: MultiMapping[str]
 ) -> None:
-    known = operation.subresources | operation.parameters
-    others = [name for name in names if name not in known]
+    others = [name for name in names if name not in operation.names]
     if others:
         raise unknown(operation.method, others)
     if len(set(names)) != len(names):
@@ -277,7 +293,7 @@ def _for_request(operation: Operation, headers: MultiMapping[str]) -> Operation:
     if "x-amz-acl" in operation.headers:
         operation = _with_acl(operation, headers)
     bypasses = headers.getall("x-amz-bypass-governance-retention", ())
-    if any(value.strip().lower() != "false" for value in bypasses):
+    if bypasses and any(value.strip().lower() != "false" for value in bypasses):
         return replace(operation, right=max(operation.right, Right.ADMIN))
     return operation
 

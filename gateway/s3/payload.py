@@ -9,6 +9,7 @@ from enum import Enum
 from multidict import MultiMapping
 
 from gateway.errors import InvalidArgument, InvalidDigest, InvalidRequest, MissingContentLength
+from gateway.s3.canonical import EMPTY_SHA256
 
 CHECKSUM_LENGTHS = {
     "x-amz-checksum-crc32": 8,
@@ -27,6 +28,7 @@ CHECKSUM_LENGTHS = {
 _OTHER_CHECKSUM_HEADERS = frozenset(
     {"x-amz-checksum-algorithm", "x-amz-checksum-mode", "x-amz-checksum-type"}
 )
+_OF_NOTHING = frozenset({"", EMPTY_SHA256})
 _HEX = re.compile(r"[0-9a-fA-F]{64}")
 _LENGTH = re.compile(r"[0-9]{1,19}")
 _MD5_BYTES = 16
@@ -75,6 +77,17 @@ class Payload:
     content_md5: bytes | None = None
     checksums: tuple[tuple[str, str], ...] = ()
     trailers: tuple[str, ...] = ()
+
+    @property
+    def absent(self) -> bool:
+        """Whether there is no body, and nothing is declared that could be wrong of none."""
+        return (
+            not self.length
+            and self.sha256 in _OF_NOTHING
+            and self.content_md5 is None
+            and not self.checksums
+            and not self.form.chunked
+        )
 
 
 def parse_payload(
@@ -131,11 +144,11 @@ def _checksums(headers: MultiMapping[str]) -> Iterator[tuple[str, str]]:
 
 
 def _form(payload_hash: str) -> Form:
-    if _HEX.fullmatch(payload_hash):
-        return Form.HASHED
     form = _STREAMING.get(payload_hash)
     if form is not None:
         return form
+    if _HEX.fullmatch(payload_hash):
+        return Form.HASHED
     if payload_hash.startswith("STREAMING-AWS4-ECDSA-"):
         raise InvalidRequest("Signature V4A is not supported. Please use AWS4-HMAC-SHA256.")
     raise InvalidArgument(
@@ -170,6 +183,8 @@ def _content_md5(values: list[str]) -> bytes | None:
 
 def _trailers(headers: MultiMapping[str], form: Form) -> tuple[str, ...]:
     values = headers.getall("x-amz-trailer", [])
+    if not values:
+        return ()
     names = [name.strip().lower() for value in values for name in value.split(",")]
     names = [name for name in names if name]
     if names and not form.trailing:

@@ -13,6 +13,7 @@ import hmac
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import product
 from urllib.parse import unquote
 
@@ -111,7 +112,7 @@ def verify(
     """
     _check_signed(claim, request.headers)
     _check_time(claim, now)
-    timestamp, scope = amz_date(claim.timestamp), claim.scope
+    timestamp, scope = _stamp(claim.timestamp), claim.scope
     key = signing_key(_UNKNOWN_SECRET if secret is None else secret, claim.date, claim.region)
     first: _Spelling | None = None
     for spelling in _spellings(claim, request, hosts):
@@ -121,6 +122,10 @@ def verify(
             chunks = ChunkSigning(key, timestamp, scope, claim.signature)
             return VerifiedSignature(claim, spelling.path, spelling.host, chunks)
     raise _refusal(claim, secret, _mismatch(claim, request.method, first))
+
+
+# A second's requests share it.
+_stamp = lru_cache(1_024)(amz_date)
 
 
 def verify_policy(claim: Claim, secret: str | None, policy: str, now: datetime) -> None:
@@ -148,8 +153,10 @@ def _refusal(claim: Claim, secret: str | None, mismatch: SignatureDoesNotMatch) 
 
 
 def _check_signed(claim: Claim, headers: MultiMapping[str]) -> None:
-    signed = set(claim.signed_headers)
-    loose = {name for name in map(str.lower, headers) if name.startswith("x-amz-")} - signed
+    signed = claim.signed_headers
+    loose = {
+        name for name in map(str.lower, headers) if name.startswith("x-amz-") and name not in signed
+    }
     if "host" not in signed:
         loose.add("host")
     if loose:
@@ -179,7 +186,7 @@ def _check_time(claim: Claim, now: datetime) -> None:
 
 def _spellings(claim: Claim, request: Request, hosts: Sequence[str]) -> Iterator[_Spelling]:
     """What the client may have signed, likeliest first; lazily, since the first one fits."""
-    pairs = [pair for pair in request.query.split("&") if pair]
+    pairs = [pair for pair in request.query.split("&") if pair] if request.query else []
     if claim.presigned:
         pairs = [pair for pair in pairs if not pair.startswith("X-Amz-Signature=")]
     asked = tuple(hosts) or (request.headers.get("Host", ""),)
@@ -210,7 +217,7 @@ def _with_ports(hosts: Sequence[str]) -> tuple[str, ...]:
 
 
 def _with_host(values: Sequence[tuple[str, str]], host: str) -> tuple[tuple[str, str], ...]:
-    return tuple((name, host if name == "host" else value) for name, value in values)
+    return tuple([(name, host if name == "host" else value) for name, value in values])
 
 
 def _canonical(claim: Claim, method: str, spelling: _Spelling) -> str:

@@ -27,6 +27,7 @@ from gateway.s3.address import (
 )
 from gateway.s3.claim import SIGNING_PARAMETERS, Claim, parse_claim
 from gateway.s3.exchange import CopySource, Verified
+from gateway.s3.memo import memo
 from gateway.s3.message import Request
 from gateway.s3.operation import (
     COPY_SOURCE,
@@ -89,6 +90,7 @@ class Authentication:
         self._rules = rules
         self._hosts = hosts or Hosts()
         self._domain = domain
+        self._addressed = memo(self._address)
 
     async def s3(self, request: Request, now: datetime) -> tuple[Caller, Verified]:
         """Caller and verified request of a signed or unsigned S3 request.
@@ -101,7 +103,7 @@ class Authentication:
         claim = parse_claim(request.headers, query)
         if claim is None:
             _refuse_bearer(request)
-            return ANONYMOUS, self._verified(request, request.path, query, None)
+            return ANONYMOUS, self._verified(request, request.path, query)
         proof = await self._prove(claim, request, now)
         own = None
         if proof.own:
@@ -110,8 +112,8 @@ class Authentication:
         query, headers = lift_headers(query, request.headers)
         if headers is not request.headers:
             request = replace(request, headers=CIMultiDictProxy(CIMultiDict(headers.items())))
-        verified = self._verified(request, proof.signature.path, query, proof.signature)
-        return proof.caller, replace(verified, own=own)
+        signature = proof.signature
+        return proof.caller, self._verified(request, signature.path, query, signature, own)
 
     async def bearer(self, request: Request, now: datetime) -> Caller:
         """The caller of a request with a bearer token, or ANONYMOUS without credentials.
@@ -158,12 +160,17 @@ class Authentication:
         return _Proof(self._identities.caller_with(key), signature, own)
 
     def _verified(
-        self, request: Request, path: str, query: Query, signature: VerifiedSignature | None
+        self,
+        request: Request,
+        path: str,
+        query: Query,
+        signature: VerifiedSignature | None = None,
+        own: Query | None = None,
     ) -> Verified:
         host = self._hosts.named(request) if signature is None else signature.host
-        address = parse_path(path, virtual_host(host, self._domain))
-        address = self.checked(address)
-        self._check_parameters(query)
+        address = self._addressed(path, virtual_host(host, self._domain))
+        if query.pairs:
+            self._check_parameters(query)
         # The signing parameters are still there: some operations are not for the unsigned.
         operation = self._operation(request, address, query, signature)
         payload_hash = None if signature is None else signature.claim.payload_hash
@@ -175,7 +182,11 @@ class Authentication:
             payload=parse_payload(request.headers, payload_hash, request.length),
             signature=signature,
             source=self._source(operation, request),
+            own=own,
         )
+
+    def _address(self, path: str, bucket: str | None) -> Address:
+        return self.checked(parse_path(path, bucket))
 
     @staticmethod
     def _operation(
@@ -202,7 +213,7 @@ class Authentication:
     def address(self, request: Request) -> Address:
         """Where a request points if it is unsigned; it raises as `s3` does."""
         host = self._hosts.named(request)
-        return self.checked(parse_path(request.path, virtual_host(host, self._domain)))
+        return self._addressed(request.path, virtual_host(host, self._domain))
 
     def folded(self, prefix: str) -> str:
         """A listing's prefix as the backend understands it."""

@@ -1,7 +1,5 @@
 """The S3 door: verify, then hand down."""
 
-from dataclasses import replace
-
 from gateway.s3.address import Query
 from gateway.s3.message import Reply, Request
 from gateway.s3.post import POST_OBJECT
@@ -41,7 +39,7 @@ class S3Door:
         operation = POST_OBJECT if is_form else verified.operation.name
         exchange.notes.of(caller, verified.address.bucket or None, operation)
         reply = await self._serving.answer(caller, verified, now)
-        return replace(reply, public=reply.public or caller.anonymous)
+        return reply.shown(public=reply.public or caller.anonymous)
 
     def is_public(self, request: Request) -> bool:
         """Whether the key is below `public/`, or a listing's prefix, in what a workspace opens."""

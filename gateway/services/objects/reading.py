@@ -1,23 +1,21 @@
 """Open what a caller may see, and answer for what it may not as for what is not there."""
 
-import asyncio
 import secrets
-from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 
 from gateway.artifact.layout import KEY_BYTES, MANIFEST
-from gateway.artifact.lifecycle import Artifact, Location
-from gateway.artifact.version import Pin
+from gateway.artifact.lifecycle import Location
 from gateway.errors import NoSuchKey, NoSuchVersion, NotImplementedByGateway
 from gateway.identity import Caller, Workspace
 from gateway.s3.exchange import Verified
-from gateway.s3.message import Body, Reply, Request
+from gateway.s3.message import Reply, Request
 from gateway.s3.xml import parse
 from gateway.services.objects.seeing import LOOKS, Seeing, Sight, may_read_publicly, missing
 from gateway.services.statistics.counting import Counting
 from gateway.services.transfer.forwarding import Changes, Forwarding
-from gateway.services.transfer.payloads import close_body
+from gateway.services.transfer.payloads import Measured, close_body
 from gateway.storage.catalogue import Catalogue
 
 ABSENT = frozenset(("NoSuchKey", "NoSuchVersion", "NotFound"))
@@ -75,7 +73,7 @@ class Reading:
         if sight.ordinary:
             reply = await _uniform(reply, location, version_id)
         public = not staged and shown_to_all(workspace, location.key, sight, reply)
-        reply = replace(reply, public=public)
+        reply = reply.shown(public=public)
         silent = own is not None and own.first("silent") == "true"
         if sight.pin is None or silent or not verified.operation.reads_bytes:
             return reply
@@ -119,17 +117,8 @@ class Reading:
         await self._counting.settled()
         if isinstance(reply.body, bytes):
             return reply
-        return replace(reply, body=self._measured(reply.body, artifact, pin))
-
-    async def _measured(self, body: Body, artifact: Artifact, pin: Pin) -> AsyncIterator[bytes]:
-        sent = 0
-        try:
-            async for chunk in body:
-                sent += len(chunk)
-                yield chunk
-        finally:
-            self._counting.sent(artifact.id, artifact.epoch, pin.path, sent)
-            await asyncio.shield(close_body(body))
+        sent = partial(self._counting.sent, artifact.id, artifact.epoch, pin.path)
+        return replace(reply, body=Measured(reply.body, sent))
 
 
 def shown_to_all(workspace: Workspace, key: str, sight: Sight, reply: Reply) -> bool:

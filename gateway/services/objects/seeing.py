@@ -72,23 +72,25 @@ class Seeing:
         if as_writer:
             self._access.require(caller, workspace, Right.WRITE)
             return self._newest(location, version_id)
-        absent = missing(location, version_id)
-        self._check_public(caller, workspace, location, absent)
+        if right < Right.READ:
+            self._check_public(caller, workspace, location, version_id)
         artifact, role = location.artifact, location.place.role
         if role is Role.STAGED_MANIFEST:
-            raise absent
+            raise missing(location, version_id)
         if role is Role.MARKER and (
             (artifact is not None and version_id is not None)
             or not await self._shows_below(workspace, location)
         ):
-            raise absent
+            raise missing(location, version_id)
         if role is not Role.MARKER and artifact is not None:
             return await self._committed(workspace, location, artifact, version_id, number)
-        waits = any(above.collection for above in location.above)
-        if artifact is None and (number is not None or waits):
-            raise absent  # below a collection, what is no artifact's is not there yet
+        if artifact is None and (
+            number is not None or any(above.collection for above in location.above)
+        ):
+            # Below a collection, what is no artifact's is not there yet.
+            raise missing(location, version_id)
         if version_id is not None and not await self._is_ordinary(workspace, location, version_id):
-            raise absent
+            raise missing(location, version_id)
         return Sight(version_id, ordinary=True)
 
     async def _is_ordinary(self, workspace: Workspace, location: Location, version_id: str) -> bool:
@@ -122,15 +124,13 @@ class Seeing:
         return Sight(None, location.pin, artifact)
 
     def _check_public(
-        self, caller: Caller, workspace: Workspace, location: Location, absent: GatewayError
+        self, caller: Caller, workspace: Workspace, location: Location, version_id: str | None
     ) -> None:
-        """Anonymous callers read below `public/`, what the workspace opens there."""
-        if self._access.right_on(caller, workspace) >= Right.READ:
-            return
+        """Callers without a right read below `public/`, what the workspace opens there."""
         if not may_read_publicly(workspace, location.key):
             self._access.require(caller, workspace, Right.READ)
         if location.artifact is None and workspace.public != "objects":
-            raise absent
+            raise missing(location, version_id)
 
     async def _committed(
         self,
@@ -157,7 +157,8 @@ class Seeing:
             raise missing(location, None)
         if pin.path == MANIFEST and pin.version_id is None:
             pin = await self._published(workspace, artifact, pin, number or artifact.version)
-        pin = replace(pin, version_id=pin.version_id or NULL_VERSION)
+        if not pin.version_id:
+            pin = replace(pin, version_id=NULL_VERSION)
         return Sight(pin.version_id, pin, artifact)
 
     async def _published(

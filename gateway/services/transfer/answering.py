@@ -4,6 +4,7 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Self
 
@@ -55,7 +56,7 @@ VENDORS = ("access-control-", "seaweed-", "x-seaweedfs-", "x-minio-")
 async def answer(
     upstream: Upstream, verified: Verified, names: Names, hides: Hides | None = None
 ) -> Reply:
-    """The reply: small documents whole, all else streamed; broken off where the backend does.
+    """The reply: what is small whole, all else streamed; broken off where the backend does.
 
     What reads an object may answer with its author's bytes, whatever the operation is called:
     they are never changed, and said to be `authored`. A listing that is translated comes
@@ -74,7 +75,7 @@ async def answer(
     encoded = verified.query.first("encoding-type") == "url"
     length = int(headers.get("Content-Length", WHOLE_BYTES + 1))
     refused = upstream.status == HTTPStatus.FORBIDDEN
-    if length == 0 or (not is_object and length <= WHOLE_BYTES) or "json" in kind or refused:
+    if length <= WHOLE_BYTES or "json" in kind or refused:
         document = await upstream.read(POLICY_BYTES)
         if refused:
             _check_signature(document)
@@ -116,12 +117,13 @@ def _readable() -> Iterator[None]:
 
 
 def _headers(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
-    kept = CIMultiDict[str]()
-    for name, value in headers.items():
-        lowered = name.lower()
-        if lowered not in DROPPED and not lowered.startswith(VENDORS):
-            kept.add(name, value)
-    return kept
+    return CIMultiDict([each for each in headers.items() if _passes(each[0])])
+
+
+@lru_cache(1_024)
+def _passes(name: str) -> bool:
+    lowered = name.lower()
+    return lowered not in DROPPED and not lowered.startswith(VENDORS)
 
 
 def _relocate(status: int, headers: CIMultiDict[str], names: Names) -> None:

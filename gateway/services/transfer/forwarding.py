@@ -167,7 +167,8 @@ class Forwarding:
         operation = verified.operation
         query = operation.onward_query(verified.query)
         if version_id is not None:
-            query = query.replacing("versionId", version_id)
+            named = ("versionId", version_id)
+            query = query.replacing(*named) if query.pairs else Query((named,))
         if workspace.prefix and "prefix" in operation.parameters:
             query = query if query.has("prefix") else query.adding("prefix", "")
             for name in KEY_PARAMETERS:
@@ -186,15 +187,18 @@ class Forwarding:
         operation = verified.operation
         # Only these answers name a place: all others pass untouched where names are equal.
         located = operation.effect is Effect.WRITE_OBJECT and operation.method == "POST"
-        place = self._place(verified, workspace.name) if located else ""
+        if not located:
+            return Names(workspace.name, workspace.bucket, workspace.prefix)
+        place = self._place(verified, workspace.name)
         return Names(workspace.name, workspace.bucket, workspace.prefix, place, encode_key(key))
 
 
 def _headers(verified: Verified, changes: Changes, upload: Upload) -> CIMultiDict[str]:
     operation = verified.operation
     headers = operation.onward(verified.request.headers)
-    for name in changes.drop | upload.drop:
-        headers.popall(name, None)
+    for dropped in (changes.drop, upload.drop):
+        for name in dropped:
+            headers.popall(name, None)
     source = changes.source
     if source is not None:
         name = "x-amz-copy-source" if operation.copies else "x-amz-rename-source"
@@ -202,6 +206,7 @@ def _headers(verified: Verified, changes: Changes, upload: Upload) -> CIMultiDic
         headers[name] = encode_copy_source(address, source.version_id)
         if source.etag is not None and f"{name}-if-match" not in headers:
             headers[f"{name}-if-match"] = source.etag
-    headers.update(upload.headers)
-    headers.update(changes.add)
+    for more in (upload.headers, changes.add):
+        if more:
+            headers.update(more)
     return headers

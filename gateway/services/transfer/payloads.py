@@ -1,6 +1,8 @@
 """Bodies: the few that are held whole, and the end of those that stream."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Self
 
 from gateway.errors import EntityTooLarge
 from gateway.s3.exchange import Verified
@@ -34,3 +36,37 @@ async def close_body(body: Body) -> None:
     close = getattr(body, "aclose", None)
     if close is not None:
         await close()
+
+
+class Measured:
+    """A body that tells how many bytes of it were read, once, when it ends or is cut off.
+
+    A class: it tells, and closes, also when nobody ever read it.
+    """
+
+    def __init__(self, body: Body, told: Callable[[int], None]) -> None:
+        self._body = body
+        self._told: Callable[[int], None] | None = told
+        self._size = 0
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            piece = await anext(self._body)
+        except BaseException:
+            self._tell()
+            raise
+        self._size += len(piece)
+        return piece
+
+    async def aclose(self) -> None:
+        """Nothing; the body is closed too."""
+        self._tell()
+        await close_body(self._body)
+
+    def _tell(self) -> None:
+        told, self._told = self._told, None
+        if told is not None:
+            told(self._size)

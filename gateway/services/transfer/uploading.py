@@ -42,6 +42,9 @@ class Upload:
     trailers: Trailers | None = None
 
 
+ABSENT = Upload(b"", 0)
+
+
 async def streamed(
     verified: Verified, checks: BackendChecks = NOTHING, *, takes_trailers: bool = True
 ) -> Upload:
@@ -73,8 +76,9 @@ async def ignored(verified: Verified) -> Upload:
 
     EntityTooLarge for one that is more than a slip.
     """
-    await read_payload(verified, IGNORED_BYTES)
-    return Upload(b"", 0)
+    if not verified.payload.absent:
+        await read_payload(verified, IGNORED_BYTES)
+    return ABSENT
 
 
 def replaced(verified: Verified, body: bytes) -> Upload:

@@ -1,0 +1,29 @@
+"""What the same words were read as before: most requests repeat most of what they say.
+
+Only reading is remembered, of pure functions: no verdict is, and nothing that a secret is in. Both
+how many answers are kept and how long a text may be are bounded, as strangers choose the texts.
+"""
+
+from collections.abc import Callable, Hashable
+from functools import lru_cache, wraps
+from typing import TypeVar, cast
+
+F = TypeVar("F", bound=Callable[..., object])
+
+ENTRIES = 2_048
+LONGEST = 512
+"""Longer texts, in characters, are read anew each time."""
+
+
+def memo(read: F) -> F:
+    """`read`, a pure function of a text and little else, with its last answers kept.
+
+    What it raises is raised each time; what it returns is shared, and so never changed.
+    """
+    kept = lru_cache(ENTRIES)(read)
+
+    @wraps(read)
+    def answer(text: str, *more: Hashable) -> object:
+        return kept(text, *more) if len(text) <= LONGEST else read(text, *more)
+
+    return cast("F", answer)
