@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from gateway import defaults, greeting, prefork, sample, settings
@@ -147,7 +146,7 @@ async def _load_sample(config: Config) -> None:
             continue
         try:
             await asyncio.to_thread(sample.load, config.base_url, key, workspace.name)
-        except (BotoCoreError, ClientError) as error:
+        except sample.NotLoaded as error:
             _log.warning("the sample gallery was not loaded: %s", error)
         return
     _log.warning("the sample gallery was not loaded: no configured key may write")

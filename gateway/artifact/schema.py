@@ -14,6 +14,9 @@ from referencing.jsonschema import EMPTY_REGISTRY, UnknownDialect
 from gateway.artifact.drafts import DRAFTS, Draft, draft_of, is_schema
 from gateway.artifact.keywords import Dynamic, InvalidPattern, check_pattern
 from gateway.artifact.value import JsonValue, brief
+from gateway.artifact.violation import Violation
+
+__all__ = ["Violation", "check_schema", "violations"]
 
 MOST_VIOLATIONS = 1000
 LONGEST_MESSAGE = 400
@@ -36,14 +39,6 @@ _MAPPINGS = (
     *("patternProperties", "properties"),
 )
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """One thing wrong: where, as a JSON pointer ("" is the whole), and a sentence."""
-
-    pointer: str
-    message: str
 
 
 def check_schema(schema: JsonValue) -> list[Violation]:

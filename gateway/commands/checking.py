@@ -57,7 +57,7 @@ async def _check(
 ) -> int:
     """How many findings remain; each is printed as it comes."""
     await rooms.lifecycle.workspaces.open(config.workspaces, datetime.now(UTC))
-    workspaces = await workspaces_named(rooms, names)
+    workspaces = await workspaces_named(rooms.lifecycle.workspaces, names)
     report = _Report(as_json=as_json)
     total = await rooms.checking.count(workspaces)
     with _progress() as progress:

@@ -82,7 +82,7 @@ def collect(
             maintenance(chosen, embedded=embedded) as rooms,
         ):
             await rooms.lifecycle.workspaces.open(chosen.workspaces, now())
-            for each in await workspaces_named(rooms, workspace or ()):
+            for each in await workspaces_named(rooms.lifecycle.workspaces, workspace or ()):
                 findings = rooms.collecting.collect(
                     each, older_than=age, delete=not dry_run, now=now()
                 )

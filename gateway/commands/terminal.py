@@ -10,11 +10,11 @@ from typing import Annotated, TypeVar
 import typer
 
 from gateway import startup
-from gateway.assembly.maintenance import Maintenance
 from gateway.config import Config
 from gateway.document import ConfigError
 from gateway.errors import GatewayError
 from gateway.identity import Workspace
+from gateway.services.workspaces import Workspaces
 from gateway.settings import Overrides
 
 try:
@@ -60,9 +60,9 @@ def configured(config: Path | None, data_dir: Path | None) -> Config:
     return chosen
 
 
-async def workspaces_named(rooms: Maintenance, names: Sequence[str]) -> list[Workspace]:
+async def workspaces_named(workspaces: Workspaces, names: Sequence[str]) -> list[Workspace]:
     """The workspaces of these names, all of them without any; ConfigError."""
-    there = {found.name: found for found, _ in await rooms.lifecycle.workspaces.all()}
+    there = {found.name: found for found, _ in await workspaces.all()}
     unknown = [name for name in names if name not in there]
     if unknown:
         known = ", ".join(there)

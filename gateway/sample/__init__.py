@@ -1,76 +1,21 @@
-"""The sample gallery, and its way into a running gateway: the S3 door, as for anybody."""
+"""The sample gallery: folders to publish, and what puts them into a running gateway."""
 
-import mimetypes
-from http import HTTPStatus
-from pathlib import Path
-
-from botocore.config import Config
-from botocore.exceptions import ClientError
-from botocore.session import get_session
+from importlib import import_module
 
 from gateway.identity import AccessKey
 
 PREFIX = "public/gallery"
 
-_GALLERY = Path(__file__).parent / "gallery"
-_STAGED, _COMMITTED = "_manifest.yaml", "manifest.yaml"
-_SETTINGS = Config(
-    s3={"addressing_style": "path"},
-    connect_timeout=10,
-    read_timeout=60,
-    retries={"mode": "standard"},
-)
+
+class NotLoaded(Exception):
+    """The sample gallery could not be put there; the message says why."""
 
 
 def load(url: str, key: AccessKey, workspace: str) -> int:
     """The number of artifacts put below PREFIX: those that were not there yet.
 
-    It speaks to the gateway at `url`, and blocks while it does. Botocore's errors pass.
+    It speaks to the gateway at `url`, and blocks while it does; NotLoaded.
     """
-    folders = [_GALLERY, *sorted(path for path in _GALLERY.iterdir() if path.is_dir())]
-    store = _Store(url, key, workspace)
-    return sum(store.publish(folder) for folder in folders)
-
-
-class _Store:
-    """A workspace of a running gateway, seen through S3."""
-
-    def __init__(self, url: str, key: AccessKey, workspace: str) -> None:
-        self._workspace = workspace
-        self._s3 = get_session().create_client(
-            "s3",
-            endpoint_url=url,
-            region_name="us-east-1",
-            aws_access_key_id=key.access_key_id,
-            aws_secret_access_key=key.secret_access_key,
-            config=_SETTINGS,
-        )
-
-    def publish(self, folder: Path) -> bool:
-        """Whether the folder was staged and committed, being no artifact before."""
-        prefix = "/".join((PREFIX, *folder.relative_to(_GALLERY).parts))
-        committed = f"{prefix}/{_COMMITTED}"
-        if self._has(committed):
-            return False
-        self._put(folder / _COMMITTED, f"{prefix}/{_STAGED}")
-        for file in sorted(folder.iterdir()):
-            if file.is_file() and file.name != _COMMITTED:
-                self._put(file, f"{prefix}/{file.name}")
-        source = {"Bucket": self._workspace, "Key": f"{prefix}/{_STAGED}"}
-        self._s3.copy_object(Bucket=self._workspace, Key=committed, CopySource=source)
-        return True
-
-    def _put(self, file: Path, key: str) -> None:
-        kind = mimetypes.guess_type(file.name)[0] or "text/plain"
-        self._s3.put_object(
-            Bucket=self._workspace, Key=key, Body=file.read_bytes(), ContentType=kind
-        )
-
-    def _has(self, key: str) -> bool:
-        try:
-            self._s3.head_object(Bucket=self._workspace, Key=key)
-        except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] != HTTPStatus.NOT_FOUND:
-                raise
-            return False
-        return True
+    # It speaks by botocore, which nothing else that serves needs.
+    published: int = import_module("gateway.sample.loading").load(url, key, workspace)
+    return published

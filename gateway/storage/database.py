@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from importlib import import_module
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
@@ -29,8 +30,8 @@ from gateway.storage.engine import (
     translated,
 )
 from gateway.storage.generation import Generation
-from gateway.storage.migrations import upgrade
 from gateway.storage.recollection import Recollection
+from gateway.storage.revision import is_newest
 
 T = TypeVar("T")
 
@@ -191,7 +192,10 @@ class Database:
                     await connection.execute(
                         text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK}
                     )
-                await connection.run_sync(upgrade)
+                if not await connection.run_sync(is_newest):
+                    # Alembic comes along: most starts find nothing for it to do.
+                    migrations = import_module("gateway.storage.migrations")
+                    await connection.run_sync(migrations.upgrade)
 
     async def _dispose(self) -> None:
         if self._generation is not None:

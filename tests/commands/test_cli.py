@@ -1,5 +1,7 @@
 """The commands that need no gateway, and what every command says when it is refused."""
 
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -94,3 +96,15 @@ def test_without_a_configuration_only_loopback_needs_no_public_url(tmp_path: Pat
     result = run("serve", "--host", "0.0.0.0", "--data-dir", tmp_path)  # noqa: S104 - the point
     assert result.exit_code == 2
     assert result.stderr.startswith("public_url: is missing")
+
+
+def test_what_serves_does_without_what_few_starts_need() -> None:
+    program = "import sys, gateway.commands.serving; print(*sys.modules)"
+    found = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    loaded = {name.partition(".")[0] for name in found.stdout.split()}
+    assert "sqlalchemy" in loaded
+    # Credentials of AWS's chain, migrations, and schemas, which child processes judge by.
+    assert not loaded & {"aiobotocore", "botocore", "alembic", "mako", "jsonschema"}
+    assert "gateway.assembly.maintenance" not in found.stdout.split()

@@ -12,7 +12,8 @@ from gateway.config import Backend
 from gateway.errors import EntityTooLarge, IncompleteBody, InvalidArgument, PreconditionFailed
 from gateway.s3.address import Query
 from gateway.storage.bucket import BackendError, Bucket, Outgoing
-from gateway.storage.credentials import CredentialsMissing, DefaultChain, chosen
+from gateway.storage.credentials import CredentialsMissing, chosen
+from gateway.storage.default_chain import DefaultChain
 
 ODD_KEYS = [
     "plain.txt",

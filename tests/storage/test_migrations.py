@@ -10,6 +10,7 @@ from sqlalchemy import Connection, inspect, text
 
 from gateway.storage.database import Database
 from gateway.storage.migrations import configuration
+from gateway.storage.revision import NEWEST
 from gateway.storage.tables import metadata
 
 OPEN = """
@@ -92,7 +93,7 @@ async def test_a_failed_migration_leaves_nothing(
         connection.execute(text("CREATE TABLE half (id INTEGER)"))
         raise KeyError
 
-    monkeypatch.setattr("gateway.storage.database.upgrade", fail)
+    monkeypatch.setattr("gateway.storage.migrations.upgrade", fail)
     with pytest.raises(KeyError):
         async with Database(database_url):
             pass
@@ -127,6 +128,7 @@ def test_revisions_form_one_line_and_are_named_after_their_files() -> None:
     assert len(directory.get_heads()) == 1
     for script in directory.walk_revisions():
         assert Path(script.path).name.startswith(f"{script.revision}_")
+    assert head() == NEWEST
 
 
 def head() -> str:

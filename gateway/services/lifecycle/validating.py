@@ -15,9 +15,9 @@ from itertools import islice
 from pathlib import Path
 
 from gateway.artifact.manifest import Manifest, listing, parse, render
-from gateway.artifact.schema import Violation
 from gateway.artifact.value import Fields, JsonValue
 from gateway.artifact.version import Pin
+from gateway.artifact.violation import Violation
 from gateway.errors import (
     GatewayError,
     InternalError,
