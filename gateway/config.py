@@ -88,12 +88,16 @@ class WorkspaceDefaults:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Upper bounds: bytes, members in a page, seconds."""
+    """Upper bounds: bytes, members in a page, seconds.
+
+    `cache_bytes` is of the small committed files that a worker keeps in memory, 0 for none.
+    """
 
     manifest_bytes: int = 1_048_576
     collection_page: int = 1_000
     validation_seconds: float = 5
     token_seconds: int = WEEK
+    cache_bytes: int = 67_108_864
 
 
 @dataclass(frozen=True, slots=True)

@@ -234,6 +234,7 @@ def _limits(section: Section) -> Limits:
         collection_page=section.integer("collection_page", 1_000, 1),
         validation_seconds=section.number("validation_seconds", 5, 0.1),
         token_seconds=section.integer("token_seconds", WEEK, 1),
+        cache_bytes=section.integer("cache_bytes", 67_108_864, 0),
     )
     section.finish()
     return limits

@@ -15,6 +15,7 @@ from gateway.errors import ServiceUnavailable
 from gateway.s3.address import virtual_host
 from gateway.s3.message import Request
 from gateway.storage.embedded import EmbeddedBackend
+from gateway.storage.hot_files import Figures
 from gateway.web import access_log
 from gateway.web.access_log import Observer
 from gateway.web.artifact import ArtifactDoor
@@ -71,6 +72,7 @@ def _boundary(lifecycle: Lifecycle, objects: Objects, registry: RegistryRooms) -
     )
     measures = Measures()
     _show_state(measures, lifecycle)
+    _show_cache(measures, objects.hot_files.figures)
     operations = Operations(_checks(cellar), measures, config.metrics_token)
     forms = Forms(cellar.access, authentication)
     s3 = S3Door(authentication, forms, lifecycle.workspaces, objects.serving)
@@ -177,6 +179,24 @@ def _show_state(measures: Measures, lifecycle: Lifecycle) -> None:
         "Downloads that found no room on the disk, and none in memory.",
         lost,
     )
+
+
+def _show_cache(measures: Measures, figures: Figures) -> None:
+    """Have the metrics say how the files in memory fare."""
+
+    async def hits() -> float:
+        return figures.hits
+
+    async def misses() -> float:
+        return figures.misses
+
+    async def size() -> float:
+        return figures.bytes
+
+    asked = "Requests for small committed files"
+    measures.gauge("gateway_cache_hits", f"{asked} that were answered from memory.", hits)
+    measures.gauge("gateway_cache_misses", f"{asked} that were not in memory.", misses)
+    measures.gauge("gateway_cache_bytes", "Bytes of files that this worker has in memory.", size)
 
 
 def _checks(cellar: Cellar) -> dict[str, Check]:

@@ -3,6 +3,7 @@
 from functools import cached_property
 
 from gateway.assembly.lifecycle import Lifecycle
+from gateway.services.objects.caching import Caching
 from gateway.services.objects.configuring import Configuring
 from gateway.services.objects.erasing import Erasing
 from gateway.services.objects.exempting import Exempting
@@ -18,6 +19,7 @@ from gateway.services.objects.serving import Serving
 from gateway.services.objects.staging import Staging
 from gateway.services.objects.writing import Writing
 from gateway.services.transfer.forwarding import Forwarding
+from gateway.storage.hot_files import HotFiles
 
 
 class Objects:
@@ -53,10 +55,24 @@ class Objects:
         )
 
     @cached_property
+    def hot_files(self) -> HotFiles:
+        """Small committed files in memory."""
+        return HotFiles(self._cellar.config.limits.cache_bytes)
+
+    @cached_property
+    def caching(self) -> Caching:
+        """Versions of objects, from memory or from the backend."""
+        return Caching(self.forwarding, self.hot_files)
+
+    @cached_property
     def reading(self) -> Reading:
         """Objects, read."""
         return Reading(
-            self.seeing, self._lifecycle.catalogue, self.forwarding, self._cellar.counting
+            self.seeing,
+            self._lifecycle.catalogue,
+            self.forwarding,
+            self.caching,
+            self._cellar.counting,
         )
 
     @cached_property

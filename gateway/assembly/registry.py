@@ -166,6 +166,6 @@ class RegistryRooms:
             self.browsing,
             objects.seeing,
             objects.reading,
-            objects.forwarding,
+            objects.caching,
             archiving,
         )

@@ -30,7 +30,7 @@ def test_a_secret_alone_gives_the_defaults() -> None:
     assert config.backend is None
     assert config.public_url is None
     assert config.system == Area("artifact-gateway-system", "")
-    assert config.limits == Limits(1_048_576, 1000, 5, 604_800)
+    assert config.limits == Limits(1_048_576, 1000, 5, 604_800, 67_108_864)
     assert config.stats == Stats("process", 0, False, False)  # noqa: FBT003 - the defaults
     assert not config.workspaces
     assert not config.keys

@@ -21,12 +21,14 @@ from gateway.s3.payload import parse_payload
 from gateway.services.keys.access import Access
 from gateway.services.lifecycle.masking import Marks
 from gateway.services.lifecycle.viewing import Range, Viewing
+from gateway.services.objects.caching import Caching
 from gateway.services.objects.listing import Listings
 from gateway.services.objects.reading import Reading
 from gateway.services.objects.seeing import Seeing
 from gateway.services.transfer.forwarding import AS_IT_CAME, Changes, Forwarding
 from gateway.storage.bucket import Bucket, ObjectHead
 from gateway.storage.catalogue import Catalogue
+from gateway.storage.hot_files import HotFiles
 from tests.services.test_forwarding import arriving
 
 SPACE = Workspace("id", "ws", "bucket", "", "artifacts", backend_settings=False)
@@ -139,7 +141,8 @@ async def test_objects_staged_while_they_are_fetched_are_absent(
     backend = Backend(b"bytes", lambda: setattr(index, "staged", staged))
     # What only commits need is not asked for.
     seeing = Seeing(Reader(), None, index, None, None, View(index))  # type: ignore[arg-type]
-    reading = Reading(seeing, index, backend, None)  # type: ignore[arg-type]
+    caching = Caching(backend, HotFiles(0))
+    reading = Reading(seeing, index, backend, caching, None)  # type: ignore[arg-type]
     reply = await reading.open(ANONYMOUS, SPACE, await index.locate("id", KEY), verified(KEY))
     assert (reply.status, reply.body) == (404, b"nothing is there") if staged else (200, b"bytes")
 
@@ -180,7 +183,8 @@ async def test_what_names_no_version_is_of_the_commit_or_refused(
     index.committed = True
     backend = Backend(b"bytes", lambda: setattr(index, "staged", opened))
     seeing = Seeing(Reader(), None, index, None, None, View(index))  # type: ignore[arg-type]
-    reading = Reading(seeing, index, backend, None)  # type: ignore[arg-type]
+    caching = Caching(backend, HotFiles(0))
+    reading = Reading(seeing, index, backend, caching, None)  # type: ignore[arg-type]
     request = verified(f"{KEY}?torrent")
     if opened:
         with pytest.raises(NotImplementedByGateway):

@@ -12,6 +12,7 @@ from gateway.identity import Caller, Workspace
 from gateway.s3.exchange import Verified
 from gateway.s3.message import Reply, Request
 from gateway.s3.xml import parse
+from gateway.services.objects.caching import Caching
 from gateway.services.objects.seeing import LOOKS, Seeing, Sight, may_read_publicly, missing
 from gateway.services.statistics.counting import Counting
 from gateway.services.transfer.forwarding import Changes, Forwarding
@@ -25,11 +26,17 @@ class Reading:
     """Opens objects as their callers see them, counting downloads."""
 
     def __init__(
-        self, seeing: Seeing, catalogue: Catalogue, forwarding: Forwarding, counting: Counting
+        self,
+        seeing: Seeing,
+        catalogue: Catalogue,
+        forwarding: Forwarding,
+        caching: Caching,
+        counting: Counting,
     ) -> None:
         self._seeing = seeing
         self._catalogue = catalogue
         self._forwarding = forwarding
+        self._caching = caching
         self._counting = counting
 
     async def open(
@@ -58,8 +65,7 @@ class Reading:
                     raise
                 return await self._absent(workspace, location, verified)
             named = _check_named(sight, verified)
-            changes = Changes(version_id=sight.version_id)
-            reply = await self._forwarding.forward(verified, workspace, changes)
+            reply = await self._caching.forward(verified, workspace, sight)
             if named and not sight.ordinary:
                 break
             # What has become an artifact's meanwhile may be staged: that is for nobody yet.

@@ -1,6 +1,6 @@
 """Open what a path of the artifact door names: an artifact's manifest, a file, a folder."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from urllib.parse import quote
 
@@ -17,13 +17,13 @@ from gateway.s3.exchange import Verified
 from gateway.s3.message import Reply, Request
 from gateway.s3.operation import identify
 from gateway.s3.payload import parse_payload
+from gateway.services.objects.caching import Caching
 from gateway.services.objects.reading import Reading, shown_to_all
 from gateway.services.objects.seeing import Seeing
 from gateway.services.registry.archiving import Archiving
 from gateway.services.registry.browsing import Browsing
 from gateway.services.registry.documents import written
 from gateway.services.registry.showing import Wanted
-from gateway.services.transfer.forwarding import Changes, Forwarding
 from gateway.storage.catalogue import Catalogue
 
 OK = 200
@@ -48,14 +48,14 @@ class Opening:
         browsing: Browsing,
         seeing: Seeing,
         reading: Reading,
-        forwarding: Forwarding,
+        caching: Caching,
         archiving: Archiving,
     ) -> None:
         self._catalogue = catalogue
         self._browsing = browsing
         self._seeing = seeing
         self._reading = reading
-        self._forwarding = forwarding
+        self._caching = caching
         self._archiving = archiving
 
     async def open(
@@ -156,10 +156,9 @@ class Opening:
             caller, workspace, location, staged=wanted.stage, number=wanted.version
         )
         verified = _get(workspace, key, request)
-        changes = Changes(version_id=sight.version_id)
-        reply = await self._forwarding.forward(verified, workspace, changes)
+        reply = await self._caching.forward(verified, workspace, sight)
         public = not wanted.stage and shown_to_all(workspace, key, sight, reply)
-        reply = replace(reply, public=public)
+        reply = reply.shown(public=public)
         if download and reply.status < REDIRECT:
             reply.headers["Content-Disposition"] = attachment(key)
         if wanted.silent or wanted.stage or request.method != "GET":

@@ -1,0 +1,161 @@
+"""Answer for committed files from memory, as the backend would, or ask it.
+
+By the time that a request gets here, the index has said which version of which file its caller
+sees. What is kept is the answer to a plain GET of such a version, whole: it never changes but by
+what hangs on it (`storage/hot_files`). Whatever could make the backend answer otherwise (a
+condition, a range, a customer's key) is the backend's to answer.
+"""
+
+import asyncio
+from http import HTTPStatus
+
+from multidict import CIMultiDict
+
+from gateway.artifact.version import NULL_VERSION, Pin
+from gateway.identity import Workspace
+from gateway.s3.exchange import Verified
+from gateway.s3.message import Body, Reply
+from gateway.services.lifecycle.surveying import bare
+from gateway.services.objects.seeing import Sight
+from gateway.services.transfer.forwarding import Changes, Forwarding
+from gateway.services.transfer.payloads import close_body
+from gateway.storage.hot_files import HotFile, HotFiles, Pinned
+
+PLAIN = frozenset(("GetObject", "HeadObject"))
+# These say no more than which version is meant, or which operation.
+PASSED_OVER = frozenset(("versionId", "x-id"))
+
+# What may be told again: what a version has from its first moment, and always.
+LASTING = frozenset(
+    (
+        "accept-ranges",
+        "cache-control",
+        "content-disposition",
+        "content-encoding",
+        "content-language",
+        "content-length",
+        "content-type",
+        "etag",
+        "expires",
+        "last-modified",
+        "x-amz-version-id",
+    )
+)
+LASTING_KINDS = ("x-amz-checksum-", "x-amz-meta-")
+WITH_CHECKSUMS = ("x-amz-checksum-mode", "ENABLED")
+# Of the exchange, not of the object.
+PASSING = frozenset(("date", "x-amz-id-2"))
+# AWS says so of every object, other kinds of encryption ask more of who reads.
+ENCRYPTION = ("x-amz-server-side-encryption", "AES256")
+
+
+class Caching:
+    """Forwards reads of versions; the small ones that are asked for often it answers itself."""
+
+    def __init__(self, forwarding: Forwarding, files: HotFiles) -> None:
+        self._forwarding = forwarding
+        self._files = files
+        self._fetches: dict[Pinned, asyncio.Future[HotFile | None]] = {}
+
+    async def forward(self, verified: Verified, workspace: Workspace, sight: Sight) -> Reply:
+        """The object of the sight, as `Forwarding.forward` answers it."""
+        pinned = self._pinned(verified, workspace, sight)
+        if pinned is None:
+            return await self._forward(verified, workspace, sight)
+        file = self._files.get(pinned)
+        fetch = None if file is not None else self._fetches.get(pinned)
+        if fetch is not None:
+            # Of many who want the same at once one asks.
+            file = await asyncio.shield(fetch)
+        if file is not None:
+            return _reply(file, verified)
+        size = 0 if sight.pin is None else sight.pin.size
+        if (
+            fetch is not None
+            or verified.operation.method == "HEAD"
+            or not self._files.admits(pinned, size)
+        ):
+            return await self._forward(verified, workspace, sight)
+        return await self._fetch(pinned, verified, workspace, sight)
+
+    def _pinned(self, verified: Verified, workspace: Workspace, sight: Sight) -> Pinned | None:
+        """What the request is for, if it is for a small committed file, and for nothing else."""
+        pin, operation = sight.pin, verified.operation
+        if (
+            pin is None
+            or pin.version_id != sight.version_id
+            or pin.version_id is None
+            or pin.version_id == NULL_VERSION
+            or operation.name not in PLAIN
+            or not self._files.takes(pin.size)
+        ):
+            return None
+        if any([name not in PASSED_OVER for name, _ in verified.query.pairs]):  # noqa: C419 (short)
+            return None
+        checksums = False
+        for name, value in verified.request.headers.items():
+            if name.lower() in operation.headers:
+                if (name.lower(), value) != WITH_CHECKSUMS:
+                    return None
+                checksums = True
+        key = workspace.backend_key(verified.address.key)
+        return Pinned(workspace.bucket, key, pin.version_id, checksums)
+
+    async def _forward(self, verified: Verified, workspace: Workspace, sight: Sight) -> Reply:
+        changes = Changes(version_id=sight.version_id)
+        return await self._forwarding.forward(verified, workspace, changes)
+
+    async def _fetch(
+        self, pinned: Pinned, verified: Verified, workspace: Workspace, sight: Sight
+    ) -> Reply:
+        fetch = self._fetches[pinned] = asyncio.get_running_loop().create_future()
+        file = None
+        try:
+            reply = await self._forward(verified, workspace, sight)
+            headers = _lasting(reply, sight.pin)
+            if headers is None:
+                return reply
+            file = HotFile(headers, await _whole(reply))
+            self._files.put(pinned, file)
+            return _reply(file, verified)
+        finally:
+            del self._fetches[pinned]
+            fetch.set_result(file)
+
+
+def _lasting(reply: Reply, pin: Pin | None) -> tuple[tuple[str, str], ...] | None:
+    """The headers of an answer that may be told again; None where that can't be said of all."""
+    headers = reply.headers
+    if (
+        pin is None
+        or reply.status != HTTPStatus.OK
+        or bare(headers.get("ETag")) != bare(pin.etag)
+        or headers.get("x-amz-version-id") != pin.version_id
+        or headers.get("Content-Length") != str(pin.size)
+    ):
+        return None
+    kept = [(name, value) for name, value in headers.items() if name.lower() not in PASSING]
+    return tuple(kept) if all(map(_lasts, kept)) else None
+
+
+def _lasts(header: tuple[str, str]) -> bool:
+    name, value = header
+    lowered = name.lower()
+    lasting = lowered in LASTING or lowered.startswith(LASTING_KINDS)
+    return lasting or (lowered, value) == ENCRYPTION
+
+
+async def _whole(reply: Reply) -> bytes:
+    """The body of an answer, which is small."""
+    body: bytes | Body = reply.body
+    if isinstance(body, bytes):
+        return body
+    try:
+        return b"".join([piece async for piece in body])
+    finally:
+        await close_body(body)
+
+
+def _reply(file: HotFile, verified: Verified) -> Reply:
+    body = b"" if verified.operation.method == "HEAD" else file.body
+    return Reply(HTTPStatus.OK, CIMultiDict(file.headers), body, authored=True)
