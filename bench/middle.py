@@ -14,7 +14,7 @@ import pstats
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,7 +27,7 @@ from bench.figures import Report
 from gateway.assembly.cellar import Cellar, access
 from gateway.assembly.lifecycle import Lifecycle
 from gateway.assembly.objects import Objects
-from gateway.config import Area, Backend, Config, WorkspaceSettings
+from gateway.config import Area, Backend, Config, Limits, WorkspaceSettings
 from gateway.identity import AccessKey, parse_grants
 from gateway.s3.address import SEAWEEDFS_RULES, Query
 from gateway.s3.integrity import BackendChecks
@@ -69,6 +69,7 @@ class Way:
     body: bytes = b""
     query: str = ""
     key: AccessKey = KEY
+    cached: bool = False
 
     def target(self, number: int) -> str:
         """The path of the request of this number."""
@@ -79,6 +80,7 @@ class Way:
 WAYS = (
     Way("GET of a committed file", "GET", "artifact-7"),
     Way("GET of a plain object", "GET", "plain"),
+    Way("GET of a committed file in memory", "GET", "artifact-7", cached=True),
     Way("HEAD of a committed file", "HEAD", "artifact-7"),
     Way("PUT of a plain object", "PUT", "plain", bytes(FILE_BYTES), key=WRITER),
     Way("ListObjectsV2", "GET", "", query="list-type=2&prefix=plain%2F"),
@@ -177,11 +179,11 @@ def main() -> None:
 
 async def measure(report: Report, artifacts: int, options: argparse.Namespace) -> None:
     """Add the figures with so many artifacts in the workspace."""
-    async with door(artifacts) as place:
+    async with doors(artifacts) as places:
         spent: dict[str, list[float]] = {way.name: [] for way in WAYS}
         for turn in range(options.rounds + 1):
             for way in WAYS if turn % 2 else reversed(WAYS):
-                cost = await _cost(place, way, options.requests)
+                cost = await _cost(places[way.cached], way, options.requests)
                 if turn:  # the first warms up
                     spent[way.name].append(cost)
         for name, samples in spent.items():
@@ -190,15 +192,18 @@ async def measure(report: Report, artifacts: int, options: argparse.Namespace) -
         ratio = [100 * one / other for one, other in zip(committed, plain, strict=True)]
         report.add(f"committed to plain, {artifacts:,} artifacts", ratio, "%", most=RESOLVING)
         if options.profile:
-            way = next(way for way in WAYS if options.profile in way.name)
+            way = next(way for way in WAYS if way.name.startswith(options.profile))
             profile = cProfile.Profile()
-            await _cost(place, way, options.requests, profile)
+            await _cost(places[way.cached], way, options.requests, profile)
             pstats.Stats(profile).sort_stats("tottime").print_stats(45)
 
 
 @asynccontextmanager
-async def door(artifacts: int) -> AsyncIterator[S3Door]:
-    """The S3 door over a backend in memory and an index of so many artifacts."""
+async def doors(artifacts: int) -> AsyncIterator[dict[bool, S3Door]]:
+    """The S3 door over a backend in memory and an index of so many artifacts.
+
+    By whether it may keep files in memory itself.
+    """
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="bench-")))
         config = Config(
@@ -230,15 +235,25 @@ async def door(artifacts: int) -> AsyncIterator[S3Door]:
             delete_by_version=True,
         )
         records = Records(bucket, "system", "")
-        cellar = Cellar(
-            config, bucket, capabilities, records, database, counting, access(config, database)
-        )
-        lifecycle = Lifecycle(cellar, stack)
-        objects = Objects(lifecycle)
-        await lifecycle.workspaces.open(config.workspaces, datetime.now(UTC))
-        authentication = Authentication(cellar.access, capabilities.keys, Hosts())
-        forms = Forms(cellar.access, authentication)
-        yield S3Door(authentication, forms, lifecycle.workspaces, objects.serving)
+        made = {}
+        for cached in (False, True):
+            limits = config.limits if cached else Limits(cache_bytes=0)
+            cellar = Cellar(
+                replace(config, limits=limits),
+                bucket,
+                capabilities,
+                records,
+                database,
+                counting,
+                access(config, database),
+            )
+            lifecycle = Lifecycle(cellar, stack)
+            await lifecycle.workspaces.open(config.workspaces, datetime.now(UTC))
+            authentication = Authentication(cellar.access, capabilities.keys, Hosts())
+            forms = Forms(cellar.access, authentication)
+            serving = Objects(lifecycle).serving
+            made[cached] = S3Door(authentication, forms, lifecycle.workspaces, serving)
+        yield made
 
 
 async def _fill(database: Database, artifacts: int) -> None:
