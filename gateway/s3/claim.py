@@ -89,9 +89,9 @@ def parse_claim(headers: MultiMapping[str], query: Query) -> Claim | None:
     Signature V2 and V4A and a missing x-amz-content-sha256, AuthorizationHeaderMalformed and
     AuthorizationQueryParametersError for what can't be read.
     """
-    authorizations = headers.getall("Authorization", [])
+    authorizations = headers.getall("Authorization", ())
     names = [name for name, _ in query.pairs]
-    presigned = bool(names) and not _PRESIGNED.isdisjoint(names)
+    presigned = not _PRESIGNED.isdisjoint(names)
     old = "AWSAccessKeyId" in names and "Signature" in names
     if len(authorizations) + presigned + old > 1:
         raise InvalidArgument(

@@ -2,7 +2,7 @@
 
 import re
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -104,12 +104,12 @@ def parse_payload(
         payload_hash = headers.get("x-amz-content-sha256", Form.UNSIGNED.value).strip()
     form = _form(payload_hash)
     return Payload(
-        form=form,
-        length=_decoded_length(headers, form, length),
-        sha256=payload_hash.lower() if form is Form.HASHED else "",
-        content_md5=_content_md5(headers.getall("Content-MD5", [])),
-        checksums=tuple(_checksums(headers)),
-        trailers=_trailers(headers, form),
+        form,
+        _decoded_length(headers, form, length),
+        payload_hash.lower() if form is Form.HASHED else "",
+        _content_md5(headers.getall("Content-MD5", ())),
+        _checksums(headers),
+        _trailers(headers, form),
     )
 
 
@@ -130,17 +130,19 @@ def is_checksum(name: str, value: str) -> bool:
     return len(value) == CHECKSUM_LENGTHS[name]
 
 
-def _checksums(headers: MultiMapping[str]) -> Iterator[tuple[str, str]]:
-    for name, value in headers.items():
-        lower = name.lower()
-        if not lower.startswith("x-amz-checksum-") or lower in _OTHER_CHECKSUM_HEADERS:
-            continue
-        if lower not in CHECKSUM_LENGTHS:
-            # Passed over, it would promise a check that nobody makes.
-            raise InvalidRequest(
-                "The algorithm type you specified in x-amz-checksum- header is invalid."
-            )
-        yield lower, value.strip()
+def _checksums(headers: MultiMapping[str]) -> tuple[tuple[str, str], ...]:
+    lowered = [(name.lower(), value) for name, value in headers.items() if "-" in name]
+    found = [
+        (name, value.strip())
+        for name, value in lowered
+        if name.startswith("x-amz-checksum-") and name not in _OTHER_CHECKSUM_HEADERS
+    ]
+    if not all(name in CHECKSUM_LENGTHS for name, _ in found):
+        # Passed over, it would promise a check that nobody makes.
+        raise InvalidRequest(
+            "The algorithm type you specified in x-amz-checksum- header is invalid."
+        )
+    return tuple(found)
 
 
 def _form(payload_hash: str) -> Form:
@@ -169,7 +171,7 @@ def _decoded_length(headers: MultiMapping[str], form: Form, length: int | None) 
     return int(declared[0])
 
 
-def _content_md5(values: list[str]) -> bytes | None:
+def _content_md5(values: Sequence[str]) -> bytes | None:
     if not values:
         return None
     try:
@@ -182,7 +184,7 @@ def _content_md5(values: list[str]) -> bytes | None:
 
 
 def _trailers(headers: MultiMapping[str], form: Form) -> tuple[str, ...]:
-    values = headers.getall("x-amz-trailer", [])
+    values = headers.getall("x-amz-trailer", ())
     if not values:
         return ()
     names = [name.strip().lower() for value in values for name in value.split(",")]

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
-from itertools import product
+from itertools import chain, product
 from urllib.parse import unquote
 
 from multidict import MultiMapping
@@ -114,9 +114,9 @@ def verify(
     _check_time(claim, now)
     timestamp, scope = _stamp(claim.timestamp), claim.scope
     key = signing_key(_UNKNOWN_SECRET if secret is None else secret, claim.date, claim.region)
-    first: _Spelling | None = None
-    for spelling in _spellings(claim, request, hosts):
-        first = first or spelling
+    asked = hosts or (request.headers.get("Host", ""),)
+    first = _likeliest(claim, request, asked[0])
+    for spelling in chain((first,), _others(claim, request, asked, first)):
         text = string_to_sign(timestamp, scope, _canonical(claim, request.method, spelling))
         if hmac.compare_digest(sign(key, text), claim.signature) and secret is not None:
             chunks = ChunkSigning(key, timestamp, scope, claim.signature)
@@ -184,18 +184,30 @@ def _check_time(claim: Claim, now: datetime) -> None:
         )
 
 
-def _spellings(claim: Claim, request: Request, hosts: Sequence[str]) -> Iterator[_Spelling]:
-    """What the client may have signed, likeliest first; lazily, since the first one fits."""
-    pairs = [pair for pair in request.query.split("&") if pair] if request.query else []
+def _likeliest(claim: Claim, request: Request, host: str) -> _Spelling:
+    """What a client signs that is as good as all of them: the request as it came."""
+    find = request.headers.getall
+    values = [
+        (name, host if name == "host" else header_value(find(name, ())))
+        for name in claim.signed_headers
+    ]
+    query = raw_query(_signed_pairs(claim, request)) if request.query else ""
+    return _Spelling(request.path, query, tuple(values), host)
+
+
+def _signed_pairs(claim: Claim, request: Request) -> list[str]:
+    pairs = [pair for pair in request.query.split("&") if pair]
     if claim.presigned:
         pairs = [pair for pair in pairs if not pair.startswith("X-Amz-Signature=")]
-    asked = tuple(hosts) or (request.headers.get("Host", ""),)
-    values = [
-        (name, header_value(request.headers.getall(name, ()))) for name in claim.signed_headers
-    ]
-    paths = [request.path]
-    queries = [raw_query(pairs)]
-    yield _Spelling(paths[0], queries[0], _with_host(values, asked[0]), asked[0])
+    return pairs
+
+
+def _others(
+    claim: Claim, request: Request, asked: Sequence[str], first: _Spelling
+) -> Iterator[_Spelling]:
+    """What else the client may have signed, likeliest first; lazily, since the first one fits."""
+    pairs = _signed_pairs(claim, request)
+    values, paths, queries = first.headers, [first.path], [first.query]
     normal = normal_path(request.path)
     if normal is not None and normal not in paths:
         paths.append(normal)
@@ -226,10 +238,8 @@ def _canonical(claim: Claim, method: str, spelling: _Spelling) -> str:
     )
 
 
-def _mismatch(claim: Claim, method: str, spelling: _Spelling | None) -> SignatureDoesNotMatch:
+def _mismatch(claim: Claim, method: str, spelling: _Spelling) -> SignatureDoesNotMatch:
     """The refusal, with what the gateway signed, so that a client's author finds the fault."""
-    if spelling is None:  # pragma: no cover - there is always a first spelling
-        return SignatureDoesNotMatch("The signature does not match.")
     text = string_to_sign(
         amz_date(claim.timestamp), claim.scope, _canonical(claim, method, spelling)
     )

@@ -1,24 +1,28 @@
 """The index, read: which artifact a key belongs to, what lies above it and below."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text, true, union_all
+from sqlalchemy import ColumnElement, and_, func, or_, select, text, true, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.layout import ancestors, place
 from gateway.artifact.lifecycle import Artifact, Location
 from gateway.storage import tables
 from gateway.storage.intents import COMMIT
-from gateway.storage.questions import AT_PREFIXES, BY_ID, NODES_AT_PREFIXES
+from gateway.storage.questions import AT_PREFIXES, BY_ID, WITHOUT_COUNTERS, whereabouts
 from gateway.storage.rows import (
     artifact_of,
+    as_pin,
     below,
     in_turns,
     live,
 )
 from gateway.storage.versions import Versions
+
+NODE = len(WITHOUT_COUNTERS)
+_NAMES = [column.name for column in WITHOUT_COUNTERS]
 
 
 class Catalogue(Versions):
@@ -37,24 +41,26 @@ class Catalogue(Versions):
         )
 
     async def _locate(self, workspace_id: str, key: str) -> Location:
-        async with self._database.reading() as connection:
-            above = await self._above(connection, workspace_id, key, NODES_AT_PREFIXES)
-            where = place(key, [artifact.node for artifact in above])
-            artifact = next((a for a in above if a.prefix == where.prefix), None)
-            pin = None
-            if artifact is not None and artifact.version:
-                pin = await self._pin(connection, artifact.id, where.path, None)
-            return Location(key, where, artifact, pin, tuple(above))
+        prefixes = ancestors(key)
+        asked = {f"at_{number}": prefix for number, prefix in enumerate(prefixes)}
+        rows = await self._database.glance(
+            whereabouts(len(prefixes)), {"workspace_id": workspace_id, "key": key, **asked}
+        )
+        found = [(_node_of(row[:NODE]), row[NODE:]) for row in rows]
+        found.sort(key=lambda each: len(each[0].prefix), reverse=True)
+        above = tuple([artifact for artifact, _ in found])
+        where = place(key, [artifact.node for artifact in above])
+        for artifact, pin in found:
+            if artifact.prefix == where.prefix:
+                pinned = artifact.version > 0 and pin[0] is not None
+                return Location(key, where, artifact, as_pin(pin) if pinned else None, above)
+        return Location(key, where, None, None, above)
 
     async def _above(
-        self,
-        connection: AsyncConnection,
-        workspace_id: str,
-        key: str,
-        question: Select[Any] = AT_PREFIXES,
+        self, connection: AsyncConnection, workspace_id: str, key: str
     ) -> list[Artifact]:
         asked = {"workspace_id": workspace_id, "prefixes": ancestors(key)}
-        rows = await connection.execute(question, asked)
+        rows = await connection.execute(AT_PREFIXES, asked)
         found = [artifact_of(row) for row in rows.mappings()]
         return sorted(found, key=lambda artifact: len(artifact.prefix), reverse=True)
 
@@ -198,6 +204,10 @@ class Catalogue(Versions):
                 )
             )
             return [row[0] for row in rows]
+
+
+def _node_of(values: Sequence[Any]) -> Artifact:
+    return artifact_of(dict(zip(_NAMES, values, strict=True)))
 
 
 def _meets(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:

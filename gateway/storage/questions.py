@@ -4,11 +4,13 @@ Making a statement takes several times as long as running it.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Column, Select, bindparam, select
+from sqlalchemy import Column, Select, and_, bindparam, case, func, select
 
 from gateway.storage import tables
+from gateway.storage.prepared import Prepared
 from gateway.storage.rows import PIN, WITHOUT_FIELDS, live
 
 
@@ -24,8 +26,34 @@ def _at_prefixes(columns: Sequence[Column[Any]]) -> Select[Any]:
 AT_PREFIXES = _at_prefixes(tuple(tables.artifact.c))
 """The artifacts at some `prefixes` of a workspace."""
 
-NODES_AT_PREFIXES = _at_prefixes(WITHOUT_FIELDS)
-"""As AT_PREFIXES, without what their manifests say."""
+WITHOUT_COUNTERS = tuple(
+    column for column in WITHOUT_FIELDS if column.name not in ("download_micros", "views")
+)
+
+
+@lru_cache(64)
+def whereabouts(prefixes: int) -> Prepared:
+    """The artifacts at so many prefixes of a workspace, each with its current pin of a key.
+
+    The columns WITHOUT_COUNTERS, then PIN. `at_0` and the following are bound to the prefixes.
+    """
+    artifact, pin = tables.artifact, tables.pin
+    key = bindparam("key", type_=pin.c.key.type)
+    path = case(
+        (artifact.c.prefix == "", key),
+        else_=func.substr(key, func.length(artifact.c.prefix) + 2),
+    )
+    current = and_(pin.c.artifact_id == artifact.c.id, pin.c.path == path, pin.c.until.is_(None))
+    return Prepared(
+        select(*WITHOUT_COUNTERS, *PIN)
+        .select_from(artifact.outerjoin(pin, current))
+        .where(
+            artifact.c.workspace_id == bindparam("workspace_id"),
+            artifact.c.prefix.in_([bindparam(f"at_{place}") for place in range(prefixes)]),
+            live(),
+        )
+    )
+
 
 CURRENT_PIN = select(*PIN).where(
     tables.pin.c.artifact_id == bindparam("artifact_id"),

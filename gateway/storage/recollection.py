@@ -1,6 +1,6 @@
 """What the database said before: as long as nothing has changed, or while it says nothing.
 
-What was answered in the `Generation` of now is what would be answered now, to anybody. And
+What was answered in the generation of now is what would be answered now, to anybody. And
 downloads go on without a database: where a committed file lies, and who may read it, was asked
 before. Nothing can be committed through this database meanwhile; such answers are for readers
 alone.

@@ -27,8 +27,8 @@ PIN = tuple(tables.pin.c[each.name] for each in fields(Pin))
 STAGED_FILE = tuple(tables.staged_file.c[each.name] for each in fields(StagedFile))
 
 
-def artifact_of(row: RowMapping) -> Artifact:
-    """The artifact that a row of the table holds."""
+def artifact_of(row: RowMapping | Mapping[str, Any]) -> Artifact:
+    """The artifact that a row of the table holds, as far as its columns were asked for."""
     stage = None
     if row["stage_id"] is not None:
         stage = Stage(
@@ -54,7 +54,7 @@ def artifact_of(row: RowMapping) -> Artifact:
         stage=stage,
         unfinished=row["unfinished"],
         epoch=row["epoch"],
-        stats=Stats(row["download_micros"], row["views"]),
+        stats=Stats(row.get("download_micros", 0), row.get("views", 0)),
     )
 
 

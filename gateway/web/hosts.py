@@ -35,7 +35,7 @@ class Hosts:
         hosts = _named(request)
         if self._public is not None:
             hosts.append(self._public)
-        return tuple(dict.fromkeys(hosts))
+        return tuple(dict.fromkeys(hosts)) if len(hosts) > 1 else tuple(hosts)
 
     def _is_ours(self, host: str) -> bool:
         bare = _bare(host)

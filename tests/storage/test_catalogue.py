@@ -319,3 +319,19 @@ async def test_announcements_and_arrivals_at_once_are_kept_once(index: Index, ot
     )
     assert await index.catalogue.announcements(artifact.id) == {"x": 5}
     assert await index.catalogue.arrivals(WORKSPACE, "") == ["g/a"]
+
+
+async def test_keys_of_every_spelling_are_located_with_their_pins(index: Index) -> None:
+    """The one statement that locates finds what each place is, for whatever characters."""
+    paths = [f"{name}/{name}.csv" for name in NAMES if name != "é"] + ["é.csv"]
+    root = await index.committed("", *map(pin, paths))
+    for path in paths:
+        location = await index.catalogue.locate(WORKSPACE, path)
+        assert (location.artifact, location.pin) == (bare(root), pin(path)), path
+    nested = await index.committed("ä/é", *map(pin, paths))
+    for path in paths:
+        location = await index.catalogue.locate(WORKSPACE, f"ä/é/{path}")
+        assert (location.artifact, location.pin) == (bare(nested), pin(path)), path
+    deep = "/".join("d" * 400)
+    assert (await index.catalogue.locate(WORKSPACE, f"{deep}/x")).artifact == bare(root)
+    assert (await index.catalogue.locate(WORKSPACE, "a\0/x")).pin is None

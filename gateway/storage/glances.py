@@ -1,4 +1,4 @@
-"""How often what readers are told has changed: one look into SQLite, which takes microseconds.
+"""Looks into SQLite that take microseconds; one tells how often anything has changed.
 
 Triggers count it, in the transaction that changes something: no writer can forget to, in
 whatever process it is. Counters of downloads are left out, which are written twice a second.
@@ -7,20 +7,23 @@ look finds the same: nothing was committed in between.
 """
 
 import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from gateway.storage.engine import translated
+from gateway.storage.prepared import Prepared
 
 QUESTION = "SELECT number FROM generation"
 
 
-class Generation:
-    """The count, as any process has committed it. The event loop's thread asks."""
+class Glances:
+    """Looks of one statement at what any process has committed. The event loop's thread asks."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._cursor: sqlite3.Cursor | None = None
 
-    def now(self) -> int:
+    def generation(self) -> int:
         """How often anything has changed up to this moment; ServiceUnavailable."""
         try:
             cursor = self._cursor or self._open()
@@ -29,6 +32,11 @@ class Generation:
             with translated():
                 raise
         return number
+
+    def rows(self, question: Prepared, values: Mapping[str, object]) -> list[Sequence[Any]]:
+        """The answer to a question; ServiceUnavailable."""
+        with translated():
+            return question.rows((self._cursor or self._open()).connection.cursor(), values)
 
     def close(self) -> None:
         """Close the file."""
