@@ -92,6 +92,8 @@ class Query:
 
     def without(self, names: Collection[str]) -> "Query":
         """The query without the pairs of these names."""
+        if not self.pairs:
+            return self
         kept = tuple(pair for pair in self.pairs if pair[0] not in names)
         return self if len(kept) == len(self.pairs) else Query(kept)
 

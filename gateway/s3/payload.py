@@ -102,11 +102,11 @@ def parse_payload(
     """
     if payload_hash is None:
         payload_hash = headers.get("x-amz-content-sha256", Form.UNSIGNED.value).strip()
-    form = _form(payload_hash)
+    form, sha256 = _form(payload_hash)
     return Payload(
         form,
         _decoded_length(headers, form, length),
-        payload_hash.lower() if form is Form.HASHED else "",
+        sha256,
         _content_md5(headers.getall("Content-MD5", ())),
         _checksums(headers),
         _trailers(headers, form),
@@ -145,12 +145,13 @@ def _checksums(headers: MultiMapping[str]) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _form(payload_hash: str) -> Form:
+def _form(payload_hash: str) -> tuple[Form, str]:
+    """The form that a payload's hash says, and the hash itself where it is one."""
     form = _STREAMING.get(payload_hash)
     if form is not None:
-        return form
+        return form, ""
     if _HEX.fullmatch(payload_hash):
-        return Form.HASHED
+        return Form.HASHED, payload_hash.lower()
     if payload_hash.startswith("STREAMING-AWS4-ECDSA-"):
         raise InvalidRequest("Signature V4A is not supported. Please use AWS4-HMAC-SHA256.")
     raise InvalidArgument(

@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Protocol
@@ -63,15 +63,6 @@ class Identities(Protocol):
         """Who calls with this bearer token; AccessDenied when it is not valid now."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Proof:
-    """Who signed a request, and what the signature proves."""
-
-    caller: Caller
-    signature: VerifiedSignature
-    own: bool
-
-
 class Authentication:
     """Turns requests into callers. Two kinds of credentials in one request are refused.
 
@@ -104,16 +95,15 @@ class Authentication:
         if claim is None:
             _refuse_bearer(request)
             return ANONYMOUS, self._verified(request, request.path, query)
-        proof = await self._prove(claim, request, now)
+        caller, signature = await self._prove(claim, request, now)
         own = None
-        if proof.own:
+        if _is_own(claim):
             own = Query(tuple(pair for pair in query.pairs if pair[0] in OWN_PARAMETERS))
             query = query.without(OWN_PARAMETERS)
         query, headers = lift_headers(query, request.headers)
         if headers is not request.headers:
             request = replace(request, headers=CIMultiDictProxy(CIMultiDict(headers.items())))
-        signature = proof.signature
-        return proof.caller, self._verified(request, signature.path, query, signature, own)
+        return caller, self._verified(request, signature.path, query, signature, own)
 
     async def bearer(self, request: Request, now: datetime) -> Caller:
         """The caller of a request with a bearer token, or ANONYMOUS without credentials.
@@ -142,22 +132,24 @@ class Authentication:
             return caller, await read(caller)
         if claim.presigned:
             raise InvalidRequest("this door takes no presigned URLs: sign in headers")
-        proof = await self._prove(claim, request, now)
-        if proof.own:
+        caller, _ = await self._prove(claim, request, now)
+        if _is_own(claim):
             raise AccessDenied("this key signs URLs of the gateway alone")
-        body = await read(proof.caller)
+        body = await read(caller)
         if not hmac.compare_digest(claim.payload_hash, sha256(body).hexdigest()):
             raise XAmzContentSHA256Mismatch("x-amz-content-sha256 is not the body's hash")
-        return proof.caller, body
+        return caller, body
 
-    async def _prove(self, claim: Claim, request: Request, now: datetime) -> _Proof:
+    async def _prove(
+        self, claim: Claim, request: Request, now: datetime
+    ) -> tuple[Caller, VerifiedSignature]:
+        """Who signed a request, and what the signature proves."""
         key = await self._identities.secret_for(claim.access_key_id)
         secret = None if key is None else key.secret_access_key
         signature = verify(claim, secret, request, now, hosts=self._hosts.signed(request))
         if key is None:
             raise AssertionError("a signature without a key has been verified")
-        own = claim.access_key_id.startswith(URL_PREFIX)
-        return _Proof(self._identities.caller_with(key), signature, own)
+        return self._identities.caller_with(key), signature
 
     def _verified(
         self,
@@ -237,6 +229,11 @@ class Authentication:
                     f"{value!r} is a key or prefix that the backend keeps for itself",
                     ArgumentName=name,
                 )
+
+
+def _is_own(claim: Claim) -> bool:
+    """Whether the gateway made the URL itself."""
+    return claim.access_key_id.startswith(URL_PREFIX)
 
 
 def _refuse_bearer(request: Request) -> None:
