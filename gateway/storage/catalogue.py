@@ -1,8 +1,7 @@
 """The index, read: which artifact a key belongs to, what lies above it and below."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from functools import partial
-from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, text, true, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,18 +10,15 @@ from gateway.artifact.layout import ancestors, place
 from gateway.artifact.lifecycle import Artifact, Location
 from gateway.storage import tables
 from gateway.storage.intents import COMMIT
-from gateway.storage.questions import AT_PREFIXES, BY_ID, WITHOUT_COUNTERS, whereabouts
+from gateway.storage.questions import AT_PREFIXES, BY_ID, whereabouts
 from gateway.storage.rows import (
     artifact_of,
-    as_pin,
     below,
     in_turns,
     live,
+    pin_of,
 )
 from gateway.storage.versions import Versions
-
-NODE = len(WITHOUT_COUNTERS)
-_NAMES = [column.name for column in WITHOUT_COUNTERS]
 
 
 class Catalogue(Versions):
@@ -46,14 +42,13 @@ class Catalogue(Versions):
         rows = await self._database.glance(
             whereabouts(len(prefixes)), {"workspace_id": workspace_id, "key": key, **asked}
         )
-        found = [(_node_of(row[:NODE]), row[NODE:]) for row in rows]
-        found.sort(key=lambda each: len(each[0].prefix), reverse=True)
-        above = tuple([artifact for artifact, _ in found])
+        rows = sorted(rows, key=lambda row: len(row["prefix"]), reverse=True)
+        above = tuple([artifact_of(row) for row in rows])
         where = place(key, [artifact.node for artifact in above])
-        for artifact, pin in found:
+        for artifact, row in zip(above, rows, strict=True):
             if artifact.prefix == where.prefix:
-                pinned = artifact.version > 0 and pin[0] is not None
-                return Location(key, where, artifact, as_pin(pin) if pinned else None, above)
+                pinned = artifact.version > 0 and row["path"] is not None
+                return Location(key, where, artifact, pin_of(row) if pinned else None, above)
         return Location(key, where, None, None, above)
 
     async def _above(
@@ -204,10 +199,6 @@ class Catalogue(Versions):
                 )
             )
             return [row[0] for row in rows]
-
-
-def _node_of(values: Sequence[Any]) -> Artifact:
-    return artifact_of(dict(zip(_NAMES, values, strict=True)))
 
 
 def _meets(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:

@@ -103,14 +103,14 @@ class Database:
 
     async def glance(
         self, question: Prepared, values: Mapping[str, object]
-    ) -> Sequence[Sequence[Any]]:
-        """The rows that one statement finds: cheaper than a transaction around it."""
+    ) -> Sequence[Mapping[str, Any]]:
+        """The rows that one statement finds, by column: cheaper than a transaction around it."""
         if self._glances is not None:
             return self._glances.rows(question, values)
         with translated():
             async with self._single.connect() as connection:
                 rows = await connection.execute(question.statement, values)
-                return [tuple(row) for row in rows]
+                return [question.named(row) for row in rows]
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:

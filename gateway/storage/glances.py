@@ -7,7 +7,7 @@ look finds the same: nothing was committed in between.
 """
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from gateway.storage.engine import translated
@@ -33,7 +33,7 @@ class Glances:
                 raise
         return number
 
-    def rows(self, question: Prepared, values: Mapping[str, object]) -> list[Sequence[Any]]:
+    def rows(self, question: Prepared, values: Mapping[str, object]) -> list[dict[str, Any]]:
         """The answer to a question; ServiceUnavailable."""
         with translated():
             return question.rows((self._cursor or self._open()).connection.cursor(), values)

@@ -2,21 +2,27 @@
 
 import logging
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import RowMapping, delete, insert, select
+from sqlalchemy import RowMapping, bindparam, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.derivation import derive
 from gateway.identity import AccessKey, parse_grants
 from gateway.storage import tables
 from gateway.storage.database import Database
+from gateway.storage.prepared import Prepared
 
 _NONCE_BYTES = 12
+_BY_ID = Prepared(
+    select(tables.access_key).where(tables.access_key.c.access_key_id == bindparam("access_key_id"))
+)
 _log = logging.getLogger(__name__)
 
 
@@ -47,13 +53,8 @@ class Keys:
         )
 
     async def _get(self, access_key_id: str) -> StoredKey | None:
-        table = tables.access_key
-        async with self._database.reading() as connection:
-            rows = await connection.execute(
-                select(table).where(table.c.access_key_id == access_key_id)
-            )
-            row = rows.mappings().one_or_none()
-        return None if row is None else self._read(row)
+        rows = await self._database.glance(_BY_ID, {"access_key_id": access_key_id})
+        return self._read(rows[0]) if rows else None
 
     async def all(self) -> list[StoredKey]:
         """Every key, sorted by id."""
@@ -104,7 +105,7 @@ class Keys:
 
         return await self._database.transaction(work)
 
-    def _read(self, row: RowMapping) -> StoredKey | None:
+    def _read(self, row: RowMapping | Mapping[str, Any]) -> StoredKey | None:
         access_key_id: str = row["access_key_id"]
         sealed: bytes = row["secret_encrypted"]
         try:

@@ -22,6 +22,7 @@ class Prepared:
 
     def __init__(self, statement: Select[Any]) -> None:
         self.statement = statement
+        self._names = [column.name for column in statement.selected_columns]
         compiled = statement.compile(dialect=_SQLITE)
         self._text = str(compiled)
         self._given = dict(compiled.params)
@@ -32,24 +33,26 @@ class Prepared:
             if (process := _implementation(bound.type).bind_processor(_SQLITE)) is not None
         }
         self._reads = [
-            (place, process)
-            for place, column in enumerate(statement.selected_columns)
+            (column.name, process)
+            for column in statement.selected_columns
             if (process := _implementation(column.type).result_processor(_SQLITE, None)) is not None
         ]
 
-    def rows(self, cursor: sqlite3.Cursor, values: Mapping[str, object]) -> list[Sequence[Any]]:
-        """The rows that SQLite answers, as SQLAlchemy would give them."""
+    def named(self, row: Sequence[Any]) -> dict[str, Any]:
+        """A row's values by the names of their columns."""
+        return dict(zip(self._names, row, strict=True))
+
+    def rows(self, cursor: sqlite3.Cursor, values: Mapping[str, object]) -> list[dict[str, Any]]:
+        """The rows that SQLite answers, by column, as SQLAlchemy would give them."""
         given = {**self._given, **values}
         for name, process in self._writes.items():
             given[name] = process(given[name])
         found = cursor.execute(self._text, [given[name] for name in self._order]).fetchall()
-        return [self._read(row) for row in found]
-
-    def _read(self, row: Sequence[Any]) -> Sequence[Any]:
-        values = list(row)
-        for place, process in self._reads:
-            values[place] = process(values[place])
-        return values
+        rows = [self.named(row) for row in found]
+        for row in rows:
+            for name, process in self._reads:
+                row[name] = process(row[name])
+        return rows
 
 
 def _implementation(kind: TypeEngine[Any]) -> TypeEngine[Any]:

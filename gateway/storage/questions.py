@@ -35,7 +35,7 @@ WITHOUT_COUNTERS = tuple(
 def whereabouts(prefixes: int) -> Prepared:
     """The artifacts at so many prefixes of a workspace, each with its current pin of a key.
 
-    The columns WITHOUT_COUNTERS, then PIN. `at_0` and the following are bound to the prefixes.
+    `at_0` and the following are bound to the prefixes.
     """
     artifact, pin = tables.artifact, tables.pin
     key = bindparam("key", type_=pin.c.key.type)

@@ -1,15 +1,18 @@
 """The table of workspaces: where each lies, under which id, and what is being done with it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import partial
+from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.s3.address import valid_bucket_name
 from gateway.storage import tables
 from gateway.storage.database import Database
+from gateway.storage.prepared import Prepared
 
 MAKING, REMOVING = "making", "removing"
 
@@ -49,6 +52,7 @@ class Overlap(Exception):
 _COLUMNS = tuple(field.name for field in fields(Entry))
 _table = tables.workspace
 _made = _table.c.created_by.is_not(None)
+_BY_NAME = Prepared(select(_table).where(_table.c.name == bindparam("name")))
 
 
 class Registry:
@@ -69,8 +73,12 @@ class Registry:
         if not valid_bucket_name(name):
             return None
         return await self._database.current(
-            ("workspace", name), partial(self._one, _table.c.name == name), recalled=True
+            ("workspace", name), partial(self._named, name), recalled=True
         )
+
+    async def _named(self, name: str) -> Entry | None:
+        rows = await self._database.glance(_BY_NAME, {"name": name})
+        return _entry_of(rows[0]) if rows else None
 
     async def with_id(self, workspace_id: str) -> Entry | None:
         """The workspace whose records lie under this id, finished or not."""
@@ -182,7 +190,7 @@ def _place(entry: Entry) -> tuple[str, str, str]:
     return entry.name, entry.bucket, entry.prefix
 
 
-def _entry_of(row: RowMapping) -> Entry:
+def _entry_of(row: RowMapping | Mapping[str, Any]) -> Entry:
     return Entry(**{name: row[name] for name in _COLUMNS})
 
 

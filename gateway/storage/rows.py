@@ -58,7 +58,7 @@ def artifact_of(row: RowMapping | Mapping[str, Any]) -> Artifact:
     )
 
 
-def pin_of(row: RowMapping) -> Pin:
+def pin_of(row: RowMapping | Mapping[str, Any]) -> Pin:
     """The pin that a row of the table holds."""
     return as_pin([row[column.name] for column in PIN])
 
