@@ -84,6 +84,15 @@ class Translator:
         self._flush(self._base + len(self._raw))
         return self._taken()
 
+    @property
+    def between_entries(self) -> bool:
+        """Whether all that was fed has come out, and what comes next is an entry of a listing.
+
+        Or another element directly below its root.
+        """
+        below_root = self._listing and len(self._inner) == ROOT_DEPTH
+        return below_root and not self._raw and self._entry is None
+
     def _parse(self, *, last: bool) -> None:
         data = bytes(self._unread)
         self._unread.clear()

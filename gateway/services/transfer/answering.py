@@ -14,7 +14,7 @@ from gateway.errors import MalformedXML, ServiceUnavailable
 from gateway.s3.exchange import Verified
 from gateway.s3.message import Body, Reply
 from gateway.s3.naming import Names, rename_arns
-from gateway.s3.translation import Hides, Translator, translate
+from gateway.s3.rewriting import Hiding, Rewriter, rewrite
 from gateway.storage.bucket import BrokenUpstream, Upstream
 
 logger = logging.getLogger(__name__)
@@ -54,13 +54,13 @@ VENDORS = ("access-control-", "seaweed-", "x-seaweedfs-", "x-minio-")
 
 
 async def answer(
-    upstream: Upstream, verified: Verified, names: Names, hides: Hides | None = None
+    upstream: Upstream, verified: Verified, names: Names, hiding: Hiding | None = None
 ) -> Reply:
     """The reply: what is small whole, all else streamed; broken off where the backend does.
 
     What reads an object may answer with its author's bytes, whatever the operation is called:
     they are never changed, and said to be `authored`. A listing that is translated comes
-    without what it `hides`. BrokenUpstream where a document can't be read.
+    without what `hiding` hides. BrokenUpstream where a document can't be read.
     """
     headers = _headers(upstream.headers)
     is_object = verified.operation.shows_object and upstream.status < HTTPStatus.BAD_REQUEST
@@ -83,13 +83,13 @@ async def answer(
             document = rename_arns(names, document.decode(errors="replace")).encode()
         elif "xml" in kind and document:
             with _readable():
-                document = translate(document, names, hides, encoded=encoded)
+                document = rewrite(document, names, hiding, encoded=encoded)
         headers["Content-Length"] = str(len(document))
         return Reply(upstream.status, headers, document, authored=is_object)
     if "xml" in kind:
         headers.popall("Content-Length", None)
-        translator = Translator(names, hides, encoded=encoded)
-        return Reply(upstream.status, headers, _Translated(upstream.stream(), translator))
+        rewriter = Rewriter(names, hiding, encoded=encoded)
+        return Reply(upstream.status, headers, _Rewritten(upstream.stream(), rewriter))
     return Reply(upstream.status, headers, upstream.stream(), authored=is_object)
 
 
@@ -137,12 +137,12 @@ def _relocate(status: int, headers: CIMultiDict[str], names: Names) -> None:
         headers["Location"] = here if names.place else f"/{names.workspace}"
 
 
-class _Translated:
-    """A document translated while it streams. A class: it closes also when it never ran."""
+class _Rewritten:
+    """A document rewritten while it streams. A class: it closes also when it never ran."""
 
-    def __init__(self, document: Body, translator: Translator) -> None:
+    def __init__(self, document: Body, rewriter: Rewriter) -> None:
         self._document = document
-        self._translator = translator
+        self._rewriter = rewriter
         self._ended = False
 
     def __aiter__(self) -> Self:
@@ -153,7 +153,7 @@ class _Translated:
             piece = await anext(self._document, None)
             self._ended = piece is None
             with _readable():
-                said = self._translator.close() if piece is None else self._translator.feed(piece)
+                said = self._rewriter.close() if piece is None else self._rewriter.feed(piece)
             if said:
                 return said
         raise StopAsyncIteration

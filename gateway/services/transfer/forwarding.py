@@ -21,6 +21,7 @@ from gateway.s3.exchange import Verified
 from gateway.s3.message import Reply
 from gateway.s3.naming import Names
 from gateway.s3.operation import Effect, Level, Operation
+from gateway.s3.rewriting import Hiding
 from gateway.services.transfer import uploading
 from gateway.services.transfer.answering import answer
 from gateway.services.transfer.uploading import Upload
@@ -82,7 +83,8 @@ class Forwarding:
         self._capabilities = capabilities
         self._public_url = public_url
         self._domain = domain
-        self._private = capabilities.keys.private_suffixes + capabilities.keys.private_segments
+        keys = capabilities.keys
+        self._hiding = Hiding(keys.private_suffixes + keys.private_segments, keys.is_private)
 
     @property
     def _rules(self) -> KeyRules:
@@ -117,7 +119,7 @@ class Forwarding:
         )
         names = self._names(verified, workspace, key)
         lists = verified.operation.effect is Effect.LIST
-        return await answer(upstream, verified, names, self._hides if lists else None)
+        return await answer(upstream, verified, names, self._hiding if lists else None)
 
     def url(self, verified: Verified, address: Address) -> str:
         """The URL of an object of a workspace at the place where the request found the gateway."""
@@ -178,10 +180,6 @@ class Forwarding:
                     inside = self._rules.fold(workspace.backend_key(value))
                     query = query.replacing(name, inside)
         return query
-
-    def _hides(self, key: str) -> bool:
-        """Whether a listing shows a key that the backend keeps for itself."""
-        return any(text in key for text in self._private) and self._rules.is_private(key)
 
     def _names(self, verified: Verified, workspace: Workspace, key: str) -> Names:
         operation = verified.operation
