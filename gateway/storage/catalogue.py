@@ -3,17 +3,17 @@
 from collections.abc import Collection
 from functools import partial
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, text, true, union_all
+from sqlalchemy import func, select, text, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.layout import ancestors, place
 from gateway.artifact.lifecycle import Artifact, Location
 from gateway.storage import tables
-from gateway.storage.intents import COMMIT
-from gateway.storage.questions import AT_PREFIXES, BY_ID, whereabouts
+from gateway.storage.questions import AT_PREFIXES, BY_ID, MARKED, whereabouts
 from gateway.storage.rows import (
     artifact_of,
     below,
+    following,
     in_turns,
     live,
     pin_of,
@@ -66,10 +66,12 @@ class Catalogue(Versions):
 
         With `recalled`, for readers, as it was while the database is away.
         """
-        question = partial(self._artifact, workspace_id, prefix)
-        if recalled:
-            return await self._database.recalled(("artifact", workspace_id, prefix), question)
-        return await question()
+        return await self._database.current(
+            ("artifact", workspace_id, prefix),
+            partial(self._artifact, workspace_id, prefix),
+            recalled=recalled,
+            counters=True,
+        )
 
     async def _artifact(self, workspace_id: str, prefix: str) -> Artifact | None:
         asked = {"workspace_id": workspace_id, "prefixes": [prefix]}
@@ -177,30 +179,25 @@ class Catalogue(Versions):
         Those at, above and below `prefix` (any string that keys begin with) with an open
         edit, on their way out, or with a commit whose manifest may not have its plain key yet.
         """
-        table, intent = tables.artifact, tables.intent
-        here = and_(table.c.workspace_id == workspace_id, _meets(table.c.prefix, prefix))
-        committing = select(intent.c.artifact_id).where(intent.c.action == COMMIT)
-        # One statement: what goes from one to the other while it is asked for is in either.
-        question = union_all(
-            select(table).where(here, text(f"({tables.MARKED})")),
-            select(table).where(here, table.c.version > 0, table.c.id.in_(committing)),
-        )
-        async with self._database.reading() as connection:
-            rows = await connection.execute(question)
-            return list({row["id"]: artifact_of(row) for row in rows.mappings()}.values())
+        return list((await self.marks(workspace_id, prefix))[0])
 
     async def arrivals(self, workspace_id: str, prefix: str) -> list[str]:
         """Directories below collections whose files wait for a manifest; met as in `marked`."""
-        table = tables.arrival
+        return list((await self.marks(workspace_id, prefix))[1])
+
+    async def marks(self, workspace_id: str, prefix: str) -> tuple[list[Artifact], list[str]]:
+        """Both the `marked` artifacts and the `arrivals`; nobody may change what comes."""
+        return await self._database.current(
+            ("marks", workspace_id, prefix), partial(self._marks, workspace_id, prefix)
+        )
+
+    async def _marks(self, workspace_id: str, prefix: str) -> tuple[list[Artifact], list[str]]:
+        asked = {"workspace_id": workspace_id, "start": prefix, "above": ancestors(prefix + "x")}
+        end = following(prefix)
+        asked |= {"end": end} if end else {}
+        artifacts, arrivals = MARKED[bool(end)]
         async with self._database.reading() as connection:
-            rows = await connection.execute(
-                select(table.c.prefix).where(
-                    table.c.workspace_id == workspace_id, _meets(table.c.prefix, prefix)
-                )
-            )
-            return [row[0] for row in rows]
-
-
-def _meets(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
-    """Whether an artifact's prefix lies at or below a listing's prefix, or the other way."""
-    return or_(below(column, prefix), column.in_(ancestors(prefix + "x")))
+            rows = await connection.execute(artifacts, asked)
+            found = {row["id"]: artifact_of(row) for row in rows.mappings()}
+            waiting = await connection.execute(arrivals, asked)
+            return list(found.values()), [row[0] for row in waiting]

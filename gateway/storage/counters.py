@@ -8,13 +8,16 @@ from collections.abc import Collection, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import BigInteger, bindparam, delete, select, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.artifact.manifest import Stats
 from gateway.storage import tables
 from gateway.storage.clicks import separate
 from gateway.storage.database import Database, insert_or_update, raised
+from gateway.storage.prepared import Prepared
 from gateway.storage.tally import Tally
 
 SILENCE = timedelta(seconds=60)
@@ -43,6 +46,27 @@ RAISE = (
 EPOCHS = select(tables.artifact.c.id, tables.artifact.c.epoch).where(
     tables.artifact.c.id.in_(bindparam("artifacts", expanding=True))
 )
+STANDING = Prepared(
+    select(
+        tables.artifact.c.epoch,
+        tables.artifact.c.download_micros,
+        tables.artifact.c.views,
+        tables.worker.c.merged,
+    )
+    .select_from(
+        tables.artifact.outerjoin(tables.worker, tables.worker.c.id == bindparam("worker"))
+    )
+    .where(tables.artifact.c.id == bindparam("artifact"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An artifact's counters and epoch, and how far a worker's journal is merged into them."""
+
+    epoch: int
+    stats: Stats
+    merged: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +117,22 @@ class Counters:
             found = await connection.execute(select(table.c.merged).where(table.c.id == worker_id))
             offset: int | None = found.scalar_one_or_none()
             return offset
+
+    async def standing(self, artifact_id: int, worker_id: str) -> Standing:
+        """How an artifact's counters stand; at nothing where there is no such artifact."""
+        return await self._database.current(
+            ("standing", artifact_id, worker_id),
+            partial(self._standing, artifact_id, worker_id),
+            counters=True,
+        )
+
+    async def _standing(self, artifact_id: int, worker_id: str) -> Standing:
+        # Whatever a later merge adds to this artifact changes its counters, and so the answer.
+        asked = {"artifact": artifact_id, "worker": worker_id}
+        for row in await self._database.glance(STANDING, asked):
+            stats = Stats(row["download_micros"], row["views"])
+            return Standing(row["epoch"], stats, row["merged"] or 0)
+        return Standing(0, Stats(), 0)
 
     async def orphans(self) -> set[str]:
         """The ids of workers that left an intent or an unfinished workspace, and no row."""

@@ -156,23 +156,38 @@ class Database:
         """
         return await self._recollection.answer(about, question)
 
-    async def current(
-        self, about: Hashable, question: Callable[[], Awaitable[T]], *, recalled: bool = False
-    ) -> T:
-        """The answer of now to a question about artifacts, pins, workspaces or keys.
+    def generation(self, *, counters: bool = False) -> Hashable | None:
+        """What stays the same while artifacts, pins, marks, workspaces and keys do.
 
-        It is the last one `about` the same if nothing of these has changed since, their
-        counters aside. Where that can't be told cheaply (PostgreSQL) the question is asked each
-        time. With `recalled`, as there.
+        With `counters`, also while theirs do. None where that can't be told cheaply, as on
+        PostgreSQL; ServiceUnavailable, SlowDown.
         """
         if self._glances is None:
-            return await (self.recalled(about, question) if recalled else question())
+            return None
+        numbers = self._glances.generation()
+        return numbers if counters else numbers[0]
+
+    async def current(
+        self,
+        about: Hashable,
+        question: Callable[[], Awaitable[T]],
+        *,
+        recalled: bool = False,
+        counters: bool = False,
+    ) -> T:
+        """The answer of now to a question about artifacts, pins, marks, workspaces or keys.
+
+        It is the last one `about` the same if the `generation` has not changed since; without
+        one the question is asked each time. With `recalled`, as there.
+        """
         try:
-            generation = self._glances.generation()
+            generation = self.generation(counters=counters)
         except (ServiceUnavailable, SlowDown):
             if not recalled:
                 raise
             return await self.recalled(about, question)
+        if generation is None:
+            return await (self.recalled(about, question) if recalled else question())
         known = self._recollection.unchanged(about, generation)
         if known is not None:
             return cast("tuple[T]", known)[0]

@@ -1,7 +1,7 @@
 """Looks into SQLite that take microseconds; one tells how often anything has changed.
 
 Triggers count it, in the transaction that changes something: no writer can forget to, in
-whatever process it is. Counters of downloads are left out, which are written twice a second.
+whatever process it is. Counters of downloads are counted apart: they are written twice a second.
 Whoever has looked, and then asked a question, may give the answer again for as long as another
 look finds the same: nothing was committed in between.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from gateway.storage.engine import translated
 from gateway.storage.prepared import Prepared
 
-QUESTION = "SELECT number FROM generation"
+QUESTION = "SELECT number, counted FROM generation"
 
 
 class Glances:
@@ -23,15 +23,18 @@ class Glances:
         self._path = path
         self._cursor: sqlite3.Cursor | None = None
 
-    def generation(self) -> int:
-        """How often anything has changed up to this moment; ServiceUnavailable."""
+    def generation(self) -> tuple[int, int]:
+        """How often anything but counters has changed by now, and how often counters have.
+
+        ServiceUnavailable.
+        """
         try:
             cursor = self._cursor or self._open()
-            number: int = cursor.execute(QUESTION).fetchone()[0]
+            numbers: tuple[int, int] = cursor.execute(QUESTION).fetchone()
         except sqlite3.Error:
             with translated():
                 raise
-        return number
+        return numbers
 
     def rows(self, question: Prepared, values: Mapping[str, object]) -> list[dict[str, Any]]:
         """The answer to a question; ServiceUnavailable."""

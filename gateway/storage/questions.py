@@ -7,9 +7,24 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Column, Select, and_, bindparam, case, func, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+    text,
+    union_all,
+)
 
 from gateway.storage import tables
+from gateway.storage.intents import COMMIT
 from gateway.storage.prepared import Prepared
 from gateway.storage.rows import PIN, WITHOUT_FIELDS, live
 
@@ -64,3 +79,31 @@ CURRENT_PIN = select(*PIN).where(
 
 BY_ID = select(tables.artifact).where(tables.artifact.c.id == bindparam("artifact_id"))
 """The artifact with a row id."""
+
+
+def _marked(*, ends: bool) -> tuple[CompoundSelect[Any], Select[Any]]:
+    """Marked artifacts, and arrivals, that a listing of a prefix meets.
+
+    At or below it, from `start` to before `end` where there is one; or `above` it.
+    """
+
+    def met(table: Table) -> ColumnElement[bool]:
+        column = table.c.prefix
+        below = [column >= bindparam("start")] + [column < bindparam("end")] * ends
+        above = column.in_(bindparam("above", expanding=True))
+        return and_(table.c.workspace_id == bindparam("workspace_id"), or_(and_(*below), above))
+
+    artifact, intent = tables.artifact, tables.intent
+    committing = select(intent.c.artifact_id).where(intent.c.action == COMMIT)
+    # One statement: what goes from one to the other while it is asked for is in either.
+    artifacts = union_all(
+        select(artifact).where(met(artifact), text(f"({tables.MARKED})")),
+        select(artifact).where(
+            met(artifact), artifact.c.version > 0, artifact.c.id.in_(committing)
+        ),
+    )
+    return artifacts, select(tables.arrival.c.prefix).where(met(tables.arrival))
+
+
+MARKED = (_marked(ends=False), _marked(ends=True))
+"""By whether what begins with the prefix has an end."""

@@ -27,10 +27,10 @@ class Recollection:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._answers: dict[Hashable, tuple[float, object, int | None]] = {}
+        self._answers: dict[Hashable, tuple[float, object, Hashable]] = {}
         self._away_until = 0.0
 
-    def unchanged(self, about: Hashable, generation: int) -> tuple[object] | None:
+    def unchanged(self, about: Hashable, generation: Hashable) -> tuple[object] | None:
         """The last answer, in a tuple, if it is of this generation; else None."""
         known = self._answers.get(about)
         if known is None or known[2] != generation:
@@ -44,7 +44,7 @@ class Recollection:
         self,
         about: Hashable,
         question: Callable[[], Awaitable[T]],
-        generation: int | None = None,
+        generation: Hashable = None,
     ) -> T:
         """The answer to a question, or the last one `about` the same where there is none now.
 
@@ -65,9 +65,9 @@ class Recollection:
             else:
                 self.remember(about, answer, generation)
                 return answer
-        return cast("tuple[float, T, int | None]", known)[1]
+        return cast("tuple[float, T, Hashable]", known)[1]
 
-    def remember(self, about: Hashable, answer: object, generation: int | None) -> None:
+    def remember(self, about: Hashable, answer: object, generation: Hashable) -> None:
         """Keep an answer; the one that was asked for longest ago goes, where there are many."""
         # Behind all others.
         self._answers.pop(about, None)

@@ -97,11 +97,11 @@ def live() -> ColumnElement[bool]:
 
 def below(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
     """Whether a key column begins with `prefix`, by range, so that an index serves it."""
-    end = _end(prefix)
+    end = following(prefix)
     return and_(column >= prefix, column < end) if end else column >= prefix
 
 
-def _end(prefix: str) -> str:
+def following(prefix: str) -> str:
     """The first string after all that begin with `prefix`; "" where there is none.
 
     The order of characters is the order of their bytes in UTF-8, which has no surrogates.
@@ -109,8 +109,8 @@ def _end(prefix: str) -> str:
     stem = prefix.rstrip(LAST)
     if not stem:
         return ""
-    following = ord(stem[-1]) + 1
-    return stem[:-1] + chr(0xE000 if following == 0xD800 else following)  # noqa: PLR2004
+    code = ord(stem[-1]) + 1
+    return stem[:-1] + chr(0xE000 if code == 0xD800 else code)  # noqa: PLR2004
 
 
 def record_of(artifact: Artifact, row: RowMapping) -> Record:

@@ -1,6 +1,6 @@
 """The index, read: what the versions of an artifact pin, and what its edit stages."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
 from sqlalchemy import select
@@ -28,6 +28,10 @@ class Versions:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def generation(self, *, counters: bool = False) -> Hashable | None:
+        """What stays the same while answers do, as the database says; None where it can't."""
+        return self._database.generation(counters=counters)
 
     async def _pin(
         self, connection: AsyncConnection, artifact_id: int, path: str, version: int | None

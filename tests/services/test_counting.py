@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from gateway.artifact.download import Visit
+from gateway.artifact.manifest import Stats as Shown
 from gateway.config import Stats
 from gateway.errors import ServiceUnavailable
 from gateway.services.statistics import counting as module
@@ -123,6 +124,58 @@ async def test_downloads_come_into_the_database_by_themselves(
         assert await Series(database).counts(artifact_id, DAY, DAY) == [
             PeriodCount("2025-06-07", "a/b.csv", downloads=1, micros=500_000, bytes=4_096)
         ]
+
+
+async def test_counters_are_told_with_what_waits_without_a_merge(
+    database: Database, new_counting: Callable[[], Counting], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MERGE_SECONDS", 3600.0)
+    artifact_id = await new_artifact(database)
+    async with new_counting() as counting:
+        told = []
+        for _ in range(3):
+            counting.view(artifact_id, 0)
+            counting.download(artifact_id, 0, "a", 500_000)
+            counting.sent(artifact_id, 0, "a", 10)
+            counting.view(artifact_id, 7)  # of an epoch that is over
+            told.append(await counting.stats(artifact_id))
+        assert told == [Shown(500_000, 1), Shown(1_000_000, 2), Shown(1_500_000, 3)]
+        assert await totals(database, artifact_id) == (0, 0)
+        await counting.merge_now()
+        assert await totals(database, artifact_id) == (1_500_000, 3)
+        assert await counting.stats(artifact_id) == Shown(1_500_000, 3)
+        counting.view(artifact_id, 0)
+        await counting.reset(artifact_id)
+        assert await counting.stats(artifact_id) == Shown(0, 0)
+        counting.view(artifact_id, 1)
+        assert await counting.stats(artifact_id) == Shown(0, 1)
+
+
+async def test_counters_are_told_while_others_merge(
+    database: Database, new_counting: Callable[[], Counting], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is merged between two looks, by whomever, nothing is told twice or left out."""
+    monkeypatch.setattr(module, "MERGE_SECONDS", 0.001)
+    artifact_id = await new_artifact(database)
+    async with new_counting() as counting, new_counting() as other:
+        for number in range(1, 101):
+            (counting if number % 3 else other).view(artifact_id, 0)
+            assert await counting.stats(artifact_id) == Shown(0, number)
+            await asyncio.sleep(0.001 * (number % 4))
+
+
+async def test_what_double_clicks_add_is_told_after_a_merge(
+    database: Database, new_counting: Callable[[], Counting], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MERGE_SECONDS", 3600.0)
+    artifact_id = await new_artifact(database)
+    async with new_counting() as counting:
+        counting.download(artifact_id, 0, "a", MILLION, Visit(robot=False, client="c"))
+        assert await counting.stats(artifact_id) == Shown(MILLION, 0)
+        assert await totals(database, artifact_id) == (MILLION, 0)
+        counting.view(artifact_id, 0)
+        assert await counting.stats(artifact_id) == Shown(MILLION, 1)
+        assert await totals(database, artifact_id) == (MILLION, 0)
 
 
 async def test_whoever_waits_for_a_merge_does_not_wait_for_later_downloads(

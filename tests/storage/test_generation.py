@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import NoReturn
 
 import pytest
-from sqlalchemy import insert, text, update
+from sqlalchemy import Executable, delete, insert, text, update
 
 from gateway.artifact.lifecycle import Location
 from gateway.errors import ServiceUnavailable
@@ -105,6 +105,51 @@ async def test_counters_throw_nothing_away(index: Index, asked: list[str]) -> No
     assert (await index.again(artifact)).stats.download_micros == 500_000
     await index.catalogue.locate(WORKSPACE, KEY)
     assert len(asked) == {"sqlite": 1, "postgresql": 2}[index.database.dialect]
+
+
+async def test_counters_are_counted_apart(index: Index) -> None:
+    if index.database.generation() is None:
+        assert index.database.generation(counters=True) is None
+        return
+    artifact = await index.committed("a", pin("x"))
+    number, both = (index.database.generation(counters=each) for each in (False, True))
+    async with index.database.writing() as connection:
+        await connection.execute(update(tables.artifact).values(views=3))
+    assert index.database.generation() == number
+    assert index.database.generation(counters=True) != both
+    found = await index.catalogue.artifact(WORKSPACE, "a")
+    assert found is not None
+    assert (found.id, found.stats.views) == (artifact.id, 3)
+
+
+async def test_marks_of_another_worker_come_and_go_at_once(index: Index, other: Index) -> None:
+    artifact = await index.committed("c/a", pin("x"))
+    assert await index.catalogue.marks(WORKSPACE, "c/") == ([], [])
+    intent, arrival = tables.intent, tables.arrival
+    commit = {
+        "id": "i" * 32,
+        "worker_id": "w",
+        "artifact_id": artifact.id,
+        "action": "commit",
+        "path": "",
+        "number": 0,
+        "created_at": NOW,
+    }
+    waiting = {"workspace_id": WORKSPACE, "prefix": "c/b"}
+    steps: list[tuple[Executable, int, list[str]]] = [
+        (insert(intent).values(commit), 1, []),
+        (update(intent).values(action="write"), 0, []),
+        (update(intent).values(action="commit"), 1, []),
+        (delete(intent), 0, []),
+        (insert(arrival).values(waiting), 0, ["c/b"]),
+        (update(arrival).values(prefix="c/d"), 0, ["c/d"]),
+        (delete(arrival), 0, []),
+    ]
+    for statement, marked, arrivals in steps:
+        async with other.database.writing() as connection:
+            await connection.execute(statement)
+        found = await index.catalogue.marks(WORKSPACE, "c/")
+        assert (len(found[0]), found[1]) == (marked, arrivals), str(statement)
 
 
 async def test_keys_and_workspaces_of_another_worker_come_and_go_at_once(

@@ -55,11 +55,10 @@ class Viewing:
         `before` are the artifacts that earlier pages left to the pins: they stay with them, also
         when their edit has ended meanwhile.
         """
-        artifacts = await self._catalogue.marked(workspace.id, prefix)
+        artifacts, arrivals = await self._catalogue.marks(workspace.id, prefix)
         ended = set(before) - {artifact.id for artifact in artifacts}
         if ended:
             artifacts = [*artifacts, *await self._catalogue.these(workspace.id, ended)]
-        arrivals = await self._catalogue.arrivals(workspace.id, prefix)
         members: list[Artifact] = []
         for arrival in arrivals:
             below = await self._catalogue.descendants(workspace.id, arrival)

@@ -1,6 +1,7 @@
 """Read the registry: manifests, names, members, files."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 
 from gateway.artifact.layout import PUBLIC, check_prefix, is_public
@@ -63,14 +64,31 @@ class Browsing:
         self, caller: Caller, workspace: Workspace, prefix: str, wanted: Wanted
     ) -> dict[str, JsonValue]:
         """The manifest merged with what the gateway knows; a view, unless silent or staged."""
+        artifact = await self._viewed(caller, workspace, prefix, wanted)
+        return await self._showing.show(caller, workspace, artifact, wanted)
+
+    async def document(
+        self, caller: Caller, workspace: Workspace, prefix: str, wanted: Wanted
+    ) -> bytes:
+        """As `read`, as JSON."""
+        generation = self._catalogue.generation()
+        artifact = await self._viewed(caller, workspace, prefix, wanted)
+        return await self._showing.written(caller, workspace, artifact, wanted, generation)
+
+    async def _viewed(
+        self, caller: Caller, workspace: Workspace, prefix: str, wanted: Wanted
+    ) -> Artifact:
+        """The artifact that is read, with the counters of now; a view, as `read` says."""
         artifact = await self.find(caller, workspace, prefix, wanted)
         number = wanted.version
         there = number is None or await self._catalogue.has_version(artifact, number)
         if there and not wanted.stage and not wanted.silent:
             self._counting.view(artifact.id, artifact.epoch)
-        await self._counting.merge_now()
-        artifact = await self._catalogue.by_id(artifact.id) or artifact
-        return await self._showing.show(caller, workspace, artifact, wanted)
+        if artifact.collection:
+            # It shows its members' counters, too.
+            await self._counting.merge_now()
+            return await self._catalogue.by_id(artifact.id) or artifact
+        return replace(artifact, stats=await self._counting.stats(artifact.id))
 
     async def stats(
         self,

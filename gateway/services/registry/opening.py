@@ -27,6 +27,7 @@ from gateway.services.registry.showing import Wanted
 from gateway.storage.catalogue import Catalogue
 
 OK = 200
+JSON = (("Content-Type", "application/json"),)
 BADGE_CACHE = "max-age=60"
 REDIRECT = 300
 
@@ -77,8 +78,8 @@ class Opening:
         if path.folder:
             return await self._folder(caller, workspace, prefix, wanted)
         if artifact is not None and (wanted.stage or artifact.version):
-            manifest = await self._browsing.read(caller, workspace, prefix, wanted)
-            return await json_reply(manifest)
+            document = await self._browsing.document(caller, workspace, prefix, wanted)
+            return Reply(OK, CIMultiDict(JSON), document)
         return await self._file(caller, workspace, prefix, wanted, request, download=download)
 
     async def archive(
@@ -189,8 +190,7 @@ def _checked(path: Path) -> str:
 
 async def json_reply(value: JsonValue, status: int = OK) -> Reply:
     """A JSON answer."""
-    headers = CIMultiDict({"Content-Type": "application/json"})
-    return Reply(status, headers, await written(value))
+    return Reply(status, CIMultiDict(JSON), await written(value))
 
 
 def attachment(key: str) -> str:

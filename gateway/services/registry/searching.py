@@ -9,11 +9,16 @@ from gateway.artifact.words import manifest_words
 from gateway.errors import NoSuchArtifact
 from gateway.identity import Caller, Workspace
 from gateway.services.registry.browsing import Browsing
+from gateway.services.registry.documents import written
+from gateway.services.registry.kept import Kept
 from gateway.services.registry.showing import Showing, Wanted
 from gateway.storage.catalogue import Catalogue
 from gateway.storage.members import EVERYTHING, Page
 
 MICROS = 1_000_000
+KEPT_BYTES = 8 << 20
+# What a value takes in memory, by the length of its JSON.
+VALUES = 6
 
 
 class Searching:
@@ -26,6 +31,7 @@ class Searching:
         self._browsing = browsing
         self._showing = showing
         self._page = page
+        self._pages: Kept[dict[str, JsonValue]] = Kept(KEPT_BYTES)
 
     async def children(
         self,
@@ -41,25 +47,34 @@ class Searching:
         """`items`, `total`, `offset` and `limit`: the summaries of a collection's members.
 
         Committed ones, of those that the caller may read; with `stage`, those with an open edit,
-        as staged. NoSuchArtifact, AccessDenied.
+        as staged. Nobody may change what comes. NoSuchArtifact, AccessDenied.
         """
+        generation = None if stage else self._catalogue.generation(counters=True)
         collection = await self._browsing.find(caller, workspace, prefix, Wanted(stage=stage))
         fields = (_staged(collection) if stage else collection.fields) or {}
         if not is_collection(fields):
             raise NoSuchArtifact(f"{prefix!r} is no collection: it has no members", prefix=prefix)
         size = min(self._page if limit is None else limit, self._page)
-        if stage:
-            page = await self._edited(workspace, prefix, query, offset, size)
-        else:
-            page = await self._showing.members(
-                caller, workspace, collection, query, offset=offset, limit=size
-            )
-        names = summary_fields(fields)
-        items = [
-            summary((_staged(m) if stage else m.fields) or {}, names, m.prefix, m.stats)
-            for m in page.items
-        ]
-        return {"items": items, "total": page.total, "offset": offset, "limit": size}
+        everything = self._showing.shows_everything(caller, workspace)
+        about = collection.id, everything, repr(query), offset, size
+        answer = self._pages.get(about, generation)
+        if answer is None:
+            if stage:
+                page = await self._edited(workspace, prefix, query, offset, size)
+            else:
+                page = await self._showing.members(
+                    caller, workspace, collection, query, offset=offset, limit=size
+                )
+            names = summary_fields(fields)
+            items = [
+                summary((_staged(m) if stage else m.fields) or {}, names, m.prefix, m.stats)
+                for m in page.items
+            ]
+            answer = {"items": items, "total": page.total, "offset": offset, "limit": size}
+            if generation is not None:
+                size_in_memory = VALUES * len(await written(answer))
+                self._pages.keep(about, generation, answer, size_in_memory)
+        return answer
 
     async def _edited(
         self, workspace: Workspace, prefix: str, query: MemberQuery, offset: int, limit: int

@@ -1,6 +1,6 @@
 """Show an artifact: its manifest merged with what the gateway knows."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.artifact.layout import MANIFEST
@@ -14,10 +14,14 @@ from gateway.identity import Caller, Right, Workspace
 from gateway.services.keys.access import Access
 from gateway.services.lifecycle.surveying import Survey, Surveying, bare
 from gateway.services.lifecycle.validating import Validating
+from gateway.services.registry.documents import written
+from gateway.services.registry.kept import Kept
 from gateway.storage.bucket import ListedObject
 from gateway.storage.catalogue import Catalogue
 from gateway.storage.members import EVERYTHING, MemberIndex, Page
 from gateway.turns import turns
+
+KEPT_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class Showing:
         self._surveying = surveying
         self._validating = validating
         self._page = page
+        self._texts: Kept[bytes] = Kept(KEPT_BYTES)
 
     async def show(
         self,
@@ -92,6 +97,31 @@ class Showing:
             stats=artifact.stats,
             members=await self._members(caller, workspace, artifact, fields),
         )
+
+    async def written(
+        self,
+        caller: Caller,
+        workspace: Workspace,
+        artifact: Artifact,
+        wanted: Wanted,
+        generation: Hashable | None,
+    ) -> bytes:
+        """As `show`, as JSON; `generation` is that of the index before the artifact was found.
+
+        A version's manifest is the same for everybody, but for its counters, unless it is a
+        collection's, whose members are not.
+        """
+        if wanted.stage or artifact.collection:
+            return await written(await self.show(caller, workspace, artifact, wanted))
+        about = artifact.id, artifact.version if wanted.version is None else wanted.version
+        text = self._texts.get(about, generation)
+        if text is None:
+            shown = await self.show(caller, workspace, artifact, wanted)
+            if "collection" in shown and "_child_count" in shown:
+                return await written(shown)  # it was a collection once
+            text = await written({name: shown[name] for name in shown if name != "_stats"})
+            self._texts.keep(about, generation, text, len(text))
+        return b'%b, "_stats": %b}' % (text[:-1], await written(artifact.stats.shown()))
 
     async def _show_stage(
         self, caller: Caller, workspace: Workspace, artifact: Artifact
@@ -171,6 +201,10 @@ class Showing:
         shown = [summary(m.fields or {}, names, m.prefix, m.stats) for m in page.items]
         return Members(shown, page.total)
 
+    def shows_everything(self, caller: Caller, workspace: Workspace) -> bool:
+        """Whether the caller may read all members, or (False) what is public alone."""
+        return self._access.right_on(caller, workspace) >= Right.READ
+
     async def members(
         self,
         caller: Caller,
@@ -182,7 +216,7 @@ class Showing:
         limit: int | None = None,
     ) -> Page:
         """A page of the committed artifacts below a collection that the caller may read."""
-        everything = self._access.right_on(caller, workspace) >= Right.READ
+        everything = self.shows_everything(caller, workspace)
         if not everything and workspace.public == "none":
             return Page([], 0)
         return await self._members_index.page(

@@ -15,6 +15,7 @@ from typing import Self
 from uuid import uuid4
 
 from gateway.artifact.download import ANYBODY, Visit, is_download
+from gateway.artifact.manifest import Stats as Counted
 from gateway.config import Stats
 from gateway.errors import GatewayError, ServiceUnavailable
 from gateway.identity import Caller
@@ -22,6 +23,7 @@ from gateway.s3.message import Request
 from gateway.services.statistics.grouping import Grouped
 from gateway.services.statistics.merging import Merging
 from gateway.services.statistics.recognising import Recognising
+from gateway.services.statistics.waiting import Waiting
 from gateway.storage import tally
 from gateway.storage.counters import Counters
 from gateway.storage.journal import Journal
@@ -81,6 +83,7 @@ class Counting:
         )
         self._merging = Merging(counters, folder, self.worker_id)
         self._merges = Grouped(self._merging.merge_host)
+        self._waiting = Waiting()
         self._syncs = Grouped(self._sync)
         self._synced = 0
         self._turn = False
@@ -153,10 +156,13 @@ class Counting:
         now = self._clock()
         if visit.client is None:
             line = tally.download(artifact_id, epoch, path, weight, now.date(), size)
+            self._journal.append(line)
+            self._waiting.add((artifact_id, epoch), self._journal.end, weight, 0)
         else:
             line = tally.click(artifact_id, epoch, path, weight, now, visit.client)
             line += tally.sent(artifact_id, epoch, path, size, now.date()) if size else b""
-        self._journal.append(line)
+            self._journal.append(line)
+            self._waiting.obscure(self._journal.end)
 
     def sent(self, artifact_id: int, epoch: int, path: str, size: int) -> None:
         """Add `size` bytes that were sent of a file, at a response's end."""
@@ -165,6 +171,7 @@ class Counting:
     def view(self, artifact_id: int, epoch: int) -> None:
         """Count one view of an artifact's committed manifest."""
         self._journal.append(tally.view(artifact_id, epoch))
+        self._waiting.add((artifact_id, epoch), self._journal.end, 0, 1)
 
     async def settled(self) -> None:
         """Return when what was counted so far survives what `durability` names.
@@ -182,6 +189,33 @@ class Counting:
         """Return when all that this host has counted is in the database."""
         if self._merging.behind():
             await self._merges.done()
+
+    async def stats(self, artifact_id: int) -> Counted:
+        """An artifact's counters, with all that this host has counted.
+
+        What waits in this worker's own journal is added without being merged.
+        """
+        if self._journal.failure or self._merging.behind_others():
+            await self._merges.done()
+        told = await self._told(artifact_id)
+        if told is None:
+            await self._merges.done()
+            # What was counted meanwhile is for the next who asks.
+            told = (await self._counters.standing(artifact_id, self.worker_id)).stats
+        return told
+
+    async def _told(self, artifact_id: int) -> Counted | None:
+        """The counters with what waits; None where that can't be told before it is merged."""
+        while True:
+            forgotten = self._waiting.forgotten
+            standing = await self._counters.standing(artifact_id, self.worker_id)
+            if forgotten == self._waiting.forgotten:
+                break
+        more = self._waiting.beyond((artifact_id, standing.epoch), standing.merged)
+        if more is None:
+            return None
+        stats = standing.stats
+        return Counted(stats.download_micros + more[0], stats.views + more[1])
 
     async def reset(self, artifact_id: int) -> None:
         """Set an artifact's counters to zero; what was under way does not come back."""
@@ -207,6 +241,7 @@ class Counting:
     async def _merge_own(self) -> None:
         if self._journal.end > self._merging.offset(self.worker_id):
             await self._merging.merge(self.worker_id)
+        self._waiting.forget(self._merging.offset(self.worker_id))
         await self._merging.trim()
         self._away = None
 

@@ -36,6 +36,14 @@ class Merging:
             for worker_id in self._folder.workers()
         )
 
+    def behind_others(self) -> bool:
+        """As `behind`, of the journals of others than this worker."""
+        return any(
+            worker_id != self._worker_id
+            and unmerged(self._folder.directory(worker_id), self.offset(worker_id)) > 0
+            for worker_id in self._folder.workers()
+        )
+
     async def register(self, now: datetime) -> None:
         """Tell the others that this worker lives."""
         row = Worker(self._worker_id, self._folder.host, now, self.offset(self._worker_id))
