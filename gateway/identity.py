@@ -7,6 +7,8 @@ from enum import IntEnum
 from math import inf
 from types import MappingProxyType
 
+from gateway.light import light
+
 EVERY_WORKSPACE = "*"
 
 
@@ -69,6 +71,7 @@ class AccessKey:
     grants: Grants
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks, after verification. `access_key_id` is None for anonymous callers.

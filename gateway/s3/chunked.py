@@ -17,6 +17,7 @@ from gateway.errors import (
     MalformedTrailer,
     SignatureDoesNotMatch,
 )
+from gateway.light import light
 from gateway.s3.canonical import EMPTY_SHA256, sign
 from gateway.s3.payload import is_checksum
 
@@ -34,6 +35,7 @@ _SIGNED_SIZE = re.compile(rb"([0-9a-fA-F]{1,16});chunk-signature=([0-9a-f]{64})[
 _TRAILER = re.compile(r"([A-Za-z0-9-]+):[ \t]*(\S*)[ \t]*")
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class ChunkSigning:
     """What chunk signatures are made with; `seed` is the request's own signature."""

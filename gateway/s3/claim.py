@@ -14,6 +14,7 @@ from gateway.errors import (
     InvalidArgument,
     InvalidRequest,
 )
+from gateway.light import light
 from gateway.s3.address import Query
 from gateway.s3.canonical import (
     ALGORITHM,
@@ -56,6 +57,7 @@ _FORM_FIELDS = ("policy", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "
 _OLD_FIELDS = frozenset({"awsaccesskeyid", "signature"})
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Claim:
     """Who a request says it comes from, before the signature was checked.

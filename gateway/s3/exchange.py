@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from gateway.light import light
 from gateway.s3.address import Address, Query
 from gateway.s3.message import Request
 from gateway.s3.operation import Operation
@@ -21,6 +22,7 @@ class CopySource:
     version_id: str | None
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Verified:
     """An S3 request whose signature holds, or that carried none.

@@ -5,9 +5,12 @@ from dataclasses import dataclass, field, replace
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from gateway.light import light
+
 Body = AsyncIterator[bytes]
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Request:
     """A request as it arrived, before anybody believed it.
@@ -26,6 +29,7 @@ class Request:
     remote: str = ""
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Reply:
     """An answer: status, headers, and a body that is bytes at hand or a stream.

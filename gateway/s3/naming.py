@@ -5,7 +5,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
+from gateway.light import light
 
+
+@light
 @dataclass(frozen=True, slots=True)
 class Names:
     """How a workspace's names and its backend's map onto each other.

@@ -9,6 +9,7 @@ from enum import Enum
 from multidict import MultiMapping
 
 from gateway.errors import InvalidArgument, InvalidDigest, InvalidRequest, MissingContentLength
+from gateway.light import light
 from gateway.s3.canonical import EMPTY_SHA256
 
 CHECKSUM_LENGTHS = {
@@ -62,6 +63,7 @@ class Form(Enum):
 _STREAMING = {form.value: form for form in Form if form is not Form.HASHED}
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Payload:
     """What a request declares about its body.

@@ -26,6 +26,7 @@ from gateway.errors import (
     RequestTimeTooSkewed,
     SignatureDoesNotMatch,
 )
+from gateway.light import light
 from gateway.s3.canonical import (
     amz_date,
     canonical_request,
@@ -75,6 +76,7 @@ _SHOWN_KINDS = ("amz-sdk-", "content-", "if-", "x-amz-")
 _SECRETS = ("x-amz-security-token", "-customer-key")
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class VerifiedSignature:
     """What a signature has proved.
@@ -89,6 +91,7 @@ class VerifiedSignature:
     chunks: ChunkSigning = field(repr=False)
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class _Spelling:
     """One way in which the client may have spelled what it signed."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from gateway.errors import ServiceUnavailable
+from gateway.light import light
 from gateway.s3.address import Query
 from gateway.s3.framing import Trailers
 from gateway.s3.message import Body
@@ -36,6 +37,7 @@ class BrokenUpstream(ServiceUnavailable):
     """
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """One request to the backend, before it is signed.

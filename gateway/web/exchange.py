@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from gateway.identity import Caller
+from gateway.light import light
 from gateway.s3.message import Reply, Request
 from gateway.web.websocket import Upgrade
 
@@ -27,6 +28,7 @@ class Notes:
         self.operation = operation
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """A request, the id that it goes by, and the time at which it is judged (UTC).

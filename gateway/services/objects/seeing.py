@@ -7,6 +7,7 @@ from gateway.artifact.lifecycle import Artifact, Location
 from gateway.artifact.version import NULL_VERSION, Pin
 from gateway.errors import GatewayError, NoSuchKey, NoSuchVersion
 from gateway.identity import Caller, Right, Workspace
+from gateway.light import light
 from gateway.services.keys.access import Access
 from gateway.services.lifecycle.committing import Committing
 from gateway.services.lifecycle.viewing import Viewing
@@ -17,6 +18,7 @@ from gateway.storage.commits import Commits
 LOOKS = 3
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Sight:
     """What a caller may see of one key: the backend version, and the pin it is, if it is one.

@@ -8,6 +8,7 @@ from multidict import CIMultiDict
 
 from gateway.errors import InvalidPath, NotImplementedByGateway
 from gateway.identity import Workspace
+from gateway.light import light
 from gateway.s3.address import (
     Address,
     KeyRules,
@@ -46,6 +47,7 @@ class Source:
     etag: str | None = None
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Changes:
     """How a request that goes on differs from the one that came.

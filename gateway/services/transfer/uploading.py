@@ -7,6 +7,7 @@ from hashlib import md5, sha256
 from multidict import CIMultiDict
 
 from gateway.errors import InvalidPath
+from gateway.light import light
 from gateway.s3.address import KeyRules
 from gateway.s3.deletion import DeleteEntry, parse_delete, render_delete
 from gateway.s3.digests import checksum
@@ -26,6 +27,7 @@ TRIED = frozenset({"PutObject", "UploadPart"})
 ALGORITHM = "x-amz-sdk-checksum-algorithm"
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Upload:
     """A body for the backend: its length in bytes, its x-amz-content-sha256, and headers.
