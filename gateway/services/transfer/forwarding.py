@@ -19,6 +19,7 @@ from gateway.s3.address import (
     virtual_host,
 )
 from gateway.s3.exchange import Verified
+from gateway.s3.memo import memo
 from gateway.s3.message import Reply
 from gateway.s3.naming import Names
 from gateway.s3.operation import Effect, Level, Operation
@@ -85,6 +86,7 @@ class Forwarding:
         self._capabilities = capabilities
         self._public_url = public_url
         self._domain = domain
+        self._folded = memo(self._fold)
         keys = capabilities.keys
         self._hiding = Hiding(keys.private_suffixes + keys.private_segments, keys.is_private)
 
@@ -162,10 +164,15 @@ class Forwarding:
         if verified.operation.level is not Level.OBJECT:
             return ""
         # Folding again what the door has folded costs little, and forgets no caller.
-        stored = self._rules.fold(workspace.backend_key(key))
-        if self._rules.is_private(stored):
+        stored = self._folded(workspace.backend_key(key))
+        if stored is None:
             raise InvalidPath(f"{key!r} is a key that the backend keeps for itself")
         return stored
+
+    def _fold(self, key: str) -> str | None:
+        """The key that the backend stores `key` under; None for one that it keeps for itself."""
+        stored = self._rules.fold(key)
+        return None if self._rules.is_private(stored) else stored
 
     def _query(self, verified: Verified, workspace: Workspace, version_id: str | None) -> Query:
         operation = verified.operation
