@@ -18,6 +18,7 @@ from bench.speed.stand import (
     OBJECTS,
     SIZES,
     SMALL,
+    WARM,
     Stand,
     path_of,
 )
@@ -128,6 +129,10 @@ def _ways(
 def _get(stand: Stand, size: int, connections: int, *, every: bool) -> Contest:
     requests = partial(_objects, "GET", size)
     contest = _ways(f"GET {SIZES[size]}", size, connections, stand, requests)
+    if size == SMALL:
+        kept = partial(requests, f"{WARM}/{ARTIFACT}")
+        warm = Contestant("gateway, in memory", stand.gateway(warm=True), kept)
+        contest = Contest(contest.name, size, connections, [*contest.contestants, warm])
     if not every:
         return contest
     silent = Contestant("gateway, silent", stand.gateway(), partial(_silent, stand, size))

@@ -44,7 +44,8 @@ CPU is user and system time of the proxy's processes; memory is their peak durin
 are sent by Python, since wrk waits for their bodies.
 
 The gateway is asked for *plain* objects, in no artifact, and for *committed* files by a caller
-who may read: verified, authorised, resolved to the pinned version, and counted; no byte is cached.
+who may read: verified, authorised, resolved to the pinned version, and counted; no byte is cached
+but by the gateway that answers *in memory*.
 *Silent* ones come by URLs of `get_file` that count nothing. Bodies go up *unsigned*, with a
 *hash*, in signed *chunks*, and *staged* into an artifact.
 """

@@ -12,6 +12,7 @@ from bench.speed.stand import LARGE
 Standings = Mapping[str, Mapping[str, Standing]]  # by the contest's name, then the contestant's
 AUTO, RESPONSE = "HAProxy splice-auto", "HAProxy splice-response"
 COMMITTED, UNSIGNED = "gateway, committed", "gateway, unsigned"
+MEMORY = "gateway, in memory"
 # Of a PUT of 64 MiB: what HAProxy's CPU, and that of the hash alone, are multiplied with.
 UPLOAD, HASHING = 0.6, 1.15
 
@@ -19,6 +20,8 @@ UPLOAD, HASHING = 0.6, 1.15
 RATIOS = (
     ("GET 4 KiB", COMMITTED, "rclone", "cpu", 0.25),
     ("GET 4 KiB", COMMITTED, AUTO, "cpu", 2.0),
+    ("GET 4 KiB", MEMORY, AUTO, "cpu", 1.1),
+    ("GET 4 KiB", "backend", MEMORY, "throughput", 1 / 1.5),
     ("GET 1 MiB", COMMITTED, AUTO, "cpu", 0.6),
     ("GET 1 MiB", COMMITTED, RESPONSE, "cpu", 1.2),
     ("GET 64 MiB", COMMITTED, AUTO, "cpu", 0.5),

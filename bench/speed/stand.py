@@ -1,4 +1,4 @@
-"""The stand: a backend, the proxies before it, two gateways, and the objects that are asked for."""
+"""The stand: a backend, the proxies before it, three gateways, and what they are asked for."""
 
 import asyncio
 import os
@@ -24,24 +24,30 @@ SIZES: Mapping[int, str] = {SMALL: "4 KiB", MIDDLE: "1 MiB", LARGE: "64 MiB"}
 OBJECTS: Mapping[int, int] = {SMALL: 64, MIDDLE: 16, LARGE: 2}
 LISTED = 1000
 CROWD = "bench-crowd"  # the workspace that has many artifacts
+WARM = "bench-warm"  # the workspace of the gateway that keeps files in memory
 INNER = "bench-inner"  # a workspace that is a folder of a bucket
 INNER_BUCKET = "bench-inner-bucket"
+NOTHING_KEPT: dict[str, Document] = {"limits": {"cache_bytes": 0}}
 # That it is not empty makes the harness start Python anew, as people do.
 ENVIRONMENT = {"PYTHONHASHSEED": "0"}
 
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """Everything that runs; `few` is a gateway with ten artifacts, `many` one with a crowd."""
+    """Everything that runs; `few` is a gateway with ten artifacts, `many` one with a crowd.
+
+    These keep no file in memory; `warm` does.
+    """
 
     backend: Backend
     proxies: Sequence[Server]  # the backend itself is the first
     few: Gateway
     many: Gateway
+    warm: Gateway
 
-    def gateway(self, *, many: bool = False, key: str = "read") -> Server:
+    def gateway(self, *, many: bool = False, warm: bool = False, key: str = "read") -> Server:
         """The gateway as a server, asked with the key called `key`."""
-        chosen = self.many if many else self.few
+        chosen = self.many if many else self.warm if warm else self.few
         return Server("gateway", chosen.url, KEYS[key], Tree(chosen.pid))
 
     def shelve(self, members: int) -> None:
@@ -63,11 +69,13 @@ def stand(artifacts: int) -> Iterator[Stand]:
         up.callback(backend.kill)
         backend.start()
         client = backend.client()
-        for bucket in (CROWD, INNER_BUCKET):
+        for bucket in (CROWD, INNER_BUCKET, WARM):
             client.create_bucket(Bucket=bucket)
         few = up.enter_context(_gateway(backend, folder / "few", _few(backend)))
-        many = up.enter_context(_gateway(backend, folder / "many", _many(), CROWD))
-        _fill(client, few, many)
+        cold = NOTHING_KEPT | _apart(CROWD)
+        many = up.enter_context(_gateway(backend, folder / "many", cold, CROWD))
+        warm = up.enter_context(_gateway(backend, folder / "warm", _apart(WARM), WARM))
+        _fill(client, few, many, warm)
         asyncio.run(crowd(many, artifacts))
         beside = [
             proxies.direct(backend),
@@ -76,7 +84,7 @@ def stand(artifacts: int) -> Iterator[Stand]:
             up.enter_context(proxies.nginx(backend, folder)),
             up.enter_context(proxies.rclone(backend, folder)),
         ]
-        yield Stand(backend, beside, few, many)
+        yield Stand(backend, beside, few, many, warm)
 
 
 def _few(backend: Backend) -> dict[str, Document]:
@@ -85,12 +93,12 @@ def _few(backend: Backend) -> dict[str, Document]:
         OTHER_WORKSPACE: {"bucket": OTHER_WORKSPACE},
         INNER: {"bucket": INNER_BUCKET, "prefix": "inner"},
     }
-    return {"workspaces": workspaces, "keys": _keys(workspaces)}
+    return {"workspaces": workspaces, "keys": _keys(workspaces)} | NOTHING_KEPT
 
 
-def _many() -> dict[str, Document]:
-    workspaces: dict[str, Document] = {CROWD: {"bucket": CROWD}}
-    system = {"bucket": "artifact-gateway-system", "prefix": "crowd"}
+def _apart(bucket: str) -> dict[str, Document]:
+    workspaces: dict[str, Document] = {bucket: {"bucket": bucket}}
+    system = {"bucket": "artifact-gateway-system", "prefix": bucket}
     return {"workspaces": workspaces, "keys": _keys(workspaces), "system": system}
 
 
@@ -122,9 +130,9 @@ def _gateway(
             gateway.stop()
 
 
-def _fill(client: S3Client, few: Gateway, many: Gateway) -> None:
+def _fill(client: S3Client, few: Gateway, many: Gateway, warm: Gateway) -> None:
     """Put and commit what is asked for: an artifact's files, and objects like them in none."""
-    for gateway in (few, many):
+    for gateway in (few, many, warm):
         publish(gateway, "public/artifact", OBJECTS if gateway is few else {SMALL: OBJECTS[SMALL]})
     for number in range(8):  # with the collection `public` and the artifact: ten
         publish(few, f"artifact-{number}", {})

@@ -85,11 +85,13 @@ def test_promises_are_judged_by_ratios_within_a_round() -> None:
         "rclone": _standing("rclone", 1000, 2000, 400),
         "HAProxy splice-auto": _standing("HAProxy splice-auto", 50, 100, 20),
         "gateway, committed": _standing("gateway, committed", 200, 400, 90),
+        "gateway, in memory": _standing("gateway, in memory", 50, 100, 30),
+        "backend": _standing("backend", 0, 0, 0),
     }
     report = Report("")
     add_contests(report, {"GET 4 KiB": found}, [])
-    assert [figure.median for figure in report.figures] == pytest.approx([0.2, 4.0])
-    assert [figure.kept for figure in report.figures] == [True, False]
+    assert [figure.median for figure in report.figures] == pytest.approx([0.2, 4.0, 1.0, 1.0])
+    assert [figure.kept for figure in report.figures] == [True, False, True, False]
 
 
 def test_a_plot_says_in_words_what_it_shows() -> None:
