@@ -10,17 +10,19 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 from importlib import import_module
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
-from sqlalchemy import BigInteger, ColumnElement, Table, case, literal, text
+from sqlalchemy import BigInteger, ColumnElement, Insert, Table, case, literal, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.errors import ServiceUnavailable, SlowDown
 from gateway.storage.engine import (
     BUSY_SECONDS,
+    WRITER_PRAGMAS,
     checkpoint,
     create_sqlite,
     parse_url,
@@ -33,6 +35,7 @@ from gateway.storage.glances import Glances
 from gateway.storage.prepared import Prepared
 from gateway.storage.recollection import Recollection
 from gateway.storage.revision import is_newest
+from gateway.storage.writer import Writer
 
 T = TypeVar("T")
 
@@ -55,12 +58,14 @@ class Database:
         self._recollection = Recollection()
         self._lost = asyncio.Lock()
         self._glances: Glances | None = None
+        self._writer: Writer | None = None
         self.dialect = url.get_backend_name()
         if self.dialect == "sqlite":
             self._glances = Glances(str(url.database))
             self._readers = sqlite_readers(url, thread=False, size=16)
             self._long_readers = sqlite_readers(url, thread=True, size=2)
             self._writers = self._migrators = sqlite_writer(url)
+            self._writer = Writer(str(url.database), WRITER_PRAGMAS, BUSY_SECONDS)
         else:
             engine = postgresql_engine(url)
             self._readers = engine.execution_options(
@@ -126,13 +131,12 @@ class Database:
     async def transaction(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """What `work(connection)` returns, in one transaction; run again after a lost race.
 
-        `work` may run several times, so it does nothing but SQL, and starts from what it
-        reads there.
+        `work` may run several times, and in another thread, so it does nothing but SQL, and
+        starts from what it reads there.
         """
         deadline = time.monotonic() + BUSY_SECONDS
         try:
-            async with self.writing() as connection:
-                return await work(connection)
+            return await self._once(work)
         except SlowDown:
             if time.monotonic() > deadline:
                 raise
@@ -141,13 +145,19 @@ class Database:
             pause = 0.002
             while True:
                 try:
-                    async with self.writing() as connection:
-                        return await work(connection)
+                    return await self._once(work)
                 except SlowDown:
                     if time.monotonic() > deadline:
                         raise
                 await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 (spreads racers)
                 pause = min(pause * 2, 0.02)
+
+    async def _once(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        if self._writer is not None:
+            with translated():
+                return await self._writer.run(work)
+        async with self.writing() as connection:
+            return await work(connection)
 
     async def recalled(self, about: Hashable, question: Callable[[], Awaitable[T]]) -> T:
         """The answer to a question; while the database is away, the last one `about` the same.
@@ -226,6 +236,8 @@ class Database:
                     await connection.run_sync(migrations.upgrade)
 
     async def _dispose(self) -> None:
+        if self._writer is not None:
+            await self._writer.close()
         if self._glances is not None:
             self._glances.close()
         await self._readers.dispose()
@@ -248,15 +260,26 @@ async def insert_or_update(
     """
     if not rows:
         return
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    statement = _insertion(connection.dialect.name, table, tuple(keys), tuple(update), tuple(add))
+    await connection.execute(statement, rows)
+
+
+@cache
+def _insertion(
+    dialect: str,
+    table: Table,
+    keys: tuple[str, ...],
+    update: tuple[str, ...],
+    add: tuple[str, ...],
+) -> Insert:
+    """Made once: making a statement takes several times as long as running it."""
+    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
     statement = insert(table)
     changes: dict[str, ColumnElement[Any]] = {name: statement.excluded[name] for name in update}
     changes |= {name: raised(table.c[name], statement.excluded[name]) for name in add}
     if changes:
-        statement = statement.on_conflict_do_update(index_elements=keys, set_=changes)
-    else:
-        statement = statement.on_conflict_do_nothing(index_elements=keys)
-    await connection.execute(statement, rows)
+        return statement.on_conflict_do_update(index_elements=keys, set_=changes)
+    return statement.on_conflict_do_nothing(index_elements=keys)
 
 
 def raised(column: ColumnElement[int], amount: ColumnElement[int]) -> ColumnElement[int]:

@@ -20,6 +20,9 @@ from gateway.storage.sqlite import Connection, is_busy
 BUSY_SECONDS = 10.0
 """How long a transaction waits for others before it gives up."""
 
+WRITER_PRAGMAS = ("foreign_keys=ON", "synchronous=NORMAL")
+"""What each connection that writes to SQLite is told first."""
+
 _log = logging.getLogger(__name__)
 
 # SQLite: BUSY, LOCKED. PostgreSQL: serialization failure, deadlock, lock not available.
@@ -79,8 +82,7 @@ def sqlite_readers(url: URL, *, thread: bool, size: int) -> AsyncEngine:
 
 def sqlite_writer(url: URL) -> AsyncEngine:
     """An engine over one connection, whose transactions wait for those of other processes."""
-    pragmas = ("foreign_keys=ON", "synchronous=NORMAL")
-    return _sqlite(url, "BEGIN IMMEDIATE", pragmas, thread=True, size=1)
+    return _sqlite(url, "BEGIN IMMEDIATE", WRITER_PRAGMAS, thread=True, size=1)
 
 
 def _sqlite(

@@ -4,12 +4,12 @@ An intent is committed before the bucket is touched, and goes when the outcome i
 """
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import bindparam, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.lifecycle import Artifact
@@ -18,6 +18,17 @@ from gateway.storage.database import Database
 
 WRITE, COMMIT, DELETE, DISCARD = "write", "commit", "delete", "discard"
 WEIGH, UPLOAD, ERASE = "weigh", "upload", "erase"
+
+# Made once: making a statement takes several times as long as running it.
+_intent = tables.intent.c
+_ADD = tables.intent.insert()
+_FORGET = delete(tables.intent).where(_intent.id == bindparam("intent_id"))
+_UNDER_WAY = select(func.count()).where(
+    _intent.artifact_id == bindparam("artifact_id"),
+    _intent.action == bindparam("action"),
+    _intent.id != bindparam("but"),
+)
+_UNDER_WAY_AT = _UNDER_WAY.where(_intent.path == bindparam("path"))
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -106,8 +117,16 @@ class Intents:
         """A new intent, as a part of a transaction that the caller holds."""
         intent = Intent(uuid4().hex, artifact_id, action, path, number)
         self._held[intent.id] = intent
-        row = asdict(intent) | {"worker_id": self._worker_id, "created_at": now}
-        await connection.execute(tables.intent.insert().values(row))
+        row = {
+            "id": intent.id,
+            "worker_id": self._worker_id,
+            "artifact_id": artifact_id,
+            "action": action,
+            "path": path,
+            "number": number,
+            "created_at": now,
+        }
+        await connection.execute(_ADD, row)
         return intent
 
     async def abandoned(
@@ -144,7 +163,7 @@ class Intents:
 
 async def forget(connection: AsyncConnection, intent: Intent) -> None:
     """Take an intent away."""
-    await connection.execute(delete(tables.intent).where(tables.intent.c.id == intent.id))
+    await connection.execute(_FORGET, {"intent_id": intent.id})
 
 
 async def under_way(
@@ -159,11 +178,9 @@ async def under_way(
 
     At a `path`, where one is given.
     """
-    table = tables.intent
-    asked = select(func.count()).where(
-        table.c.artifact_id == artifact_id, table.c.action == action, table.c.id != but
-    )
-    if path is not None:
-        asked = asked.where(table.c.path == path)
-    found = await connection.execute(asked)
+    asked = {"artifact_id": artifact_id, "action": action, "but": but}
+    if path is None:
+        found = await connection.execute(_UNDER_WAY, asked)
+    else:
+        found = await connection.execute(_UNDER_WAY_AT, asked | {"path": path})
     return bool(found.scalar_one())

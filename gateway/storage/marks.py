@@ -3,35 +3,50 @@
 Each is a part of a transaction that the caller holds.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.layout import MANIFEST
 from gateway.artifact.lifecycle import Artifact
-from gateway.artifact.version import Pin, StagedFile
 from gateway.storage import tables
 from gateway.storage.arrivals import await_what_is_left, release_files
 from gateway.storage.database import insert_or_update
 from gateway.storage.intents import WRITE, under_way
-from gateway.storage.rows import PIN, WITHOUT_FIELDS, artifact_of, as_pin
+from gateway.storage.rows import WITHOUT_FIELDS, artifact_of
 
 NO_MANIFEST = {"staged_fields": None, "staged_etag": None, "staged_version_id": None}
 UNMARKED = {"stage_id": None, "staged_at": None, "staged_by": None, **NO_MANIFEST}
 
+# Made once: making a statement takes several times as long as running it.
+_artifact, _staged = tables.artifact.c, tables.staged_file.c
+_AT_PREFIX = select(_artifact.id).where(
+    _artifact.workspace_id == bindparam("workspace_id"), _artifact.prefix == bindparam("prefix")
+)
+_FRESH = select(*WITHOUT_FIELDS).where(_artifact.id == bindparam("artifact_id"))
+_CHANGE = update(tables.artifact).where(_artifact.id == bindparam("artifact_id"))
+_MARK = _CHANGE.where(_artifact.stage_id.is_(None))
+_ANY_STAGED = select(_staged.path).where(_staged.artifact_id == bindparam("artifact_id")).limit(1)
+_UNSTAGE = tuple(
+    delete(table).where(
+        table.c.artifact_id == bindparam("artifact_id"), table.c.path == bindparam("path")
+    )
+    for table in (tables.staged_file, tables.staged_version)
+)
+_CLEAR = tuple(
+    delete(table).where(table.c.artifact_id == bindparam("artifact_id"))
+    for table in (tables.staged_file, tables.staged_version, tables.announcement)
+)
+
 
 async def row_id(connection: AsyncConnection, workspace_id: str, prefix: str) -> int:
     """The id of the row for a prefix, which is made where there is none."""
-    table = tables.artifact
     row = {"workspace_id": workspace_id, "prefix": prefix}
-    await insert_or_update(connection, table, [row], ["workspace_id", "prefix"], [])
-    found = await connection.execute(
-        select(table.c.id).where(table.c.workspace_id == workspace_id, table.c.prefix == prefix)
-    )
-    return int(found.scalar_one())
+    await insert_or_update(connection, tables.artifact, [row], ("workspace_id", "prefix"), ())
+    return int((await connection.execute(_AT_PREFIX, row)).scalar_one())
 
 
 async def mark(
@@ -42,19 +57,13 @@ async def mark(
     stage_id: str | None = None,
 ) -> None:
     """Open an edit, unless one is open; under a new id unless one is given."""
-    table = tables.artifact
-    await connection.execute(
-        update(table)
-        .where(table.c.id == artifact_id, table.c.stage_id.is_(None))
-        .values(stage_id=stage_id or uuid4().hex, staged_at=now, staged_by=author)
-    )
+    values = {"stage_id": stage_id or uuid4().hex, "staged_at": now, "staged_by": author}
+    await connection.execute(_MARK, {"artifact_id": artifact_id, **values})
 
 
 async def fresh(connection: AsyncConnection, artifact_id: int) -> Artifact:
     """The artifact as this transaction sees it, without what its manifests say."""
-    rows = await connection.execute(
-        select(*WITHOUT_FIELDS).where(tables.artifact.c.id == artifact_id)
-    )
+    rows = await connection.execute(_FRESH, {"artifact_id": artifact_id})
     return artifact_of(rows.mappings().one())
 
 
@@ -62,35 +71,7 @@ async def change(
     connection: AsyncConnection, artifact_id: int, values: Mapping[str, object]
 ) -> None:
     """Set columns of an artifact."""
-    table = tables.artifact
-    await connection.execute(update(table).where(table.c.id == artifact_id).values(**values))
-
-
-async def is_pinned(connection: AsyncConnection, artifact_id: int, staged: StagedFile) -> bool:
-    """Whether the current version has exactly this: the same file, or no file."""
-    table = tables.pin
-    rows = await connection.execute(
-        select(*PIN).where(
-            table.c.artifact_id == artifact_id,
-            table.c.path == staged.path,
-            table.c.until.is_(None),
-        )
-    )
-    row = rows.first()
-    return _equal(staged, None if row is None else as_pin(row))
-
-
-def _equal(staged: StagedFile, pin: Pin | None) -> bool:
-    if staged.removed or pin is None:
-        return staged.removed and pin is None
-    if pin.version_id is not None and pin.version_id == staged.version_id:
-        return True
-    same = (pin.etag, pin.size, pin.content_type) == (
-        staged.etag,
-        staged.size,
-        staged.content_type,
-    )
-    return same and staged.weight in (None, pin.weight)
+    await connection.execute(_CHANGE, {"artifact_id": artifact_id, **values})
 
 
 async def unstage_pinned(connection: AsyncConnection, artifact_id: int) -> None:
@@ -159,58 +140,16 @@ async def unstage_paths(
         )
 
 
-async def stage(
-    connection: AsyncConnection,
-    artifact_id: int,
-    staged: StagedFile,
-    replaced: Collection[str] = (),
-) -> None:
-    """Keep what is staged at a path, in the place of what was; its version is remembered.
-
-    So are those in `replaced`, which the edit wrote before that.
-    """
-    table, before = tables.staged_file, tables.staged_version
-    rows = await connection.execute(
-        select(table.c.version_id).where(
-            table.c.artifact_id == artifact_id,
-            table.c.path == staged.path,
-            table.c.version_id != staged.version_id,
-        )
-    )
-    earlier = [
-        {"artifact_id": artifact_id, "path": staged.path, "version_id": version_id}
-        for version_id in dict.fromkeys([*replaced, *(row[0] for row in rows)])
-    ]
-    if earlier:
-        await insert_or_update(
-            connection, before, earlier, ["artifact_id", "path", "version_id"], []
-        )
-    row = {
-        "artifact_id": artifact_id,
-        "path": staged.path,
-        "removed": staged.removed,
-        "size": staged.size,
-        "etag": staged.etag,
-        "version_id": staged.version_id,
-        "content_type": staged.content_type,
-        "weight": staged.weight,
-    }
-    rest = [name for name in row if name not in ("artifact_id", "path")]
-    await insert_or_update(connection, tables.staged_file, [row], ["artifact_id", "path"], rest)
-
-
 async def unstage(connection: AsyncConnection, artifact_id: int, path: str) -> None:
     """Forget what is staged at a path."""
-    for table in (tables.staged_file, tables.staged_version):
-        await connection.execute(
-            delete(table).where(table.c.artifact_id == artifact_id, table.c.path == path)
-        )
+    for statement in _UNSTAGE:
+        await connection.execute(statement, {"artifact_id": artifact_id, "path": path})
 
 
 async def clear(connection: AsyncConnection, artifact_id: int) -> None:
     """Forget what is staged and announced."""
-    for table in (tables.staged_file, tables.staged_version, tables.announcement):
-        await connection.execute(delete(table).where(table.c.artifact_id == artifact_id))
+    for statement in _CLEAR:
+        await connection.execute(statement, {"artifact_id": artifact_id})
 
 
 async def close_if_clean(connection: AsyncConnection, artifact_id: int) -> None:
@@ -223,10 +162,7 @@ async def close_if_clean(connection: AsyncConnection, artifact_id: int) -> None:
     if not artifact.version:
         await _dissolve(connection, artifact_id)
         return
-    staged = tables.staged_file
-    rows = await connection.execute(
-        select(staged.c.path).where(staged.c.artifact_id == artifact_id).limit(1)
-    )
+    rows = await connection.execute(_ANY_STAGED, {"artifact_id": artifact_id})
     if rows.first() is None:
         # What was announced in it was to be put to URLs that end with it.
         await clear(connection, artifact_id)

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.layout import MANIFEST
@@ -19,20 +19,33 @@ from gateway.artifact.version import StagedFile
 from gateway.errors import OperationAborted
 from gateway.storage import tables
 from gateway.storage.database import Database
-from gateway.storage.intents import COMMIT, WRITE, Intent, Intents, forget, under_way
+from gateway.storage.intents import COMMIT, WRITE, Intent, Intents, forget
 from gateway.storage.marks import (
     NO_MANIFEST,
     change,
     close_if_clean,
     fresh,
-    is_pinned,
     mark,
     row_id,
-    stage,
     unstage,
 )
+from gateway.storage.situation import situation, stage
 
 DELETING = "deleting"
+
+# Made once: what an edit has put, and what is committed and not removed by it.
+_staged, _pin = tables.staged_file.c, tables.pin.c
+_mine = _staged.artifact_id == bindparam("artifact_id")
+_LEFT = (
+    select(_staged.path).where(_mine, _staged.removed.is_(False)).limit(1),
+    select(_pin.path)
+    .where(
+        _pin.artifact_id == bindparam("artifact_id"),
+        _pin.until.is_(None),
+        _pin.path.not_in(select(_staged.path).where(_mine, _staged.removed)),
+    )
+    .limit(1),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +83,13 @@ class Stages:
             found = await fresh(connection, artifact.id)
             if found.unfinished == DELETING or found.state is State.NOTHING:
                 raise _gone(found)
-            await mark(connection, artifact.id, author, now, stage_id)
+            if found.stage is None:
+                await mark(connection, artifact.id, author, now, stage_id)
+                found = await fresh(connection, artifact.id)
             intent = await self._intents.add(
                 connection, artifact.id, WRITE, path, found.number, now
             )
-            return await fresh(connection, artifact.id), intent
+            return found, intent
 
         return await self._database.transaction(work)
 
@@ -139,21 +154,23 @@ class Stages:
 
         async def work(connection: AsyncConnection) -> None:
             await forget(connection, intent)
-            artifact = await fresh(connection, intent.artifact_id)
+            at = await situation(connection, intent.artifact_id, intent.path)
+            artifact = at.artifact
             if artifact.state is State.NOTHING or artifact.buried > intent.number:
                 return  # what was put into it is an ordinary object now, or gone with it
             written = staged
             if written is None and intent.path != MANIFEST:
                 written = StagedFile(intent.path, removed=True)
-            committing = await under_way(connection, intent.artifact_id, COMMIT)
-            if written is None or (
-                not committing and await is_pinned(connection, intent.artifact_id, written)
-            ):
-                await unstage(connection, intent.artifact_id, intent.path)
-            else:
-                await mark(connection, intent.artifact_id, author, now)
-                await stage(connection, intent.artifact_id, written, replaced)
-            await close_if_clean(connection, intent.artifact_id)
+            if written is None or (not at.committing and at.is_pinned(written)):
+                await unstage(connection, artifact.id, intent.path)
+                await close_if_clean(connection, artifact.id)
+                return
+            if artifact.stage is None:
+                await mark(connection, artifact.id, author, now)
+            await stage(connection, at, written, replaced)
+            if not artifact.version and not artifact.manifest_staged:
+                # It may be the last write of what was about to be an artifact, and is none.
+                await close_if_clean(connection, artifact.id)
 
         await self._database.transaction(work)
 
@@ -215,28 +232,15 @@ class Stages:
 
         That is a reason to look, not an answer: the bucket may hold keys unknown here.
         """
-        staged, pin = tables.staged_file, tables.pin
-        mine = staged.c.artifact_id == artifact.id
-        removed = select(staged.c.path).where(mine, staged.c.removed)
+        asked = {"artifact_id": artifact.id}
         async with self._database.reading() as connection:
             marked = await fresh(connection, artifact.id)
             if marked.stage is None or marked.manifest_staged:
                 return False
-            put = await connection.execute(
-                select(staged.c.path).where(mine, staged.c.removed.is_(False)).limit(1)
-            )
-            if put.first() is not None:
-                return False
-            left = await connection.execute(
-                select(pin.c.path)
-                .where(
-                    pin.c.artifact_id == artifact.id,
-                    pin.c.until.is_(None),
-                    pin.c.path.not_in(removed),
-                )
-                .limit(1)
-            )
-            return left.first() is None
+            for left in _LEFT:
+                if (await connection.execute(left, asked)).first() is not None:
+                    return False
+        return True
 
 
 def _gone(artifact: Artifact) -> OperationAborted:

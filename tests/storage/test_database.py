@@ -144,7 +144,8 @@ async def test_of_two_that_disagree_on_an_absence_one_runs_again(database: Datab
             count = await connection.execute(select(func.count()).select_from(worker))
             if count.scalar_one():
                 return False
-            await asyncio.sleep(0.02)
+            if database.dialect == "postgresql":
+                await connection.execute(text("SELECT pg_sleep(0.02)"))
             await connection.execute(insert(worker).values(row(name)))
             return True
 
