@@ -26,7 +26,10 @@ _SPACES = re.compile(r"[ \t]+")
 
 def amz_date(moment: datetime) -> str:
     """A UTC time as X-Amz-Date writes it: 20130524T000000Z. `moment` is aware."""
-    return moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    at = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    # A few times as fast as strftime, for each request that is signed.
+    day, time = at.year * 10_000 + at.month * 100 + at.day, at.hour * 100 + at.minute
+    return f"{day:08}T{time * 100 + at.second:06}Z"
 
 
 def normal_path(raw_path: str) -> str | None:

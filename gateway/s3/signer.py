@@ -35,7 +35,7 @@ _NOT_SIGNED = frozenset(
         "x-amz-security-token",
     }
 )
-_FORBIDDEN = "\r\n\0"
+_FORBIDDEN = frozenset("\r\n\0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def _canonical_headers(
 ) -> list[tuple[str, str]]:
     values: dict[str, list[str]] = {name.lower(): [value] for name, value in added.items()}
     for name, value in headers.items():
-        if any(character in value for character in _FORBIDDEN):
+        if not _FORBIDDEN.isdisjoint(value):
             raise InvalidArgument("A header can't hold a line break or NUL.", ArgumentName=name)
         lower = name.lower()
         if lower not in _NOT_SIGNED:

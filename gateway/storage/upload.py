@@ -1,6 +1,5 @@
-"""Bodies of requests, on their way to the backend: framed, counted and watched."""
+"""Bodies of requests, on their way to the backend: framed and counted."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -13,7 +12,6 @@ from gateway.s3.message import Body
 from gateway.s3.payload import Form
 from gateway.storage.upstream import UNSIGNED_PAYLOAD, Outgoing
 
-IDLE_SECONDS = 60
 PIECE_BYTES = 1 << 16
 
 
@@ -56,57 +54,37 @@ def carriage_of(request: Outgoing, *, sign_chunks: bool) -> Carriage:
 
 
 class Upload:
-    """A request's body on its way: counted, and watched for a backend that stops reading.
+    """A request's body on its way, counted.
 
-    `signing` signs the chunks of a carriage that has signed ones. `failure` is what the body
-    raised. `deadline` is the sender's: it is put off while the body's source is waited for, and
-    gone once the sender has its answer.
+    `signing` signs the chunks, where the carriage has signed ones. `whole` is the body where it
+    is at hand as it goes. `failure` is what the body raised.
     """
 
-    def __init__(self, request: Outgoing, carriage: Carriage, signing: ChunkSigning) -> None:
+    def __init__(self, request: Outgoing, carriage: Carriage, signing: ChunkSigning | None) -> None:
         self.length = carriage.length
         self.failure: Exception | None = None
-        self.deadline: asyncio.Timeout | None = None
-        self._body: Body = _cut(request.body) if isinstance(request.body, bytes) else request.body
+        body = request.body
+        self.whole = body if isinstance(body, bytes) and not carriage.framed else None
+        self._body: Body = _cut(body) if isinstance(body, bytes) else body
         if carriage.framed:
-            chunks = signing if carriage.signed else None
             trailers = request.trailers or Trailers()
-            self._body = framed(self._body, _length_of(request), trailers, chunks)
-        self._quiet = asyncio.Event()
-        self._quiet.set()
+            self._body = framed(self._body, _length_of(request), trailers, signing)
 
-    async def pieces(self, deadline: asyncio.Timeout) -> AsyncIterator[bytes]:
+    async def pieces(self) -> AsyncIterator[bytes]:
         """The body, exactly as long as was said: IncompleteBody otherwise."""
-        self.deadline = deadline
         left = self.length
-        while (piece := await self._next()) is not None:
-            left -= len(piece)
-            if left < 0:
-                break
-            self._expect_progress(asyncio.get_running_loop().time() + IDLE_SECONDS)
-            yield piece
-            self._expect_progress(None)
-        if left:
-            self.failure = IncompleteBody("the body is not as long as was declared")
-            raise self.failure
-
-    async def quiet(self) -> None:
-        """Nothing, as soon as nobody reads the body any more."""
-        await self._quiet.wait()
-
-    async def _next(self) -> bytes | None:
-        self._quiet.clear()
         try:
-            return await anext(self._body, None)
+            async for piece in self._body:
+                left -= len(piece)
+                if left < 0:
+                    break
+                yield piece
         except Exception as error:
             self.failure = error
             raise
-        finally:
-            self._quiet.set()
-
-    def _expect_progress(self, when: float | None) -> None:
-        if self.deadline is not None and not self.deadline.expired():
-            self.deadline.reschedule(when)
+        if left:
+            self.failure = IncompleteBody("the body is not as long as was declared")
+            raise self.failure
 
 
 def _length_of(request: Outgoing) -> int:

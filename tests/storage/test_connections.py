@@ -9,9 +9,9 @@ from multidict import CIMultiDict
 from gateway.config import Backend
 from gateway.errors import PreconditionFailed, ServiceUnavailable
 from gateway.s3.address import Query
-from gateway.storage import bucket as bucket_module
-from gateway.storage import calls, upload
+from gateway.storage import calls
 from gateway.storage.bucket import BackendError, BrokenUpstream, Bucket, Outgoing
+from gateway.storage.wire import connection
 from tests.storage.faulty import Seen, faulty, response
 
 
@@ -21,8 +21,7 @@ def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (bucket_module, upload):
-        monkeypatch.setattr(module, "IDLE_SECONDS", 0.2)
+    monkeypatch.setattr(connection, "IDLE_SECONDS", 0.2)
 
 
 def answering(*answers: bytes) -> "Answering":

@@ -1,0 +1,292 @@
+"""One connection to the backend: a request goes out, its answer comes in, then the next.
+
+Everything that comes is counted on: what nobody asked for ends the connection, or somebody else
+would be given it as the answer to the next request.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import cast
+
+from gateway.storage.wire.chunks import BrokenChunks, Chunks
+from gateway.storage.wire.head import LONGEST, BrokenHead, Head, answer_head
+
+IDLE_SECONDS = 60.0
+"""How long nothing may move, in seconds, while something is waited for."""
+
+KEEPALIVE_SECONDS = 10.0
+"""How long a connection is kept for the next request: below what servers and balancers allow."""
+
+BUFFER_BYTES = 1 << 18
+"""How much of an answer is held before the backend has to wait."""
+
+_INFORMATIONAL = range(100, 200)
+_SWITCHING = 101
+
+
+class Broken(Exception):
+    """The connection ended, or spoke no HTTP."""
+
+
+class Silent(Broken):
+    """Nothing moved for IDLE_SECONDS."""
+
+
+class Incoming:
+    """An answer as it comes: its head, then the pieces of its body.
+
+    `head` is None until it is there. `ended` says that all of the body has come. `failure`
+    says what ended it before.
+    """
+
+    __slots__ = ("_waiter", "ended", "failure", "head", "held", "method", "pieces")
+
+    def __init__(self, method: str) -> None:
+        self.method = method
+        self.head: Head | None = None
+        self.pieces: deque[bytes] = deque()
+        self.held = 0
+        self.ended = False
+        self.failure: Exception | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    async def change(self) -> None:
+        """Nothing, once something has come, or the answer has ended one way or the other."""
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def wake(self) -> None:
+        """Whoever waits goes on."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class Connection(asyncio.Protocol):
+    """One connection. `released` is told when another exchange may begin on it."""
+
+    def __init__(self, released: Callable[["Connection"], None]) -> None:
+        self._released = released
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._incoming: Incoming | None = None
+        self._sending = False
+        self._head = b""
+        self._left: int | None = None
+        self._chunks: Chunks | None = None
+        self._reusable = False
+        self._paused = False
+        self._drained: asyncio.Future[None] | None = None
+        self._moved = self._loop.time()
+        self._watch: asyncio.TimerHandle | None = None
+        self.open = False
+
+    # What the pool and the sender do with it.
+
+    def begin(self, method: str, head: bytes, *, more: bool) -> Incoming:
+        """The answer that will come to a request, whose head (and body) is sent at once.
+
+        With `more`, the body follows, by `send`, and `sent` says that it has ended.
+        """
+        if self._transport is None:
+            raise Broken("the connection is closed")
+        self._incoming = Incoming(method)
+        self._sending = more
+        self._head = b""
+        self._moved = self._loop.time()
+        self._transport.write(head)
+        return self._incoming
+
+    async def send(self, piece: bytes) -> None:
+        """Nothing, once the next piece may come; Broken where the connection has ended."""
+        if self._transport is None:
+            raise Broken("the backend closed the connection")
+        self._moved = self._loop.time()
+        self._transport.write(piece)
+        while self._drained is not None:
+            await asyncio.shield(self._drained)
+        if self._transport is None:
+            raise Broken("the backend closed the connection")
+
+    def sent(self) -> None:
+        """The request's body has ended."""
+        self._sending = False
+        self._end_exchange()
+
+    def taken(self, incoming: Incoming) -> None:
+        """Room was made: the backend may go on sending."""
+        if self._paused and incoming is self._incoming and incoming.held < BUFFER_BYTES:
+            self._paused = False
+            self._moved = self._loop.time()
+            if self._transport is not None:
+                self._transport.resume_reading()
+
+    def give_up(self, incoming: Incoming) -> None:
+        """Close at once, unless the exchange is over: by then somebody else may have begun one."""
+        if incoming is self._incoming:
+            self._fail(Broken("the exchange was given up"))
+
+    def close(self) -> None:
+        """Close a connection on which no exchange is under way."""
+        if self._transport is not None:
+            self._transport.close()
+        self._lost(Broken("the connection was closed"))
+
+    @property
+    def unused_seconds(self) -> float:
+        """How long nothing has moved."""
+        return self._loop.time() - self._moved
+
+    # What the transport tells.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection is there."""
+        self._transport = cast("asyncio.Transport", transport)
+        self.open = True
+        self._watch = self._loop.call_later(min(IDLE_SECONDS, KEEPALIVE_SECONDS), self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        incoming = self._incoming
+        until_end = incoming is not None and incoming.head is not None and self._until_end
+        if incoming is not None and until_end and exc is None:
+            incoming.ended = True
+        self._lost(Broken(str(exc) if exc else "the backend closed the connection"))
+
+    def eof_received(self) -> bool:
+        """False: who has said all is not spoken to any more."""
+        return False
+
+    def pause_writing(self) -> None:
+        """The backend is slower than we are."""
+        self._drained = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        """The backend has caught up."""
+        self._moved = self._loop.time()
+        drained, self._drained = self._drained, None
+        if drained is not None and not drained.done():
+            drained.set_result(None)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has come in."""
+        incoming = self._incoming
+        self._moved = self._loop.time()
+        if incoming is None:
+            self.close()  # nobody has asked for anything
+            return
+        try:
+            if incoming.head is None:
+                data = self._take_head(incoming, data)
+                if incoming.head is None:
+                    return
+            self._take_body(incoming, data)
+        except (BrokenHead, BrokenChunks) as error:
+            self._fail(Broken(str(error)))
+            return
+        incoming.wake()
+        if incoming.ended:
+            self._end_exchange()
+        elif incoming.held >= BUFFER_BYTES and not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+
+    # How an answer is taken apart.
+
+    @property
+    def _until_end(self) -> bool:
+        return self._left is None and self._chunks is None
+
+    def _take_head(self, incoming: Incoming, data: bytes) -> bytes:
+        """What comes behind the head, once it is whole; answers before the answer are passed by."""
+        data = self._head + data if self._head else data
+        while True:
+            end = data.find(b"\r\n\r\n")
+            if end < 0 or end > LONGEST:
+                if len(data) > LONGEST:
+                    raise BrokenHead("the head is too long")
+                self._head = data
+                return b""
+            head = answer_head(data[:end], incoming.method)
+            data = data[end + 4 :]
+            if head.status == _SWITCHING:
+                raise BrokenHead("nobody asked for another protocol")
+            if head.status not in _INFORMATIONAL:
+                break
+        self._head = b""
+        self._left = head.length
+        self._chunks = Chunks() if head.chunked else None
+        self._reusable = head.lasting
+        incoming.head = head
+        return data
+
+    def _take_body(self, incoming: Incoming, data: bytes) -> None:
+        if self._chunks is not None:
+            pieces, rest = self._chunks.feed(data)
+            incoming.pieces.extend(pieces)
+            incoming.held += sum(map(len, pieces))
+            incoming.ended = self._chunks.ended
+        else:
+            rest = b""
+            if self._left is not None:
+                if len(data) > self._left:
+                    data, rest = data[: self._left], data[self._left :]
+                self._left -= len(data)
+                incoming.ended = not self._left
+            if data:
+                incoming.pieces.append(data)
+                incoming.held += len(data)
+        if rest:
+            self._reusable = False
+
+    # How an exchange ends.
+
+    def _end_exchange(self) -> None:
+        """Free the connection where all was sent and all has come."""
+        incoming = self._incoming
+        if incoming is None or not incoming.ended or self._sending:
+            return
+        self._incoming = None
+        if self._paused and self._transport is not None:
+            self._transport.resume_reading()
+        self._paused = False
+        if self._reusable:
+            self._released(self)
+        else:
+            self.close()
+
+    def _fail(self, error: Exception) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+        self._lost(error)
+
+    def _lost(self, error: Exception) -> None:
+        self.open = False
+        self._transport = None
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        self.resume_writing()
+        incoming, self._incoming = self._incoming, None
+        if incoming is not None:
+            if not incoming.ended:
+                incoming.failure = error
+            incoming.wake()
+
+    def _look(self) -> None:
+        """End what has not moved for too long: one timer a connection, not one a piece."""
+        unused = self.unused_seconds
+        idle = self._incoming is None
+        # Where the client is slow, its gateway waits for it and not for the backend.
+        waits = not idle and not self._paused and (not self._sending or self._drained is not None)
+        if idle and unused >= KEEPALIVE_SECONDS:
+            self.close()
+        elif waits and unused >= IDLE_SECONDS:
+            self._fail(Silent(f"nothing moved for {IDLE_SECONDS:g} seconds"))
+        else:
+            limit = KEEPALIVE_SECONDS if idle else IDLE_SECONDS
+            wait = min(max(limit - unused, 0.01), IDLE_SECONDS, KEEPALIVE_SECONDS)
+            self._watch = self._loop.call_later(wait, self._look)

@@ -1,0 +1,61 @@
+"""Connections to the backend, kept for the next request."""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from gateway.storage.wire.connection import KEEPALIVE_SECONDS, Connection
+
+CONNECT_SECONDS = 5.0
+PORTS: Mapping[str, int] = MappingProxyType({"http": 80, "https": 443})
+
+
+class NotConnected(Exception):
+    """There is no connection to be had."""
+
+
+class Pool:
+    """The connections of one process to one service, by host: bucket names may be a part of it."""
+
+    def __init__(self, scheme: str) -> None:
+        self._port = PORTS[scheme]
+        self._context = ssl.create_default_context() if scheme == "https" else None
+        self._kept: dict[str, list[Connection]] = {}
+
+    async def connection(self, host: str) -> Connection:
+        """A connection to `host` (with its port, if it is another than the scheme's) that is free.
+
+        NotConnected when there is none within CONNECT_SECONDS.
+        """
+        kept = self._kept.setdefault(host, [])
+        while kept:
+            connection = kept.pop()
+            if connection.open:
+                if connection.unused_seconds < KEEPALIVE_SECONDS:
+                    return connection
+                connection.close()
+        return await self._connect(host, kept)
+
+    def close(self) -> None:
+        """Close the connections that nobody uses."""
+        for kept in self._kept.values():
+            for connection in kept:
+                connection.close()
+        self._kept.clear()
+
+    async def _connect(self, host: str, kept: list[Connection]) -> Connection:
+        name, _, port = host.rpartition(":") if _has_port(host) else (host, "", str(self._port))
+        name = name.strip("[]")
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                _, connection = await asyncio.get_running_loop().create_connection(
+                    lambda: Connection(kept.append), name, int(port), ssl=self._context
+                )
+        except (OSError, TimeoutError) as error:
+            raise NotConnected(str(error)) from error
+        return connection
+
+
+def _has_port(host: str) -> bool:
+    return ":" in host and not host.endswith("]")
