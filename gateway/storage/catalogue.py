@@ -1,15 +1,14 @@
 """The index, read: which artifact a key belongs to, what lies above it and below."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import partial
 
 from sqlalchemy import func, select, text, true
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.layout import ancestors, place
 from gateway.artifact.lifecycle import Artifact, Location
 from gateway.storage import tables
-from gateway.storage.questions import AT_PREFIXES, BY_ID, MARKED, whereabouts
+from gateway.storage.questions import BY_ID, MARKED, at_prefixes, whereabouts
 from gateway.storage.rows import (
     artifact_of,
     below,
@@ -51,12 +50,13 @@ class Catalogue(Versions):
                 return Location(key, where, artifact, pin_of(row) if pinned else None, above)
         return Location(key, where, None, None, above)
 
-    async def _above(
-        self, connection: AsyncConnection, workspace_id: str, key: str
-    ) -> list[Artifact]:
-        asked = {"workspace_id": workspace_id, "prefixes": ancestors(key)}
-        rows = await connection.execute(AT_PREFIXES, asked)
-        found = [artifact_of(row) for row in rows.mappings()]
+    async def _at(self, workspace_id: str, prefixes: Sequence[str]) -> list[Artifact]:
+        """The artifacts at some prefixes, the longest first."""
+        asked = {f"at_{number}": prefix for number, prefix in enumerate(prefixes)}
+        rows = await self._database.glance(
+            at_prefixes(len(prefixes)), {"workspace_id": workspace_id, **asked}
+        )
+        found = [artifact_of(row) for row in rows]
         return sorted(found, key=lambda artifact: len(artifact.prefix), reverse=True)
 
     async def artifact(
@@ -74,18 +74,12 @@ class Catalogue(Versions):
         )
 
     async def _artifact(self, workspace_id: str, prefix: str) -> Artifact | None:
-        asked = {"workspace_id": workspace_id, "prefixes": [prefix]}
-        async with self._database.reading() as connection:
-            rows = await connection.execute(AT_PREFIXES, asked)
-            row = rows.mappings().first()
-        return artifact_of(row) if row else None
+        return next(iter(await self._at(workspace_id, [prefix])), None)
 
     async def by_id(self, artifact_id: int) -> Artifact | None:
         """The artifact with this row id, whatever its state."""
-        async with self._database.reading() as connection:
-            rows = await connection.execute(BY_ID, {"artifact_id": artifact_id})
-            row = rows.mappings().first()
-        return artifact_of(row) if row else None
+        rows = await self._database.glance(BY_ID, {"artifact_id": artifact_id})
+        return artifact_of(rows[0]) if rows else None
 
     async def these(self, workspace_id: str, ids: Collection[int]) -> list[Artifact]:
         """The workspace's artifacts with these row ids, whatever their state."""
@@ -97,8 +91,7 @@ class Catalogue(Versions):
 
     async def above(self, workspace_id: str, prefix: str) -> list[Artifact]:
         """The artifacts above `prefix`, nearest first, without the one at it."""
-        async with self._database.reading() as connection:
-            found = await self._above(connection, workspace_id, prefix)
+        found = await self._at(workspace_id, ancestors(prefix))
         return [artifact for artifact in found if artifact.prefix != prefix]
 
     async def descendants(

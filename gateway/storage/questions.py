@@ -3,12 +3,11 @@
 Making a statement takes several times as long as running it.
 """
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
-    Column,
+    BindParameter,
     ColumnElement,
     CompoundSelect,
     Select,
@@ -29,17 +28,23 @@ from gateway.storage.prepared import Prepared
 from gateway.storage.rows import PIN, WITHOUT_FIELDS, live
 
 
-def _at_prefixes(columns: Sequence[Column[Any]]) -> Select[Any]:
+def _prefixes(number: int) -> list[BindParameter[str]]:
+    kind = tables.artifact.c.prefix.type
+    return [bindparam(f"at_{place}", type_=kind) for place in range(number)]
+
+
+@lru_cache(64)
+def at_prefixes(prefixes: int) -> Prepared:
+    """The artifacts at so many prefixes of a workspace; `at_0` and the following are these."""
     table = tables.artifact
-    return select(*columns).where(
-        table.c.workspace_id == bindparam("workspace_id"),
-        table.c.prefix.in_(bindparam("prefixes", expanding=True)),
-        live(),
+    return Prepared(
+        select(table).where(
+            table.c.workspace_id == bindparam("workspace_id"),
+            table.c.prefix.in_(_prefixes(prefixes)),
+            live(),
+        )
     )
 
-
-AT_PREFIXES = _at_prefixes(tuple(tables.artifact.c))
-"""The artifacts at some `prefixes` of a workspace."""
 
 WITHOUT_COUNTERS = tuple(
     column for column in WITHOUT_FIELDS if column.name not in ("download_micros", "views")
@@ -64,7 +69,7 @@ def whereabouts(prefixes: int) -> Prepared:
         .select_from(artifact.outerjoin(pin, current))
         .where(
             artifact.c.workspace_id == bindparam("workspace_id"),
-            artifact.c.prefix.in_([bindparam(f"at_{place}") for place in range(prefixes)]),
+            artifact.c.prefix.in_(_prefixes(prefixes)),
             live(),
         )
     )
@@ -77,8 +82,16 @@ CURRENT_PIN = select(*PIN).where(
 )
 """The pin of a path in an artifact's current version."""
 
-BY_ID = select(tables.artifact).where(tables.artifact.c.id == bindparam("artifact_id"))
+BY_ID = Prepared(select(tables.artifact).where(tables.artifact.c.id == bindparam("artifact_id")))
 """The artifact with a row id."""
+
+VERSION = Prepared(
+    select(tables.version).where(
+        tables.version.c.artifact_id == bindparam("artifact_id"),
+        tables.version.c.number == bindparam("number"),
+    )
+)
+"""The row of a version, without its pins."""
 
 
 def _marked(*, ends: bool) -> tuple[CompoundSelect[Any], Select[Any]]:

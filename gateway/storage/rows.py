@@ -113,7 +113,7 @@ def following(prefix: str) -> str:
     return stem[:-1] + chr(0xE000 if code == 0xD800 else code)  # noqa: PLR2004
 
 
-def record_of(artifact: Artifact, row: RowMapping) -> Record:
+def record_of(artifact: Artifact, row: Mapping[Any, Any]) -> Record:
     """The record that a row of the version table holds, without pins."""
     manifest = None
     if row["manifest"] is not None:

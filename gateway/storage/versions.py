@@ -1,7 +1,7 @@
 """The index, read: what the versions of an artifact pin, and what its edit stages."""
 
-from collections.abc import Hashable, Sequence
-from dataclasses import replace
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -10,7 +10,7 @@ from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.version import Pin, Record, StagedFile
 from gateway.storage import tables
 from gateway.storage.database import Database
-from gateway.storage.questions import CURRENT_PIN
+from gateway.storage.questions import CURRENT_PIN, VERSION
 from gateway.storage.rows import (
     PIN,
     STAGED_FILE,
@@ -21,6 +21,18 @@ from gateway.storage.rows import (
     in_version,
     record_of,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the index knows of an edit's files, by path.
+
+    `announced` has weights in millionths, None where none was given.
+    """
+
+    pinned: Mapping[str, Pin]
+    staged: Mapping[str, StagedFile]
+    announced: Mapping[str, int | None]
 
 
 class Versions:
@@ -56,12 +68,19 @@ class Versions:
         The manifest's own pin is among them, under its file name.
         """
         async with self._database.reading(long=True) as connection:
-            rows = await connection.execute(
-                select(*PIN)
-                .where(tables.pin.c.artifact_id == artifact_id, in_version(version))
-                .order_by(tables.pin.c.path)
+            return await _pins(connection, artifact_id, version)
+
+    async def known(self, artifact: Artifact) -> Known:
+        """What is known of the files of an edit, and of the version before it: one snapshot."""
+        async with self._database.reading(long=True) as connection:
+            pins = {}
+            if artifact.version:
+                pins = await _pins(connection, artifact.id, artifact.version)
+            return Known(
+                pins,
+                await _staged_files(connection, artifact.id),
+                await _announcements(connection, artifact.id),
             )
-            return {pin.path: pin async for some in in_turns(rows) for pin in map(as_pin, some)}
 
     async def pin(self, artifact_id: int, path: str, version: int | None = None) -> Pin | None:
         """The pin of one path in a version; in the current one by default."""
@@ -152,27 +171,12 @@ class Versions:
     async def staged_files(self, artifact_id: int) -> dict[str, StagedFile]:
         """The staged files and removals by path, as far as the index knows them."""
         async with self._database.reading(long=True) as connection:
-            rows = await connection.execute(
-                select(*STAGED_FILE)
-                .where(tables.staged_file.c.artifact_id == artifact_id)
-                .order_by(tables.staged_file.c.path)
-            )
-            return {
-                file.path: file
-                async for some in in_turns(rows)
-                for file in map(as_staged_file, some)
-            }
+            return await _staged_files(connection, artifact_id)
 
     async def announcements(self, artifact_id: int) -> dict[str, int | None]:
         """The announced paths, with their weights in millionths where one was given."""
-        table = tables.announcement
         async with self._database.reading(long=True) as connection:
-            rows = await connection.execute(
-                select(table.c.path, table.c.weight)
-                .where(table.c.artifact_id == artifact_id)
-                .order_by(table.c.path)
-            )
-            return {row[0]: row[1] async for some in in_turns(rows) for row in some}
+            return await _announcements(connection, artifact_id)
 
     async def record(self, artifact: Artifact, number: int) -> Record | None:
         """The commit record of one version, with its pins, as the index holds it."""
@@ -184,10 +188,35 @@ class Versions:
 
     async def version(self, artifact: Artifact, number: int) -> Record | None:
         """As `record`, without the pins."""
-        table = tables.version
-        async with self._database.reading() as connection:
-            rows = await connection.execute(
-                select(table).where(table.c.artifact_id == artifact.id, table.c.number == number)
-            )
-            row = rows.mappings().first()
-        return record_of(artifact, row) if row else None
+        rows = await self._database.glance(VERSION, {"artifact_id": artifact.id, "number": number})
+        return record_of(artifact, rows[0]) if rows else None
+
+
+async def _pins(
+    connection: AsyncConnection, artifact_id: int, version: int | None
+) -> dict[str, Pin]:
+    rows = await connection.execute(
+        select(*PIN)
+        .where(tables.pin.c.artifact_id == artifact_id, in_version(version))
+        .order_by(tables.pin.c.path)
+    )
+    return {pin.path: pin async for some in in_turns(rows) for pin in map(as_pin, some)}
+
+
+async def _staged_files(connection: AsyncConnection, artifact_id: int) -> dict[str, StagedFile]:
+    rows = await connection.execute(
+        select(*STAGED_FILE)
+        .where(tables.staged_file.c.artifact_id == artifact_id)
+        .order_by(tables.staged_file.c.path)
+    )
+    return {file.path: file async for some in in_turns(rows) for file in map(as_staged_file, some)}
+
+
+async def _announcements(connection: AsyncConnection, artifact_id: int) -> dict[str, int | None]:
+    table = tables.announcement
+    rows = await connection.execute(
+        select(table.c.path, table.c.weight)
+        .where(table.c.artifact_id == artifact_id)
+        .order_by(table.c.path)
+    )
+    return {row[0]: row[1] async for some in in_turns(rows) for row in some}

@@ -10,17 +10,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.artifact.layout import MANIFEST, STAGED_MANIFEST, join
+from gateway.artifact.layout import MANIFEST, join
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.manifest import Manifest
-from gateway.artifact.version import NULL_VERSION, ManifestObject, Pin, Record, manifest_pin
+from gateway.artifact.version import ManifestObject, Record
 from gateway.errors import CommitConflict, GatewayError, NotStaged, PreconditionFailed
 from gateway.identity import Workspace
 from gateway.services.lifecycle.arriving import Arriving
-from gateway.services.lifecycle.composing import NO_WEIGHTS, Composing, Draft, Found
+from gateway.services.lifecycle.composing import Composing, Draft, Found
 from gateway.services.lifecycle.examining import Examining
 from gateway.services.lifecycle.excluding import Excluding
-from gateway.services.lifecycle.surveying import bare
+from gateway.services.lifecycle.pinning import NO_WEIGHTS
+from gateway.services.lifecycle.publishing import Publishing
 from gateway.services.lifecycle.validating import Validating
 from gateway.storage.bucket import BackendError, Bucket
 from gateway.storage.catalogue import Catalogue
@@ -46,7 +47,7 @@ def _anything(record: Record) -> None:
     del record
 
 
-class Committing:
+class Committing(Publishing):
     """Commits, and completes commits that were interrupted."""
 
     def __init__(  # noqa: PLR0913, PLR0917 (what a commit touches)
@@ -62,11 +63,9 @@ class Committing:
         examining: Examining,
         arriving: Arriving,
     ) -> None:
-        self._bucket = bucket
-        self._catalogue = catalogue
+        super().__init__(bucket, catalogue, commits)
         self._excluding = excluding
         self._endings = endings
-        self._commits = commits
         self._records = records
         self._composing = composing
         self._validating = validating
@@ -230,55 +229,3 @@ class Committing:
         await self.publish_manifest(workspace, artifact_id, record)
         await self._examining.revisit(workspace, artifact_id)
         return True
-
-    async def publish_manifest(
-        self, workspace: Workspace, artifact_id: int, record: Record
-    ) -> None:
-        """Put the committed manifest at its plain key, and take the staged one away."""
-        await self._put_manifest(workspace, artifact_id, record)
-        newest = await self._catalogue.by_id(artifact_id)
-        if newest is not None and newest.version > record.number:
-            # A later commit may have put its manifest before this one did.
-            later = await self._catalogue.version(newest, newest.version)
-            if later is not None:
-                await self._put_manifest(workspace, artifact_id, later)
-        await self.remove_consumed(workspace, record)
-
-    async def _put_manifest(self, workspace: Workspace, artifact_id: int, record: Record) -> None:
-        manifest = record.manifest
-        if manifest is None:
-            return
-        key = workspace.backend_key(join(record.prefix, MANIFEST))
-        version_id = record.manifest_version
-        if version_id is None:
-            stored = await self._bucket.put(workspace.bucket, key, manifest.data, manifest.headers)
-            version_id = stored.version_id
-        head = await self._bucket.head(workspace.bucket, key, version_id)
-        pin = manifest_pin(record)
-        if head is not None:
-            pin = Pin(
-                path=MANIFEST,
-                size=head.size,
-                etag=head.etag,
-                version_id=version_id or NULL_VERSION,
-                last_modified=head.last_modified,
-                content_type=head.content_type,
-            )
-        await self._commits.published(artifact_id, record.number, pin)
-
-    async def remove_consumed(self, workspace: Workspace, record: Record) -> None:
-        """Remove the `_manifest.yaml` that was committed and older ones, never a newer one."""
-        consumed = record.staged_manifest
-        if consumed is None:
-            return
-        key = workspace.backend_key(join(record.prefix, STAGED_MANIFEST))
-        versions = await self._bucket.versions(workspace.bucket, key)
-        identities = [version.version_id for version in versions]
-        if consumed in identities:
-            # The oldest first: what was begun can be found again as long as the committed is there.
-            for version_id in reversed(identities[identities.index(consumed) :]):
-                await self._bucket.delete(workspace.bucket, key, version_id)
-            return
-        head = await self._bucket.head(workspace.bucket, key)
-        if head is not None and head.version_id is None and bare(head.etag) == bare(consumed):
-            await self._bucket.delete(workspace.bucket, key)

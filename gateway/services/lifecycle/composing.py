@@ -1,10 +1,10 @@
 """Make the next version out of a stage: its pins, checked against manifest and schema."""
 
+import asyncio
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
 
 from gateway.artifact.layout import MANIFEST, STAGED_MANIFEST, join
 from gateway.artifact.lifecycle import Artifact
@@ -22,14 +22,13 @@ from gateway.errors import (
     SchemaViolation,
 )
 from gateway.identity import Workspace
-from gateway.services.lifecycle.pinning import Pinning, listed_weights
+from gateway.services.lifecycle.pinning import NO_WEIGHTS, Pinning, listed_weights
 from gateway.services.lifecycle.surveying import Survey, Surveying
 from gateway.services.lifecycle.validating import Validating
 from gateway.storage.bucket import Bucket
 from gateway.storage.catalogue import Catalogue
 
 NAMED_AT_MOST = 100
-NO_WEIGHTS: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +94,20 @@ class Composing:
         MissingFiles, SchemaViolation.
         """
         if found is None:
-            chosen, consumed = await self._manifest(workspace, artifact, manifest)
+            # Three looks at the same moment; a manifest seldom makes a collection of what was none.
+            (chosen, consumed), survey, told = await asyncio.gather(
+                self._manifest(workspace, artifact, manifest),
+                self._surveying.survey(workspace, artifact),
+                self._pinning.told(artifact),
+            )
         else:
-            chosen, consumed = found.manifest, None
+            chosen, consumed, survey = found.manifest, None, found.survey
+            told = await self._pinning.told(artifact)
         parsed = await self._validating.parse(chosen.data, author)
-        if found is None:
+        if found is None and parsed.collection != artifact.collection:
             survey = await self._surveying.survey(workspace, _as_type(artifact, parsed))
-        else:
-            survey = found.survey
         listed = await listed_weights(parsed.fields)
-        told = await self._pinning.told(artifact, listed, weights)
+        told = told.beside(listed, weights)
         pins = await self._pinning.pins(
             workspace, artifact, survey, told, collection=parsed.collection
         )

@@ -1,7 +1,8 @@
 """Pin what the bucket holds: each file with its backend version, its type and its weight."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from gateway.artifact.layout import check_path
 from gateway.artifact.lifecycle import Artifact
@@ -17,21 +18,30 @@ from gateway.storage.catalogue import Catalogue
 from gateway.turns import turns
 
 WEIGHT = "download-weight"
+NO_WEIGHTS: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
     """What the index was told of an artifact's files, by path.
 
-    `pinned` are those of the version before, with its manifest. `announced` and `listed` are
-    weights in millionths, None where none was given; `chosen` ones count more than all of that.
+    `pinned` are those of the version before, with its manifest. `announced`, `before` and `listed`
+    are weights in millionths, None where none was given: by `put_file`, by the manifest of the
+    version before, by the new one. `chosen` ones count more than all of that.
     """
 
     staged: Mapping[str, StagedFile]
     pinned: Mapping[str, Pin]
     announced: Mapping[str, int | None]
-    listed: Mapping[str, int | None]
-    chosen: Mapping[str, int]
+    before: Mapping[str, int | None]
+    listed: Mapping[str, int | None] = field(default_factory=dict)
+    chosen: Mapping[str, int] = field(default_factory=dict)
+
+    def beside(self, listed: Mapping[str, int | None], chosen: Mapping[str, int]) -> "Told":
+        """The same, beside the files that a new manifest lists."""
+        # One that only stands there still must not undo what `set_download_weight` did since.
+        new = {path: weight for path, weight in listed.items() if self.before.get(path) != weight}
+        return replace(self, listed=new, chosen=chosen)
 
     def knows(self, path: str, item: ListedObject) -> bool:
         """Whether the backend version of a listed object is known; else the bucket is asked."""
@@ -82,28 +92,14 @@ class Pinning:
         self._surveying = surveying
         self._versioning = versioning
 
-    async def told(
-        self, artifact: Artifact, listed: Mapping[str, int | None], weights: Mapping[str, int]
-    ) -> Told:
-        """What the index knows beside the new manifest, which lists files with weights.
-
-        `weights` count more than all of that.
-        """
+    async def told(self, artifact: Artifact) -> Told:
+        """What the index knows, whatever the new manifest says."""
         # The version that the commit follows, though another may be current by now: against that
         # one it would change nothing, where it has lost.
-        pinned = {}
-        if artifact.version:
-            pinned = await self._catalogue.pins(artifact.id, artifact.version)
-        before = await self._catalogue.by_id(artifact.id)
-        old = await listed_weights(before.fields if before and before.fields else {})
-        return Told(
-            staged=await self._catalogue.staged_files(artifact.id),
-            pinned=pinned,
-            announced=await self._catalogue.announcements(artifact.id),
-            # One that only stands there still must not undo what `set_download_weight` did since.
-            listed={path: weight for path, weight in listed.items() if old.get(path) != weight},
-            chosen=weights,
-        )
+        known = await self._catalogue.known(artifact)
+        last = await self._catalogue.by_id(artifact.id)
+        before = await listed_weights(last.fields if last and last.fields else {})
+        return Told(known.staged, known.pinned, known.announced, before)
 
     async def pins(
         self,
