@@ -13,6 +13,8 @@ T = TypeVar("T")
 
 def light(cls: type[T]) -> type[T]:
     """The frozen dataclass `cls`, without what refuses assignments; all else is as it was."""
+    if hasattr(cls, "__post_init__"):
+        raise TypeError(f"{cls.__name__} does more than keep what it is given")
     parts: list[tuple[str, Any, Any]] = []
     for each in fields(cls):  # type: ignore[arg-type]  # a dataclass, which has no type of its own
         factory = each.default_factory

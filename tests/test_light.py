@@ -55,6 +55,17 @@ def test_they_are_made_shown_and_compared_alike() -> None:
         Light()  # type: ignore[call-arg]
 
 
+def test_what_does_more_when_it_is_made_is_not_light() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Busy:
+        name: str
+
+        def __post_init__(self) -> None: ...
+
+    with pytest.raises(TypeError, match="Busy does more"):
+        light(Busy)
+
+
 def test_they_can_be_keys_and_take_no_other_names() -> None:
     assert {Key("a"): 1}[Key("a")] == 1
     with pytest.raises(AttributeError):
