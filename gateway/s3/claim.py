@@ -214,15 +214,16 @@ _head = memo(_parts)
 
 def _header_time(headers: MultiMapping[str]) -> datetime:
     """X-Amz-Date, or else Date in either of its forms."""
-    stamps = headers.getall("x-amz-date", []) or headers.getall("Date", [])
+    dated = headers.getall("x-amz-date", ())
+    stamps = dated or headers.getall("Date", ())
     if len(stamps) != 1:
         raise AccessDenied("AWS authentication requires one valid Date or x-amz-date header.")
     stamp = stamps[0].strip()
     try:
-        if TIMESTAMP.fullmatch(stamp) is None and "x-amz-date" not in headers:
-            moment = parsedate_to_datetime(stamp)
-            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return parse_timestamp(stamp)
+        if dated or TIMESTAMP.fullmatch(stamp):
+            return parse_timestamp(stamp)
+        moment = parsedate_to_datetime(stamp)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError) as error:
         raise AccessDenied(
             "AWS authentication requires one valid Date or x-amz-date header."

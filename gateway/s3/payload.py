@@ -26,6 +26,7 @@ CHECKSUM_LENGTHS = {
 }
 """S3's checksum headers, and how many characters of base64 a value of each has."""
 
+_CHECKSUM = "x-amz-checksum-"
 _OTHER_CHECKSUM_HEADERS = frozenset(
     {"x-amz-checksum-algorithm", "x-amz-checksum-mode", "x-amz-checksum-type"}
 )
@@ -133,12 +134,14 @@ def is_checksum(name: str, value: str) -> bool:
 
 
 def _checksums(headers: MultiMapping[str]) -> tuple[tuple[str, str], ...]:
-    lowered = [(name.lower(), value) for name, value in headers.items() if "-" in name]
-    found = [
-        (name, value.strip())
-        for name, value in lowered
-        if name.startswith("x-amz-checksum-") and name not in _OTHER_CHECKSUM_HEADERS
+    named = [
+        (name.lower(), value.strip())
+        for name, value in headers.items()
+        if name[: len(_CHECKSUM)].lower() == _CHECKSUM
     ]
+    if not named:
+        return ()
+    found = [each for each in named if each[0] not in _OTHER_CHECKSUM_HEADERS]
     if not all(name in CHECKSUM_LENGTHS for name, _ in found):
         # Passed over, it would promise a check that nobody makes.
         raise InvalidRequest(

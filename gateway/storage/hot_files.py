@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from multidict import CIMultiDictProxy
+
 from gateway.storage.frequency import Frequency
 
 LARGEST = 1 << 20
@@ -41,7 +43,7 @@ class Pinned(NamedTuple):
 class HotFile:
     """A file as the backend answered it."""
 
-    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    headers: CIMultiDictProxy[str] = field(repr=False)
     body: bytes = field(repr=False)
 
     @property

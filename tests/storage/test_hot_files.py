@@ -1,6 +1,7 @@
 """Which small files stay in memory: within bounds, and those that are asked for most often."""
 
 import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from gateway.storage import frequency, hot_files
 from gateway.storage.frequency import Frequency
@@ -8,7 +9,8 @@ from gateway.storage.hot_files import OVERHEAD, HotFile, HotFiles, Pinned
 
 SIZE = 1_000
 WEIGHT = SIZE + OVERHEAD
-FILE = HotFile((("ETag", '"e"'),), bytes(SIZE))
+HEADERS = CIMultiDictProxy(CIMultiDict({"ETag": '"e"'}))
+FILE = HotFile(HEADERS, bytes(SIZE))
 
 
 class Clock:
@@ -46,7 +48,7 @@ def ask(files: HotFiles, name: object, file: HotFile = FILE) -> bool:
 def test_it_never_holds_more_than_its_limit(files: HotFiles) -> None:
     for turn in range(3):
         for name in range(40):
-            ask(files, (name * 7 + turn) % 40, HotFile((), bytes(SIZE * (name % 9 + 1))))
+            ask(files, (name * 7 + turn) % 40, HotFile(HEADERS, bytes(SIZE * (name % 9 + 1))))
             assert files.figures.bytes <= 10 * WEIGHT
     assert files.figures.bytes > 5 * WEIGHT
 

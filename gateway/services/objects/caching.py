@@ -9,7 +9,7 @@ condition, a range, a customer's key) is the backend's to answer.
 import asyncio
 from http import HTTPStatus
 
-from multidict import CIMultiDict
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from gateway.artifact.version import NULL_VERSION, Pin
 from gateway.identity import Workspace
@@ -123,7 +123,7 @@ class Caching:
             fetch.set_result(file)
 
 
-def _lasting(reply: Reply, pin: Pin | None) -> tuple[tuple[str, str], ...] | None:
+def _lasting(reply: Reply, pin: Pin | None) -> CIMultiDictProxy[str] | None:
     """The headers of an answer that may be told again; None where that can't be said of all."""
     headers = reply.headers
     if (
@@ -135,7 +135,7 @@ def _lasting(reply: Reply, pin: Pin | None) -> tuple[tuple[str, str], ...] | Non
     ):
         return None
     kept = [(name, value) for name, value in headers.items() if name.lower() not in PASSING]
-    return tuple(kept) if all(map(_lasts, kept)) else None
+    return CIMultiDictProxy(CIMultiDict(kept)) if all(map(_lasts, kept)) else None
 
 
 def _lasts(header: tuple[str, str]) -> bool:
@@ -158,4 +158,4 @@ async def _whole(reply: Reply) -> bytes:
 
 def _reply(file: HotFile, verified: Verified) -> Reply:
     body = b"" if verified.operation.method == "HEAD" else file.body
-    return Reply(HTTPStatus.OK, CIMultiDict(file.headers), body, authored=True)
+    return Reply(HTTPStatus.OK, file.headers.copy(), body, authored=True)
