@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
-from aiohttp import ClientError, HttpVersion10, HttpVersion11, hdrs, web
+from aiohttp import EMPTY_PAYLOAD, ClientError, HttpVersion10, HttpVersion11, hdrs, web
 from aiohttp.http import HttpProcessingError
 from multidict import CIMultiDict, CIMultiDictProxy
 
@@ -17,6 +17,7 @@ from gateway.errors import (
     RequestTimeout,
 )
 from gateway.s3.message import Request
+from gateway.web.asked import Asked
 
 IDLE_SECONDS = 60
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -28,7 +29,7 @@ Network = IPv4Network | IPv6Network
 
 
 class Arrival:
-    """One request of aiohttp's, and how much of its body has come.
+    """One request, and how much of its body has come.
 
     `waiting` says that the client still waits for `100 Continue`: it is sent when the body is
     first read, and never otherwise. X-Forwarded-Host and -Proto of peers that are no trusted
@@ -36,34 +37,32 @@ class Arrival:
     body stopped coming.
     """
 
-    def __init__(self, request: web.BaseRequest, trusted: Sequence[Network] = ()) -> None:
-        self._request = request
+    def __init__(self, asked: Asked, trusted: Sequence[Network] = ()) -> None:
+        self._asked = asked
+        head = asked.head
         # After a request to upgrade, aiohttp loses what follows in the same piece.
-        self._upgrading = hdrs.UPGRADE in request.headers
+        self._upgrading = hdrs.UPGRADE in head.headers
         self._doubtful = False
         self.received = 0
         self.stalled = False
-        expected = request.headers.get(hdrs.EXPECT, "").lower() == "100-continue"
-        self.waiting = expected and request.version >= HttpVersion11
-        peer = request.remote or ""
-        headers = CIMultiDict(request.headers)
-        remote = peer
-        if _is_in(peer, trusted):
-            # Some proxies add a line of their own below the one that the client made up.
-            hops = ",".join(headers.getall("X-Forwarded-For", ()))
-            remote = _client(hops, trusted) or peer
-        for name in BELIEVED:
-            said = ",".join(headers.popall(name, ())).partition(",")[0].strip()
-            if said and _is_in(peer, trusted):
-                headers[name] = said
-        path, _, query = _origin_form(request.raw_path).partition("?")
+        expected = head.headers.get(hdrs.EXPECT)
+        self.waiting = (
+            expected is not None
+            and expected.lower() == "100-continue"
+            and head.version >= HttpVersion11
+        )
+        headers, remote = head.headers, asked.remote
+        if trusted or any(name in headers for name in BELIEVED):
+            headers, remote = _believed(headers, remote, trusted)
+        path, _, query = _origin_form(head.path).partition("?")
+        length = headers.get(hdrs.CONTENT_LENGTH)
         self.message = Request(
-            method=request.method,
+            method=head.method,
             path=path,
             query=query,
-            headers=CIMultiDictProxy(headers),
+            headers=headers,
             body=self._pieces(),
-            length=request.content_length,
+            length=None if length is None else int(length),
             remote=remote,
         )
 
@@ -71,7 +70,7 @@ class Arrival:
     def last(self) -> bool:
         """Whether nothing may follow on the connection: it is in doubt where that would begin."""
         doubtful = self._doubtful or self._upgrading
-        return doubtful or self.waiting or not self._request.content.is_eof()
+        return doubtful or self.waiting or not self._asked.content.is_eof()
 
     def check(self) -> None:
         """Nothing, for a request of HTTP/1.1 that is meant for this server.
@@ -81,20 +80,23 @@ class Arrival:
         encoded for its transfer.
         """
         self._doubtful = True
-        if self._request.version not in (HttpVersion10, HttpVersion11):
+        head = self._asked.head
+        if head.version not in (HttpVersion10, HttpVersion11):
             raise InvalidRequest("this gateway speaks HTTP/1.1 and HTTP/1.0")
         if not self.message.path.startswith("/"):
             raise InvalidURI("the request's target is no path")
-        authority = _authority(self._request.raw_path)
-        if authority and authority.lower() != self._request.headers.get(hdrs.HOST, "").lower():
+        authority = _authority(head.path)
+        if authority and authority.lower() != head.headers.get(hdrs.HOST, "").lower():
             raise InvalidURI("the request's target names another host than its Host header")
-        coding = self._request.headers.get(hdrs.TRANSFER_ENCODING, CHUNKED)
+        coding = head.headers.get(hdrs.TRANSFER_ENCODING, CHUNKED)
         if coding.strip().lower() != CHUNKED:
             raise NotImplementedByGateway("of transfer codings this gateway knows chunked alone")
         self._doubtful = False
 
     async def _pieces(self) -> AsyncIterator[bytes]:
-        content = self._request.content
+        content = self._asked.content
+        if content is EMPTY_PAYLOAD and not self.waiting:
+            return
         try:
             await self._go_on()
             while True:
@@ -119,9 +121,24 @@ class Arrival:
         if not self.waiting:
             return
         self.waiting = False
-        await self._request.writer.write(CONTINUE)
-        # It is no part of the answer, whose size is logged.
-        self._request.writer.output_size = 0
+        self._asked.write(CONTINUE)
+
+
+def _believed(
+    headers: CIMultiDictProxy[str], peer: str, trusted: Sequence[Network]
+) -> tuple[CIMultiDictProxy[str], str]:
+    """Headers without what only a trusted proxy may say, and the address of the client."""
+    kept, remote = CIMultiDict(headers), peer
+    proxied = _is_in(peer, trusted)
+    if proxied:
+        # Some proxies add a line of their own below the one that the client made up.
+        hops = ",".join(headers.getall("X-Forwarded-For", ()))
+        remote = _client(hops, trusted) or peer
+    for name in BELIEVED:
+        said = ",".join(kept.popall(name, ())).partition(",")[0].strip()
+        if said and proxied:
+            kept[name] = said
+    return CIMultiDictProxy(kept), remote
 
 
 def _origin_form(target: str) -> str:

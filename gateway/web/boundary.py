@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 
-from aiohttp import hdrs, web
+from aiohttp import hdrs
 from multidict import CIMultiDict
 
 from gateway.errors import GatewayError, InternalError, ServiceUnavailable
@@ -19,6 +19,7 @@ from gateway.s3.xml import render_error
 from gateway.web import access_log
 from gateway.web.access_log import Entry, Observer
 from gateway.web.arrival import Arrival, Network
+from gateway.web.asked import Asked
 from gateway.web.cors import Cors, announced
 from gateway.web.exchange import Door, Exchange
 from gateway.web.headers import final_headers
@@ -65,12 +66,12 @@ class Boundary:
         self._clock = clock
         self._sockets = Sockets()
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """The answer, whatever happened; only a connection that was cut has none."""
+    async def handle(self, asked: Asked) -> Sent:
+        """What was sent, whatever happened; only a connection that was cut has no answer."""
         started = time.monotonic()
         request_id = secrets.token_hex(8).upper()
         door: Door | None = None
-        arrival = Arrival(request, self._trusted)
+        arrival = Arrival(asked, self._trusted)
         exchange = Exchange(arrival.message, request_id, self._clock())
         try:
             arrival.check()
@@ -82,10 +83,10 @@ class Boundary:
             if door.name != "operations":
                 self._hosts.check(exchange.request)
             reply = await self._answer(door, exchange, method)
-            sent = await self._send(request, arrival, exchange, door, reply)
+            sent = await self._send(asked, arrival, exchange, door, reply)
         except Exception as error:  # noqa: BLE001 - here, once, every failure becomes an answer
             refusal = self._refused(exchange, _name(door), error)
-            sent = await self._send(request, arrival, exchange, door, refusal)
+            sent = await self._send(asked, arrival, exchange, door, refusal)
         except asyncio.CancelledError:
             exchange.notes.error = CLIENT_LEFT
             seconds = time.monotonic() - started
@@ -95,24 +96,23 @@ class Boundary:
             self._note_cut(exchange, sent.failure)
         seconds = time.monotonic() - started
         self._tell(_entry(exchange, arrival, _name(door), sent, seconds))
-        return sent.response
+        return sent
 
     def leave(self) -> None:
         """Tell those whose connections last that the gateway stops."""
         self._sockets.leave()
 
-    def refuse(self, request: web.BaseRequest, error: GatewayError) -> web.StreamResponse:
-        """The answer to what could not be read as a request; it ends the connection."""
-        arrival = Arrival(request)
+    async def refuse(self, asked: Asked, error: GatewayError) -> Sent:
+        """What was sent to who could not be understood; it ends the connection."""
+        arrival = Arrival(asked)
         exchange = Exchange(arrival.message, secrets.token_hex(8).upper(), self._clock())
         exchange.notes.error = error.code
-        headers = final_headers(Reply(error.status), exchange, None, self._cors)
+        reply = Reply(error.status, body=_xml(error, exchange))
+        headers = final_headers(reply, exchange, None, self._cors)
         headers[hdrs.CONTENT_TYPE] = "application/xml"
-        body = _xml(error, exchange)
-        response = web.Response(status=error.status, headers=headers, body=body)
-        response.force_close()
-        self._tell(_entry(exchange, arrival, EDGE, Sent(response, len(body)), 0.0))
-        return response
+        sent = await send(asked, reply, headers, last=True)
+        self._tell(_entry(exchange, arrival, EDGE, sent, 0.0))
+        return sent
 
     async def _answer(
         self, door: Door, exchange: Exchange, announced: str | None
@@ -124,7 +124,7 @@ class Boundary:
 
     async def _send(
         self,
-        request: web.BaseRequest,
+        asked: Asked,
         arrival: Arrival,
         exchange: Exchange,
         door: Door | None,
@@ -132,13 +132,13 @@ class Boundary:
     ) -> Sent:
         if isinstance(reply, Upgrade):
             switching = final_headers(Reply(SWITCHING), exchange, door, self._cors)
-            return await self._sockets.switch(request, switching, reply)
+            return await self._sockets.switch(asked, switching, reply)
         headers = final_headers(reply, exchange, door, self._cors)
-        sent = await send(request, replace(reply, headers=headers), last=arrival.last)
+        sent = await send(asked, reply, headers, last=arrival.last)
         # A client that still waits for 100 may send its body or not: nobody could tell where
         # the next request begins. For one that has stopped, nobody waits longer.
-        if (arrival.waiting or arrival.stalled) and request.protocol is not None:
-            request.protocol.force_close()
+        if arrival.waiting or arrival.stalled:
+            asked.drop()
         return sent
 
     def _refused(self, exchange: Exchange, door: str, error: Exception) -> Reply:
@@ -192,7 +192,7 @@ def _entry(
         operation=notes.operation,
         method=request.method,
         path=access_log.shown(request.path, request.query),
-        status=CLIENT_CLOSED_REQUEST if sent is None else sent.response.status,
+        status=CLIENT_CLOSED_REQUEST if sent is None else sent.status,
         received=arrival.received + (0 if sent is None else sent.received),
         sent=0 if sent is None else sent.size,
         seconds=seconds,

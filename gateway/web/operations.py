@@ -30,6 +30,8 @@ class Measures:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._asked: dict[str, tuple[Gauge, Callable[[], Awaitable[float]]]] = {}
+        # Looking a series up by its labels takes longer than counting.
+        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram, Counter, Counter]] = {}
         labels = ("door", "method")
         self._requests = Counter(
             "gateway_requests", "Requests answered.", (*labels, "status"), registry=self.registry
@@ -51,10 +53,21 @@ class Measures:
         """Nothing; the entry is counted."""
         # Any word can be a method on the wire: a series for each would fill the memory.
         method = entry.method if entry.method in METHODS else "other"
-        self._requests.labels(entry.door, method, entry.status).inc()
-        self._seconds.labels(entry.door, method).observe(entry.seconds)
-        self._received.labels(entry.door).inc(entry.received)
-        self._sent.labels(entry.door).inc(entry.sent)
+        series = self._series.get((entry.door, method, entry.status))
+        if series is None:
+            series = self._series[entry.door, method, entry.status] = (
+                self._requests.labels(entry.door, method, entry.status),
+                self._seconds.labels(entry.door, method),
+                self._received.labels(entry.door),
+                self._sent.labels(entry.door),
+            )
+        requests, seconds, received, sent = series
+        requests.inc()
+        seconds.observe(entry.seconds)
+        if entry.received:
+            received.inc(entry.received)
+        if entry.sent:
+            sent.inc(entry.sent)
         if not entry.complete:
             self._cut.labels(entry.door).inc()
 

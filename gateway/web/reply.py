@@ -1,15 +1,24 @@
 """Replies, written to the client: whole, or cut off where they can't be."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import lru_cache
+from http import HTTPStatus
 
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion10, HttpVersion11, hdrs
+from aiohttp.helpers import rfc822_formatted_time
+from multidict import CIMultiDict, MultiMapping
 
 from gateway.s3.message import Body, Reply
+from gateway.web.asked import Asked
 
 BODILESS = frozenset((204, 304))
 BREAKS = frozenset("\r\n\0")
+NO_CONTENT = 204
+LAST_CHUNK = b"0\r\n\r\n"
+
+JOINED_BYTES = 1 << 16
+"""Up to this size a body goes out in one piece with its head."""
 
 STALL_SECONDS = 300.0
 """How long a client may take to read a piece: longer than a player that has enough for now."""
@@ -17,107 +26,192 @@ STALL_SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What went out: the response, the bytes of its body, and what cut it off, if anything.
+    """What went out: the status, the bytes of the body, and what cut it off, if anything.
 
-    `received` are the bytes that came after it: a websocket's.
+    `lasting` says that the connection can carry another request. `received` are the bytes that
+    came after it: a websocket's.
     """
 
-    response: web.StreamResponse
+    status: int
     size: int
     failure: Exception | None = None
     received: int = 0
+    lasting: bool = False
 
 
-async def send(request: web.BaseRequest, reply: Reply, *, last: bool = False) -> Sent:
-    """What was sent; `last` ends the connection after it.
+@dataclass(frozen=True, slots=True)
+class _Framing:
+    """How an answer goes: without a body, with a declared length, in chunks, or to the end."""
+
+    bodiless: bool
+    chunked: bool
+    length: int | None
+    lasting: bool
+
+
+async def send(
+    asked: Asked, reply: Reply, headers: CIMultiDict[str], *, last: bool = False
+) -> Sent:
+    """What was sent of a reply, under `headers`; `last` ends the connection after it.
 
     A stream's first piece is waited for before the status goes out: what fails until then is
     raised, and can still be answered. What fails later cuts the connection, so that no client
     takes a part for the whole. The stream is closed in every case.
     """
-    bodiless = request.method == hdrs.METH_HEAD or reply.status in BODILESS
-    if isinstance(reply.body, bytes):
-        response = _headed(reply, last=last)
-        if not bodiless:
-            response.content_length = len(reply.body)
-        return await _write(request, response, _once(b"" if bodiless else reply.body))
+    body = reply.body
+    if isinstance(body, bytes):
+        framing = _framing(asked, reply.status, headers, len(body), last=last)
+        head = _head(asked, reply.status, headers)
+        return await _write_whole(asked, reply.status, head, body, framing)
     try:
-        response = _headed(reply, last=last)
-        first = await anext(reply.body, b"")
-        rest = _once(b"") if bodiless else _joined(first, reply.body)
-        return await _write(request, response, rest)
+        framing = _framing(asked, reply.status, headers, None, last=last)
+        head = _head(asked, reply.status, headers)
+        first = await anext(body, b"")
+        return await _write_stream(asked, reply.status, head, first, body, framing)
     finally:
-        await _close(reply.body)
+        await _close(body)
 
 
-def _headed(reply: Reply, *, last: bool) -> web.StreamResponse:
-    response = web.StreamResponse(status=reply.status)
-    for name, value in reply.headers.items():
-        if not BREAKS.isdisjoint(value):
-            raise ValueError(f"the header {name} of an answer holds a line break or NUL")
-        response.headers.add(name, _utf8(value))
-    if last:
-        response.force_close()
-    return response
+def _framing(
+    asked: Asked, status: int, headers: CIMultiDict[str], size: int | None, *, last: bool
+) -> _Framing:
+    """How the answer goes; `headers` then say so."""
+    version = asked.head.version
+    bodiless = asked.head.method == hdrs.METH_HEAD or status in BODILESS
+    if size is not None and not bodiless:
+        headers[hdrs.CONTENT_LENGTH] = str(size)
+    if status == NO_CONTENT:
+        headers.popall(hdrs.CONTENT_LENGTH, None)
+    declared = headers.get(hdrs.CONTENT_LENGTH)
+    lasting = not (last or asked.head.should_close)
+    chunked = False
+    if not bodiless and declared is None:
+        chunked = version >= HttpVersion11
+        lasting = lasting and chunked
+    if chunked:
+        headers[hdrs.TRANSFER_ENCODING] = "chunked"
+    if not bodiless and declared != "0" and hdrs.CONTENT_TYPE not in headers:
+        headers[hdrs.CONTENT_TYPE] = "application/octet-stream"
+    if not lasting and version == HttpVersion11:
+        headers[hdrs.CONNECTION] = "close"
+    elif lasting and version == HttpVersion10:
+        headers[hdrs.CONNECTION] = "keep-alive"
+    return _Framing(bodiless, chunked, None if declared is None else int(declared), lasting)
 
 
-async def _write(
-    request: web.BaseRequest, response: web.StreamResponse, pieces: AsyncIterator[bytes]
-) -> Sent:
-    size = 0
-    # Asked before the response is prepared: then aiohttp counts it down.
-    declared = response.content_length
-    bodiless = request.method == hdrs.METH_HEAD or response.status in BODILESS
+def _head(asked: Asked, status: int, headers: MultiMapping[str]) -> bytes:
+    version = asked.head.version
+    lines = [f"HTTP/{version.major}.{version.minor} {status} {_reason(status)}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    if hdrs.DATE not in headers:
+        lines.append(f"Date: {rfc822_formatted_time()}")
+    text = "\r\n".join(lines)
     try:
-        await response.prepare(request)
-        async for piece in pieces:
-            await _put(response, piece)
-            size += len(piece)
-        if not bodiless and declared is not None and size != declared:
-            _cut(request)
-            return Sent(response, size, ValueError(f"{size} bytes of {declared} were there"))
-        await response.write_eof()
+        data = text.encode()
+    except UnicodeEncodeError:
+        # Bytes of a backend's header that are no UTF-8 were read as surrogates.
+        data = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").encode()
+    breaks = len(lines) - 1
+    if data.count(b"\r") != breaks or data.count(b"\n") != breaks or b"\0" in data:
+        name = next(n for n, v in headers.items() if not BREAKS.isdisjoint(n + v))
+        raise ValueError(f"the header {name!r} of an answer holds a line break or NUL")
+    return data + b"\r\n\r\n"
+
+
+async def _write_whole(
+    asked: Asked, status: int, head: bytes, body: bytes, framing: _Framing
+) -> Sent:
+    if framing.bodiless:
+        body = b""
+    try:
+        if len(body) > JOINED_BYTES:
+            asked.write_two(head, body)
+        else:
+            asked.write(head + body)
+        if asked.crowded:
+            await _wait(asked)
     except Exception as error:  # noqa: BLE001 - after the status there is one honest answer
-        _cut(request)
-        return Sent(response, size, error)
+        asked.abort()
+        return Sent(status, len(body), error)
     except BaseException:
-        _cut(request)
+        asked.abort()
         raise
-    return Sent(response, size)
+    return Sent(status, len(body), lasting=framing.lasting)
 
 
-async def _put(response: web.StreamResponse, piece: bytes) -> None:
+async def _write_stream(
+    asked: Asked, status: int, head: bytes, first: bytes, rest: Body, framing: _Framing
+) -> Sent:
+    flow = _Flow(asked, chunked=framing.chunked)
+    try:
+        if framing.bodiless:
+            asked.write(head)
+        else:
+            await flow.pour(head, first, rest)
+            if framing.length is not None and flow.size != framing.length:
+                asked.abort()
+                told = ValueError(f"{flow.size} bytes of {framing.length} were there")
+                return Sent(status, flow.size, told)
+    except Exception as error:  # noqa: BLE001 - after the status there is one honest answer
+        asked.abort()
+        return Sent(status, flow.size, error)
+    except BaseException:
+        asked.abort()
+        raise
+    return Sent(status, flow.size, lasting=framing.lasting)
+
+
+class _Flow:
+    """A body on its way to a client; `size` is how much of it has gone."""
+
+    __slots__ = ("_asked", "_chunked", "size")
+
+    def __init__(self, asked: Asked, *, chunked: bool) -> None:
+        self._asked = asked
+        self._chunked = chunked
+        self.size = 0
+
+    async def pour(self, head: bytes, first: bytes, rest: Body) -> None:
+        """Nothing, once a head and its body have gone, as fast as the client takes them."""
+        asked = self._asked
+        if first:
+            self.size = len(first)
+            asked.write_two(head, self._framed(first))
+        else:
+            asked.write(head)
+        if asked.crowded:
+            await _wait(asked)
+        async for piece in rest:
+            if piece:
+                self.size += len(piece)
+                asked.write(self._framed(piece))
+                if asked.crowded:
+                    await _wait(asked)
+        if self._chunked:
+            asked.write(LAST_CHUNK)
+
+    def _framed(self, piece: bytes) -> bytes:
+        return b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece
+
+
+async def _wait(asked: Asked) -> None:
+    """Nothing, once the client has room; ConnectionError where it makes none."""
     try:
         async with asyncio.timeout(STALL_SECONDS):
-            await response.write(piece)
+            await asked.drain()
     except TimeoutError:
         raise ConnectionError("the client stopped reading") from None
 
 
-def _cut(request: web.BaseRequest) -> None:
-    # Closing would send what is buffered; what matters is that the end never looks regular.
-    if request.transport is not None:
-        request.transport.abort()
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    if data:
-        yield data
-
-
-async def _joined(first: bytes, rest: Body) -> AsyncIterator[bytes]:
-    if first:
-        yield first
-    async for piece in rest:
-        yield piece
+@lru_cache(600)
+def _reason(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
 
 
 async def _close(body: Body) -> None:
     close = getattr(body, "aclose", None)
     if close is not None:
         await close()
-
-
-def _utf8(value: str) -> str:
-    # Bytes of a backend's header that are no UTF-8 were read as surrogates.
-    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

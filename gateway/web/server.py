@@ -6,11 +6,11 @@ import gc
 import socket
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager
 
 from aiohttp import web
 
-from gateway.web.connection import Connection, Edge
+from gateway.web.connection import Connection, Edge, UnderWay
 
 STOP_SECONDS = 10.0
 CUT_SECONDS = 0.1
@@ -18,7 +18,11 @@ BACKLOG = 1_024
 TRIES, PAUSE_SECONDS = 20, 0.05
 
 Ready = Callable[[], Awaitable[None]]
-Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+async def _unasked(request: web.BaseRequest) -> web.StreamResponse:
+    """Nothing: connections ask the edge themselves."""
+    raise AssertionError(request.method)
 
 
 class AddressTaken(Exception):
@@ -69,10 +73,10 @@ async def serve(
     """
     loop = asyncio.get_running_loop()
     async with app as edge:
-        under_way = UnderWay(edge.handle)
-        connections = web.Server(under_way.handle, handler_cancellation=True)
+        under_way = UnderWay()
+        connections = web.Server(_unasked, handler_cancellation=True)
         listening = await loop.create_server(
-            lambda: Connection(connections, edge, loop), sock=listener, backlog=BACKLOG
+            lambda: Connection(connections, edge, under_way, loop), sock=listener, backlog=BACKLOG
         )
         # What a start has made stays. The garbage collector would go through it again and again,
         # and hold everybody up for as long.
@@ -90,30 +94,3 @@ async def serve(
             connections.pre_shutdown()
             # By now the time is over; aiohttp takes 0 for no limit.
             await connections.shutdown(CUT_SECONDS)
-
-
-class UnderWay:
-    """Answers requests by `handler`, and knows whether one is being answered."""
-
-    def __init__(self, handler: Handler) -> None:
-        self._handler = handler
-        self._number = 0
-        self._none = asyncio.Event()
-        self._none.set()
-
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """The handler's answer."""
-        self._number += 1
-        self._none.clear()
-        try:
-            return await self._handler(request)
-        finally:
-            self._number -= 1
-            if not self._number:
-                self._none.set()
-
-    async def ended(self, seconds: float) -> None:
-        """Nothing, once all are answered, or after so many seconds."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._none.wait()

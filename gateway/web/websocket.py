@@ -9,6 +9,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from multidict import CIMultiDict
 
 from gateway.errors import InvalidRequest
+from gateway.web.asked import Asked
 from gateway.web.reply import Sent
 
 LONGEST_MESSAGE = 524_288
@@ -110,9 +111,7 @@ class Sockets:
         for socket in self._open:
             socket.leaving.set()
 
-    async def switch(
-        self, request: web.BaseRequest, headers: CIMultiDict[str], upgrade: Upgrade
-    ) -> Sent:
+    async def switch(self, asked: Asked, headers: CIMultiDict[str], upgrade: Upgrade) -> Sent:
         """What was sent, after the conversation; InvalidRequest for what is no handshake."""
         # Compressed messages would be small on the wire, and large here.
         response = web.WebSocketResponse(
@@ -121,7 +120,7 @@ class Sockets:
             max_msg_size=LONGEST_MESSAGE,
             timeout=CLOSE_SECONDS,
         )
-        transport = request.transport
+        request, transport = asked.upgraded()
         if transport is None or not response.can_prepare(request):
             raise InvalidRequest("this path is for websockets: RFC 6455, version 13")
         response.headers.update(headers)
@@ -141,4 +140,4 @@ class Sockets:
         finally:
             self._open.discard(socket)
             socket.cut()
-        return Sent(response, socket.sent, failure, socket.received)
+        return Sent(response.status, socket.sent, failure, socket.received)

@@ -11,6 +11,8 @@ from multidict import CIMultiDict
 from gateway.errors import GatewayError
 from gateway.s3.message import Reply
 from gateway.web import connection, reply
+from gateway.web.asked import Asked
+from gateway.web.reply import Sent
 from tests.web.serving import Served, parsed, say, serving
 
 GET = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -25,27 +27,29 @@ class Listening:
     may: asyncio.Event = field(default_factory=asyncio.Event)
     heard: list[str] = field(default_factory=list)
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        if request.path == "/refused":
-            response = web.Response(status=403)
-            response.force_close()
-            return response
-        if request.path == "/wait":
+    async def handle(self, asked: Asked) -> Sent:
+        if asked.head.path == "/refused":
+            return await answer(asked, 403, b"", last=True)
+        if asked.head.path == "/wait":
             await self.may.wait()
         try:
-            self.heard.append(f"{len(await request.read())} bytes")
+            self.heard.append(f"{len(await asked.content.read())} bytes")
         except web.RequestPayloadError:
             self.heard.append("broken")
-        return web.Response(text=self.heard[-1])
+        return await answer(asked, 200, self.heard[-1].encode())
 
-    def refuse(self, request: web.BaseRequest, error: GatewayError) -> web.StreamResponse:
-        response = web.Response(status=error.status, text=f"{error.code}: {error.message}")
-        assert request.path == "/"
-        response.force_close()
-        return response
+    async def refuse(self, asked: Asked, error: GatewayError) -> Sent:
+        assert asked.head.path == "/"
+        told = f"{error.code}: {error.message}".encode()
+        return await answer(asked, error.status, told, last=True)
 
     def leave(self) -> None:
         """Nobody stays."""
+
+
+async def answer(asked: Asked, status: int, body: bytes, *, last: bool = False) -> Sent:
+    """What was sent of an answer with nothing but a body."""
+    return await reply.send(asked, Reply(status, body=body), CIMultiDict(), last=last)
 
 
 async def trickle(served: Served, before: bytes = b"") -> bytes:
@@ -210,14 +214,14 @@ class Endless:
 
 async def test_client_that_does_not_read_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reply, "STALL_SECONDS", 0.2)
-    endless, outcome = Endless(), asyncio.Queue[reply.Sent]()
+    endless, outcome = Endless(), asyncio.Queue[Sent]()
 
     @dataclass(slots=True)
     class Sending(Listening):
-        async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-            sent = await reply.send(request, Reply(200, CIMultiDict(), endless))
+        async def handle(self, asked: Asked) -> Sent:
+            sent = await reply.send(asked, Reply(200, body=endless), CIMultiDict())
             outcome.put_nowait(sent)
-            return sent.response
+            return sent
 
     async with serving(Sending()) as served:
         _, writer = await asyncio.open_connection("127.0.0.1", served.port, limit=1 << 12)

@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 
 import aiohttp
 import pytest
-from aiohttp import web
+from multidict import CIMultiDict
 
 from gateway.errors import GatewayError
+from gateway.s3.message import Reply
 from gateway.web import server
+from gateway.web.asked import Asked
+from gateway.web.reply import Sent, send
 from gateway.web.server import AddressTaken
 
 
@@ -23,16 +26,18 @@ class Echo:
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     finish: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def handle(self, asked: Asked) -> Sent:
         self.begun.set()
-        if request.path == "/wait":
+        body = b"finished"
+        if asked.head.path == "/wait":
             await self.finish.wait()
-            return web.Response(text="finished")
-        return web.Response(body=await request.read())
+        else:
+            body = await asked.content.read()
+        return await send(asked, Reply(200, body=body), CIMultiDict())
 
-    def refuse(self, request: web.BaseRequest, error: GatewayError) -> web.StreamResponse:
-        del request
-        return web.Response(status=error.status, text=error.code)
+    async def refuse(self, asked: Asked, error: GatewayError) -> Sent:
+        reply = Reply(error.status, body=error.code.encode())
+        return await send(asked, reply, CIMultiDict(), last=True)
 
     def leave(self) -> None:
         """Nobody stays."""

@@ -1,0 +1,66 @@
+"""One request on a connection: its head, its body as it comes, and the way back to the client."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from aiohttp import StreamReader, web
+from aiohttp.http import RawRequestMessage
+
+if TYPE_CHECKING:
+    from gateway.web.connection import Connection
+
+
+class Asked:
+    """A request as aiohttp's parser has read it, and where its answer goes.
+
+    `head` has its method, target, version and headers; `content` is its body. `remote` is the
+    peer's address, "" where it is not known.
+    """
+
+    __slots__ = ("_connection", "content", "head", "remote")
+
+    def __init__(
+        self, head: RawRequestMessage, content: StreamReader, connection: "Connection"
+    ) -> None:
+        self.head = head
+        self.content = content
+        self._connection = connection
+        peer = connection.peername
+        self.remote = str(peer[0]) if isinstance(peer, tuple) else peer or ""
+
+    def write(self, data: bytes) -> None:
+        """Nothing; the bytes are on their way. ConnectionError where the client has gone."""
+        transport = self._connection.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the client has gone")
+        transport.write(data)
+
+    def write_two(self, first: bytes, second: bytes) -> None:
+        """As `write`, of two pieces that are not joined before."""
+        transport = self._connection.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the client has gone")
+        transport.writelines((first, second))
+
+    @property
+    def crowded(self) -> bool:
+        """Whether the client has more to take than it should be given."""
+        return self._connection.writing_paused
+
+    async def drain(self) -> None:
+        """Nothing, once the client has room again; ConnectionError where it has gone."""
+        await self._connection.drain()
+
+    def abort(self) -> None:
+        """Cut the connection: nothing that waits is sent any more."""
+        transport = self._connection.transport
+        if transport is not None:
+            transport.abort()
+
+    def drop(self) -> None:
+        """Close the connection, and read nothing more from it."""
+        self._connection.force_close()
+
+    def upgraded(self) -> tuple[web.BaseRequest, asyncio.Transport | None]:
+        """The request as aiohttp's websockets want it, and the connection under it."""
+        return self._connection.request_of(self), self._connection.transport
