@@ -1,13 +1,35 @@
 """One request on a connection: its head, its body as it comes, and the way back to the client."""
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from aiohttp import StreamReader, web
 from aiohttp.http import RawRequestMessage
 
-if TYPE_CHECKING:
-    from gateway.web.connection import Connection
+
+class Line(Protocol):
+    """What a request came on; `web.connection.Connection` is one."""
+
+    @property
+    def transport(self) -> asyncio.Transport | None:
+        """The transport, as long as the connection is there."""
+
+    @property
+    def peername(self) -> object:
+        """The peer's address: host and port, a socket's path, or None."""
+
+    @property
+    def writing_paused(self) -> bool:
+        """Whether the client is slower than what is written."""
+
+    async def drain(self) -> None:
+        """Nothing, once the client has room again; ConnectionError where it has gone."""
+
+    def force_close(self) -> None:
+        """Close, and read nothing more."""
+
+    def request_of(self, asked: "Asked") -> web.BaseRequest:
+        """A request as aiohttp's own handlers have it."""
 
 
 class Asked:
@@ -17,27 +39,25 @@ class Asked:
     peer's address, "" where it is not known.
     """
 
-    __slots__ = ("_connection", "content", "head", "remote")
+    __slots__ = ("_line", "content", "head", "remote")
 
-    def __init__(
-        self, head: RawRequestMessage, content: StreamReader, connection: "Connection"
-    ) -> None:
+    def __init__(self, head: RawRequestMessage, content: StreamReader, line: Line) -> None:
         self.head = head
         self.content = content
-        self._connection = connection
-        peer = connection.peername
-        self.remote = str(peer[0]) if isinstance(peer, tuple) else peer or ""
+        self._line = line
+        peer = line.peername
+        self.remote = str(peer[0] if isinstance(peer, tuple) else peer or "")
 
     def write(self, data: bytes) -> None:
         """Nothing; the bytes are on their way. ConnectionError where the client has gone."""
-        transport = self._connection.transport
+        transport = self._line.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client has gone")
         transport.write(data)
 
     def write_two(self, first: bytes, second: bytes) -> None:
         """As `write`, of two pieces that are not joined before."""
-        transport = self._connection.transport
+        transport = self._line.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client has gone")
         transport.writelines((first, second))
@@ -45,22 +65,22 @@ class Asked:
     @property
     def crowded(self) -> bool:
         """Whether the client has more to take than it should be given."""
-        return self._connection.writing_paused
+        return self._line.writing_paused
 
     async def drain(self) -> None:
         """Nothing, once the client has room again; ConnectionError where it has gone."""
-        await self._connection.drain()
+        await self._line.drain()
 
     def abort(self) -> None:
         """Cut the connection: nothing that waits is sent any more."""
-        transport = self._connection.transport
+        transport = self._line.transport
         if transport is not None:
             transport.abort()
 
     def drop(self) -> None:
         """Close the connection, and read nothing more from it."""
-        self._connection.force_close()
+        self._line.force_close()
 
     def upgraded(self) -> tuple[web.BaseRequest, asyncio.Transport | None]:
         """The request as aiohttp's websockets want it, and the connection under it."""
-        return self._connection.request_of(self), self._connection.transport
+        return self._line.request_of(self), self._line.transport
