@@ -13,7 +13,9 @@ from gateway.storage import pins, publications, tables
 from gateway.storage.database import Database
 from gateway.storage.intents import Intent, forget
 from gateway.storage.marks import close_if_clean, fresh
+from gateway.storage.questions import MANY_PINS
 from gateway.storage.rows import in_version
+from gateway.turns import TURN
 
 
 class Commits:
@@ -35,10 +37,12 @@ class Commits:
         Staged files that the version holds, and those in `settled`, are staged no longer; what
         was put since stays, and with it the mark.
         """
-        # Before the transaction: whoever else writes waits for that alone.
-        async with self._database.reading(long=True) as connection:
-            found = await fresh(connection, artifact_id)
-            prepared = await pins.replacement(connection, found, record)
+        prepared = None
+        if len(record.pins) > TURN or await self._has_many_pins(artifact_id):
+            # Before the transaction: whoever else writes waits for that alone.
+            async with self._database.reading(long=True) as connection:
+                found = await fresh(connection, artifact_id)
+                prepared = await pins.replacement(connection, found, record)
 
         async def work(connection: AsyncConnection) -> bool:
             artifact = await fresh(connection, artifact_id)
@@ -48,6 +52,9 @@ class Commits:
             return True
 
         return await self._database.transaction(work)
+
+    async def _has_many_pins(self, artifact_id: int) -> bool:
+        return bool(await self._database.glance(MANY_PINS, {"artifact_id": artifact_id}))
 
     async def adopt(self, intent: Intent, record: Record, fields: Fields, manifest: Pin) -> None:
         """As `publish`, of what lay there: its manifest needs no writing, the intent is done."""

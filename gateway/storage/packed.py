@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, cast, func, literal, select, type_coerce
+from sqlalchemy import Column, ColumnElement, Select, bindparam, cast, func, select, type_coerce
 from sqlalchemy import column as named
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
@@ -38,15 +38,19 @@ async def pack(dialect: Dialect, columns: Columns, rows: Iterable[Sequence[objec
     return texts
 
 
-def unpacked(dialect: Dialect, columns: Columns, text: str) -> Select[Any]:
-    """The rows of a text, their values under the columns' names."""
-    if dialect.name == "sqlite":
-        each = func.json_each(literal(text, Text)).table_valued(named("value", JSON), name="packed")
+def unpacked(dialect: str, columns: Columns) -> Select[Any]:
+    """The rows of the text that is bound to `packed`, their values under the columns' names.
+
+    `dialect` is the name of a database.
+    """
+    text = bindparam("packed", type_=Text)
+    if dialect == "sqlite":
+        each = func.json_each(text).table_valued(named("value", JSON), name="packed")
         values: list[ColumnElement[Any]] = [
             func.json_extract(each.c.value, f"$[{at}]") for at in range(len(columns))
         ]
     else:
-        document = cast(literal(text, Text), JSONB)
+        document = cast(text, JSONB)
         each = func.jsonb_array_elements(document).table_valued(
             named("value", JSONB), name="packed"
         )

@@ -6,9 +6,10 @@ two files of ten thousand writes two rows.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from operator import attrgetter
 
-from sqlalchemy import literal, or_, select, update
+from sqlalchemy import Insert, Update, bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.layout import MANIFEST, join
@@ -20,6 +21,17 @@ from gateway.storage.rows import PIN, as_pin, in_turns
 
 # What differs between the pins of one version.
 MADE = (tables.pin.c.key, *PIN, tables.pin.c.published)
+
+_pin = tables.pin.c
+_CURRENT = select(_pin.id, *PIN).where(
+    _pin.artifact_id == bindparam("artifact_id"), _pin.until.is_(None)
+)
+_PUBLISH = update(tables.pin).where(
+    _pin.artifact_id == bindparam("of_artifact"),
+    _pin.path == MANIFEST,
+    _pin.first == bindparam("number"),
+    _pin.published.is_(False),
+)
 
 pin_values = attrgetter(*(column.name for column in PIN))
 
@@ -40,10 +52,7 @@ async def replacement(
     connection: AsyncConnection, artifact: Artifact, record: Record
 ) -> Replacement:
     """What a record's version changes of the pins that are current; nothing is written."""
-    pin = tables.pin.c
-    rows = await connection.execute(
-        select(pin.id, *PIN).where(pin.artifact_id == artifact.id, pin.until.is_(None))
-    )
+    rows = await connection.execute(_CURRENT, {"artifact_id": artifact.id})
     wanted = {pin.path: pin for pin in record.pins}
     ended: list[tuple[int]] = []
     async for some in in_turns(rows):
@@ -70,46 +79,48 @@ async def replace_pins(
     connection: AsyncConnection, artifact: Artifact, record: Record, change: Replacement
 ) -> None:
     """End and make what the replacement says."""
-    table = tables.pin
+    end, make = _replacing(connection.dialect.name)
     for text in change.ended:
-        ids = unpacked(connection.dialect, (table.c.id,), text)
-        await connection.execute(
-            update(table).where(table.c.id.in_(ids)).values(until=record.number)
-        )
+        await connection.execute(end, {"packed": text, "number": record.number})
     same = {
-        "artifact_id": artifact.id,
-        "workspace_id": artifact.workspace_id,
-        "first": record.number,
+        "of_artifact": artifact.id,
+        "in_workspace": artifact.workspace_id,
+        "number": record.number,
     }
     for text in change.made:
-        rows = unpacked(connection.dialect, MADE, text).add_columns(
-            *(literal(value, table.c[name].type) for name, value in same.items())
-        )
-        names = [*(column.name for column in MADE), *same]
-        await connection.execute(table.insert().from_select(names, rows))
+        await connection.execute(make, {"packed": text, **same})
+
+
+@cache
+def _replacing(dialect: str) -> tuple[Update, Insert]:
+    """The statements that end the pins whose ids are packed, and make those that are."""
+    table = tables.pin
+    ids = unpacked(dialect, (table.c.id,))
+    number = bindparam("number", type_=table.c.first.type)
+    end = update(table).where(table.c.id.in_(ids)).values(until=number)
+    rows = unpacked(dialect, MADE).add_columns(
+        bindparam("of_artifact", type_=table.c.artifact_id.type),
+        bindparam("in_workspace", type_=table.c.workspace_id.type),
+        number,
+    )
+    names = [*(column.name for column in MADE), "artifact_id", "workspace_id", "first"]
+    return end, table.insert().from_select(names, rows)
 
 
 async def note_published(
     connection: AsyncConnection, artifact_id: int, number: int, pin: Pin
 ) -> bool:
     """Whether a version's manifest had no backend version, and has that of `pin` now."""
-    table = tables.pin
-    changed = await connection.execute(
-        update(table)
-        .where(
-            table.c.artifact_id == artifact_id,
-            table.c.path == MANIFEST,
-            table.c.first == number,
-            table.c.published.is_(False),
-        )
-        .values(
-            published=True,
-            version_id=pin.version_id,
-            etag=pin.etag,
-            last_modified=pin.last_modified,
-            content_type=pin.content_type,
-        )
-    )
+    values = {
+        "of_artifact": artifact_id,
+        "number": number,
+        "published": True,
+        "version_id": pin.version_id,
+        "etag": pin.etag,
+        "last_modified": pin.last_modified,
+        "content_type": pin.content_type,
+    }
+    changed = await connection.execute(_PUBLISH, values)
     return changed.rowcount > 0
 
 

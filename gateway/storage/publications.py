@@ -4,10 +4,11 @@ Each is a part of a transaction that the caller holds.
 """
 
 from collections.abc import Collection
+from functools import cache
 from operator import attrgetter
 from uuid import uuid4
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import Delete, and_, bindparam, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.lifecycle import Artifact
@@ -27,8 +28,22 @@ from gateway.storage.marks import (
 )
 from gateway.storage.packed import pack, unpacked
 from gateway.storage.pins import Replacement, replace_pins, replacement
-from gateway.storage.rows import STAGED_FILE, below
+from gateway.storage.rows import STAGED_FILE, following
+from gateway.storage.statements import unstaging
 from gateway.storage.words import forget_words, index_words
+
+_arrival, _announced = tables.arrival.c, tables.announcement.c
+_ADD_VERSION = tables.version.insert()
+_ARRIVED = delete(tables.arrival).where(
+    _arrival.workspace_id == bindparam("workspace_id"),
+    or_(
+        _arrival.prefix == bindparam("at"),
+        and_(_arrival.prefix >= bindparam("start"), _arrival.prefix < bindparam("end")),
+    ),
+)
+_FORGET_ANNOUNCED = delete(tables.announcement).where(
+    _announced.artifact_id == bindparam("artifact_id")
+)
 
 staged_values = attrgetter(*(column.name for column in STAGED_FILE))
 
@@ -57,13 +72,10 @@ async def publish(
     await replace_pins(connection, artifact, record, prepared)
     await unstage_settled(connection, artifact, record, settled)
     if fields is not None and fields.get("type") != "collection":
-        arrival = tables.arrival
-        here = arrival.c.workspace_id == artifact.workspace_id
         # Below it nothing waits any more either: all of that is this artifact's own.
-        mine = or_(
-            arrival.c.prefix == artifact.prefix, below(arrival.c.prefix, f"{artifact.prefix}/")
-        )
-        await connection.execute(delete(arrival).where(here, mine))
+        folder = f"{artifact.prefix}/"
+        where = {"at": artifact.prefix, "start": folder, "end": following(folder)}
+        await connection.execute(_ARRIVED, {"workspace_id": artifact.workspace_id, **where})
 
 
 async def bury(connection: AsyncConnection, artifact: Artifact, record: Record) -> None:
@@ -98,18 +110,17 @@ async def bury(connection: AsyncConnection, artifact: Artifact, record: Record) 
 async def insert_version(connection: AsyncConnection, artifact_id: int, record: Record) -> None:
     """Put the row of a version in."""
     manifest = record.manifest
-    await connection.execute(
-        tables.version.insert().values(
-            artifact_id=artifact_id,
-            number=record.number,
-            parent=record.parent,
-            author=record.author,
-            message=record.message,
-            created_at=record.time,
-            manifest=None if manifest is None else manifest.data,
-            headers=None if manifest is None else dict(manifest.headers),
-        )
-    )
+    row = {
+        "artifact_id": artifact_id,
+        "number": record.number,
+        "parent": record.parent,
+        "author": record.author,
+        "message": record.message,
+        "created_at": record.time,
+        "manifest": None if manifest is None else manifest.data,
+        "headers": None if manifest is None else dict(manifest.headers),
+    }
+    await connection.execute(_ADD_VERSION, row)
 
 
 async def unstage_settled(
@@ -122,8 +133,7 @@ async def unstage_settled(
     await _unstage_exactly(connection, artifact, settled)
     await unstage_held(connection, artifact.id)
     # One made since goes too: its URL ends with the stage's id.
-    announced = tables.announcement
-    await connection.execute(delete(announced).where(announced.c.artifact_id == artifact.id))
+    await connection.execute(_FORGET_ANNOUNCED, {"artifact_id": artifact.id})
     now = await fresh(connection, artifact.id)
     if now.stage is None:
         return
@@ -139,14 +149,21 @@ async def _unstage_exactly(
     connection: AsyncConnection, artifact: Artifact, files: Collection[StagedFile]
 ) -> None:
     """Forget of these files what is staged just so still."""
-    dialect, staged = connection.dialect, tables.staged_file
-    for text in await pack(dialect, STAGED_FILE, map(staged_values, files)):
-        row = unpacked(dialect, STAGED_FILE, text).subquery()
-        same = [column.is_not_distinct_from(row.c[column.name]) for column in STAGED_FILE]
-        paths = select(row.c.path).join(
-            staged, and_(staged.c.artifact_id == artifact.id, staged.c.path == row.c.path, *same)
-        )
-        await unstage_paths(connection, artifact.id, paths)
+    statement = _unstaging_exactly(connection.dialect.name)
+    for text in await pack(connection.dialect, STAGED_FILE, map(staged_values, files)):
+        await unstage_paths(connection, artifact.id, statement, text)
+
+
+@cache
+def _unstaging_exactly(dialect: str) -> Delete:
+    """The statement that forgets what is staged just as files that are packed."""
+    staged = tables.staged_file
+    row = unpacked(dialect, STAGED_FILE).subquery()
+    same = [column.is_not_distinct_from(row.c[column.name]) for column in STAGED_FILE]
+    mine = staged.c.artifact_id == bindparam("artifact_id")
+    return unstaging(
+        select(row.c.path).join(staged, and_(mine, staged.c.path == row.c.path, *same))
+    )
 
 
 def _committed(artifact: Artifact, record: Record, fields: Fields) -> dict[str, object]:

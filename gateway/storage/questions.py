@@ -26,6 +26,7 @@ from gateway.storage import tables
 from gateway.storage.intents import COMMIT
 from gateway.storage.prepared import Prepared
 from gateway.storage.rows import PIN, WITHOUT_FIELDS, live
+from gateway.turns import TURN
 
 
 def _prefixes(number: int) -> list[BindParameter[str]]:
@@ -81,6 +82,14 @@ CURRENT_PIN = select(*PIN).where(
     tables.pin.c.until.is_(None),
 )
 """The pin of a path in an artifact's current version."""
+
+MANY_PINS = Prepared(
+    select(tables.pin.c.id)
+    .where(tables.pin.c.artifact_id == bindparam("artifact_id"), tables.pin.c.until.is_(None))
+    .limit(1)
+    .offset(TURN)
+)
+"""A row where an artifact's current version has more pins than there is a turn for."""
 
 BY_ID = Prepared(select(tables.artifact).where(tables.artifact.c.id == bindparam("artifact_id")))
 """The artifact with a row id."""

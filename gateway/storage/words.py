@@ -14,6 +14,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Text
 
 _WORDS = table("artifact_words", column("rowid"), column("artifact_id"), column("words"))
+_ADD = {
+    "sqlite": sql("INSERT INTO artifact_words (rowid, words) VALUES (:id, :words)"),
+    "postgresql": sql(
+        "INSERT INTO artifact_words (artifact_id, words) VALUES (:id, array_to_tsvector(:words))"
+    ).bindparams(bindparam("words", type_=ARRAY(Text))),
+}
+_FORGET = {
+    "sqlite": sql("DELETE FROM artifact_words WHERE rowid = :id"),
+    "postgresql": sql("DELETE FROM artifact_words WHERE artifact_id = :id"),
+}
 
 
 async def index_words(
@@ -23,23 +33,15 @@ async def index_words(
     await forget_words(connection, artifact_id)
     if not words:
         return
-    if connection.dialect.name == "sqlite":
-        statement = sql("INSERT INTO artifact_words (rowid, words) VALUES (:id, :words)")
-        await connection.execute(statement, {"id": artifact_id, "words": " ".join(sorted(words))})
-        return
-    statement = sql(
-        "INSERT INTO artifact_words (artifact_id, words) VALUES (:id, array_to_tsvector(:words))"
-    ).bindparams(bindparam("words", type_=ARRAY(Text)))
-    await connection.execute(statement, {"id": artifact_id, "words": sorted(words)})
+    sqlite = connection.dialect.name == "sqlite"
+    given = " ".join(sorted(words)) if sqlite else sorted(words)
+    statement = _ADD[connection.dialect.name]
+    await connection.execute(statement, {"id": artifact_id, "words": given})
 
 
 async def forget_words(connection: AsyncConnection, artifact_id: int) -> None:
     """Have an artifact found by no words."""
-    identity = "rowid" if connection.dialect.name == "sqlite" else "artifact_id"
-    await connection.execute(
-        sql(f"DELETE FROM artifact_words WHERE {identity} = :id"),  # noqa: S608 (one of two names)
-        {"id": artifact_id},
-    )
+    await connection.execute(_FORGET[connection.dialect.name], {"id": artifact_id})
 
 
 def found_by(dialect: str, words: Sequence[str]) -> Select[tuple[int]]:

@@ -452,3 +452,15 @@ async def test_a_version_that_changes_one_of_many_pins_writes_two_rows(index: In
     found = await versions_of(index, artifact, 2)
     assert found == {each.path: each.version_id for each in pins} | {pins[0].path: "v2"}
     assert set((await versions_of(index, artifact, 1)).values()) == {"v1"}
+
+
+async def test_few_pins_follow_many_and_many_few(index: Index) -> None:
+    pins = [pin(f"{number:05d}") for number in range(TURN + 1)]
+    artifact = await index.new("a")
+    for number, some in enumerate((pins, pins[:1], pins, pins[1:3]), start=1):
+        if number > 1:
+            await index.new("a")
+        artifact = await index.commit(artifact, *some)
+        found = await versions_of(index, artifact, number)
+        assert set(found) == {each.path for each in some}
+    assert len(await versions_of(index, artifact, 1)) == len(pins)

@@ -24,7 +24,8 @@ async def test_unpacked_rows_are_what_was_packed(database: Database) -> None:
         texts = await pack(connection.dialect, MADE, rows)
         assert len(texts) == 2
         for text in texts:
-            answer = await connection.execute(unpacked(connection.dialect, MADE, text))
+            question = unpacked(database.dialect, MADE)
+            answer = await connection.execute(question, {"packed": text})
             found += map(tuple, answer)
     assert found == rows
 
@@ -35,5 +36,6 @@ async def test_what_a_database_can_not_keep_is_packed_as_it_would_be_kept(
     columns = (tables.pin.c.path, tables.pin.c.content_type)
     async with database.reading() as connection:
         (text,) = await pack(connection.dialect, columns, [("a\0b", "c\0\ud800d")])
-        found = await connection.execute(unpacked(connection.dialect, columns, text))
+        question = unpacked(database.dialect, columns)
+        found = await connection.execute(question, {"packed": text})
         assert [tuple(row) for row in found] == [("a\x01b", "c\ufffd?d")]
