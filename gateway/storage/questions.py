@@ -91,6 +91,28 @@ MANY_PINS = Prepared(
 )
 """A row where an artifact's current version has more pins than there is a turn for."""
 
+
+def _emptied() -> Select[Any]:
+    artifact, staged, pin = tables.artifact.c, tables.staged_file.c, tables.pin.c
+    mine = staged.artifact_id == bindparam("artifact_id")
+    put = select(staged.path).where(mine, staged.removed.is_(False))
+    left = select(pin.path).where(
+        pin.artifact_id == bindparam("artifact_id"),
+        pin.until.is_(None),
+        pin.path.not_in(select(staged.path).where(mine, staged.removed)),
+    )
+    return select(artifact.id).where(
+        artifact.id == bindparam("artifact_id"),
+        artifact.stage_id.is_not(None),
+        artifact.staged_etag.is_(None),
+        ~put.exists(),
+        ~left.exists(),
+    )
+
+
+EMPTIED = Prepared(_emptied())
+"""The artifact, if an edit is open in which nothing is staged or left of what is committed."""
+
 BY_ID = Prepared(select(tables.artifact).where(tables.artifact.c.id == bindparam("artifact_id")))
 """The artifact with a row id."""
 

@@ -9,7 +9,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.layout import MANIFEST
@@ -17,7 +16,6 @@ from gateway.artifact.lifecycle import Artifact, State
 from gateway.artifact.value import Fields
 from gateway.artifact.version import StagedFile
 from gateway.errors import OperationAborted
-from gateway.storage import tables
 from gateway.storage.database import Database
 from gateway.storage.intents import COMMIT, WRITE, Intent, Intents, forget
 from gateway.storage.marks import (
@@ -29,23 +27,10 @@ from gateway.storage.marks import (
     row_id,
     unstage,
 )
+from gateway.storage.questions import EMPTIED
 from gateway.storage.situation import situation, stage
 
 DELETING = "deleting"
-
-# Made once: what an edit has put, and what is committed and not removed by it.
-_staged, _pin = tables.staged_file.c, tables.pin.c
-_mine = _staged.artifact_id == bindparam("artifact_id")
-_LEFT = (
-    select(_staged.path).where(_mine, _staged.removed.is_(False)).limit(1),
-    select(_pin.path)
-    .where(
-        _pin.artifact_id == bindparam("artifact_id"),
-        _pin.until.is_(None),
-        _pin.path.not_in(select(_staged.path).where(_mine, _staged.removed)),
-    )
-    .limit(1),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,15 +217,7 @@ class Stages:
 
         That is a reason to look, not an answer: the bucket may hold keys unknown here.
         """
-        asked = {"artifact_id": artifact.id}
-        async with self._database.reading() as connection:
-            marked = await fresh(connection, artifact.id)
-            if marked.stage is None or marked.manifest_staged:
-                return False
-            for left in _LEFT:
-                if (await connection.execute(left, asked)).first() is not None:
-                    return False
-        return True
+        return bool(await self._database.glance(EMPTIED, {"artifact_id": artifact.id}))
 
 
 def _gone(artifact: Artifact) -> OperationAborted:
