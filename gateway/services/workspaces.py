@@ -17,7 +17,7 @@ from gateway.storage.registry import Entry, Overlap, Registry
 class Workspaces:
     """The workspaces of the configuration, and those made at run time, by name and by id.
 
-    Those of the configuration are held here. The others are read from the database each time:
+    Those of the configuration are held here. The others are asked of the database each time:
     another worker, or another replica, may have made or removed one a moment ago.
     """
 
