@@ -1,6 +1,5 @@
 """Requests as they arrive: aiohttp's turned into the gateway's own, nothing believed yet."""
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address
@@ -97,11 +96,13 @@ class Arrival:
         content = self._asked.content
         if content is EMPTY_PAYLOAD and not self.waiting:
             return
+        due = self._asked.body_due
         try:
-            await self._go_on()
+            self._go_on()
             while True:
-                async with asyncio.timeout(IDLE_SECONDS):
-                    piece = await content.readany()
+                due.set(IDLE_SECONDS)
+                piece = await content.readany()
+                due.clear()
                 if not piece:
                     return
                 self.received += len(piece)
@@ -116,8 +117,10 @@ class Arrival:
             web.RequestPayloadError,
         ) as error:
             raise IncompleteBody("the body ended before its declared length") from error
+        finally:
+            due.clear()
 
-    async def _go_on(self) -> None:
+    def _go_on(self) -> None:
         if not self.waiting:
             return
         self.waiting = False

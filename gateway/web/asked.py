@@ -6,6 +6,8 @@ from typing import Protocol
 from aiohttp import StreamReader, web
 from aiohttp.http import RawRequestMessage
 
+from gateway.web.deadline import Deadline
+
 
 class Line(Protocol):
     """What a request came on; `web.connection.Connection` is one."""
@@ -22,8 +24,12 @@ class Line(Protocol):
     def writing_paused(self) -> bool:
         """Whether the client is slower than what is written."""
 
-    async def drain(self) -> None:
-        """Nothing, once the client has room again; ConnectionError where it has gone."""
+    @property
+    def body_due(self) -> Deadline:
+        """When more must have come of the body that is read."""
+
+    async def drain(self, seconds: float) -> None:
+        """Nothing, once the client has room again; ConnectionError where it makes none in time."""
 
     def force_close(self) -> None:
         """Close, and read nothing more."""
@@ -67,9 +73,14 @@ class Asked:
         """Whether the client has more to take than it should be given."""
         return self._line.writing_paused
 
-    async def drain(self) -> None:
-        """Nothing, once the client has room again; ConnectionError where it has gone."""
-        await self._line.drain()
+    @property
+    def body_due(self) -> Deadline:
+        """When more must have come of the body; missed, who waits for it has a TimeoutError."""
+        return self._line.body_due
+
+    async def drain(self, seconds: float) -> None:
+        """Nothing, once the client has room again; ConnectionError where it makes none in time."""
+        await self._line.drain(seconds)
 
     def abort(self) -> None:
         """Cut the connection: nothing that waits is sent any more."""

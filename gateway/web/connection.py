@@ -19,6 +19,7 @@ from aiohttp.web_protocol import ERROR
 
 from gateway.errors import GatewayError, InvalidRequest, RequestHeaderSectionTooLarge
 from gateway.web.asked import Asked
+from gateway.web.deadline import Deadline
 from gateway.web.reply import Sent
 
 LONGEST_LINE = 65_536
@@ -90,7 +91,16 @@ class UnderWay:
 class Connection(web.RequestHandler):
     """aiohttp's protocol of one connection, within bounds."""
 
-    __slots__ = ("_asked", "_body", "_deadline", "_edge", "_head_bytes", "_under_way")
+    __slots__ = (
+        "_asked",
+        "_body",
+        "_deadline",
+        "_edge",
+        "_head_bytes",
+        "_room_due",
+        "_under_way",
+        "body_due",
+    )
 
     def __init__(
         self,
@@ -115,6 +125,8 @@ class Connection(web.RequestHandler):
         self._body: StreamReader | None = None  # of the request that came last
         self._head_bytes = 0  # of a head, or of framing, that has begun
         self._deadline: asyncio.TimerHandle | None = None
+        self._room_due = Deadline(loop, self._stall)
+        self.body_due = Deadline(loop, self._give_up)
 
     def data_received(self, data: bytes) -> None:
         """Take what the client sent in."""
@@ -135,6 +147,8 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """Forget the client."""
         self._end_head()
+        self._room_due.end()
+        self.body_due.end()
         if self._asked is not None:
             self._asked.content.set_exception(exc or ConnectionResetError("the client has gone"))
         super().connection_lost(exc)
@@ -164,9 +178,13 @@ class Connection(web.RequestHandler):
             if self.transport is not None:
                 self.transport.close()
 
-    async def drain(self) -> None:
-        """Nothing, once the client has room again; ConnectionError where it has gone."""
-        await self._drain_helper()
+    async def drain(self, seconds: float) -> None:
+        """Nothing, once the client has room again; ConnectionError where it makes none in time."""
+        self._room_due.set(seconds)
+        try:
+            await self._drain_helper()
+        finally:
+            self._room_due.clear()
 
     def request_of(self, asked: Asked) -> web.BaseRequest:
         """A request as aiohttp's own handlers have it."""
@@ -235,6 +253,14 @@ class Connection(web.RequestHandler):
         body.set_exception(web.RequestPayloadError("the body's framing broke off"))
         body.feed_eof()
         self.close()
+
+    def _stall(self) -> None:
+        if self._drain_waiter is not None and not self._drain_waiter.done():
+            self._drain_waiter.set_exception(ConnectionError("the client stopped reading"))
+
+    def _give_up(self) -> None:
+        if self._asked is not None:
+            self._asked.content.set_exception(TimeoutError())
 
     def _begin_head(self, size: int) -> None:
         self._head_bytes += size

@@ -1,6 +1,5 @@
 """Replies, written to the client: whole, or cut off where they can't be."""
 
-import asyncio
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
@@ -129,7 +128,7 @@ async def _write_whole(
         else:
             asked.write(head + body)
         if asked.crowded:
-            await _wait(asked)
+            await asked.drain(STALL_SECONDS)
     except Exception as error:  # noqa: BLE001 - after the status there is one honest answer
         asked.abort()
         return Sent(status, len(body), error)
@@ -142,16 +141,12 @@ async def _write_whole(
 async def _write_stream(
     asked: Asked, status: int, head: bytes, first: bytes, rest: Body, framing: _Framing
 ) -> Sent:
-    flow = _Flow(asked, chunked=framing.chunked)
+    flow = _Flow(asked, framing)
     try:
         if framing.bodiless:
             asked.write(head)
         else:
             await flow.pour(head, first, rest)
-            if framing.length is not None and flow.size != framing.length:
-                asked.abort()
-                told = ValueError(f"{flow.size} bytes of {framing.length} were there")
-                return Sent(status, flow.size, told)
     except Exception as error:  # noqa: BLE001 - after the status there is one honest answer
         asked.abort()
         return Sent(status, flow.size, error)
@@ -164,43 +159,45 @@ async def _write_stream(
 class _Flow:
     """A body on its way to a client; `size` is how much of it has gone."""
 
-    __slots__ = ("_asked", "_chunked", "size")
+    __slots__ = ("_asked", "_chunked", "_length", "size")
 
-    def __init__(self, asked: Asked, *, chunked: bool) -> None:
+    def __init__(self, asked: Asked, framing: _Framing) -> None:
         self._asked = asked
-        self._chunked = chunked
+        self._chunked = framing.chunked
+        self._length = framing.length
         self.size = 0
 
     async def pour(self, head: bytes, first: bytes, rest: Body) -> None:
-        """Nothing, once a head and its body have gone, as fast as the client takes them."""
+        """Nothing, once a head and its body have gone, as fast as the client takes them.
+
+        ValueError where the body has not the length that the head declared: of what is too long,
+        the piece that made it so has not gone. The client would take the rest for complete, and
+        what is over for the next answer.
+        """
         asked = self._asked
         if first:
-            self.size = len(first)
             asked.write_two(head, self._framed(first))
         else:
             asked.write(head)
         if asked.crowded:
-            await _wait(asked)
+            await asked.drain(STALL_SECONDS)
         async for piece in rest:
             if piece:
-                self.size += len(piece)
                 asked.write(self._framed(piece))
                 if asked.crowded:
-                    await _wait(asked)
+                    await asked.drain(STALL_SECONDS)
         if self._chunked:
             asked.write(LAST_CHUNK)
+        elif self._length is not None and self.size != self._length:
+            raise ValueError(f"{self.size} bytes of {self._length} were there")
 
     def _framed(self, piece: bytes) -> bytes:
+        """A piece as it goes out; it is counted."""
+        size = self.size + len(piece)
+        if self._length is not None and size > self._length:
+            raise ValueError(f"more than {self._length} bytes were there")
+        self.size = size
         return b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece
-
-
-async def _wait(asked: Asked) -> None:
-    """Nothing, once the client has room; ConnectionError where it makes none."""
-    try:
-        async with asyncio.timeout(STALL_SECONDS):
-            await asked.drain()
-    except TimeoutError:
-        raise ConnectionError("the client stopped reading") from None
 
 
 @lru_cache(600)

@@ -4,7 +4,8 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from ipaddress import ip_network
 from xml.etree.ElementTree import fromstring
 
@@ -22,7 +23,7 @@ from gateway.errors import (
 )
 from gateway.identity import ANONYMOUS
 from gateway.s3.message import Reply, Request
-from gateway.web import arrival
+from gateway.web import access_log, arrival
 from gateway.web.access_log import Entry, shown
 from gateway.web.boundary import Boundary
 from gateway.web.exchange import Exchange
@@ -211,6 +212,16 @@ async def test_answer_that_cannot_be_whole_is_cut_off(body: Streaming, length: i
     assert body.closed.is_set()
     assert not entries[0].complete
     assert entries[0].error is not None
+
+
+@pytest.mark.parametrize("pieces", [(b"12345", b"6789012345"), (b"123456789012345",)])
+async def test_of_a_body_that_is_too_long_nothing_looks_complete(pieces: tuple[bytes, ...]) -> None:
+    entries: list[Entry] = []
+    async with serving(boundary(streaming(Streaming(*pieces), 10), entries=entries)) as served:
+        said = await say(served, b"GET /ws/key HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert len(said.partition(b"\r\n\r\n")[2]) < 10
+    assert (entries[0].complete, entries[0].error) == (False, "InternalError")
+    assert entries[0].sent < 10
 
 
 async def test_stream_is_closed_when_the_client_leaves() -> None:
@@ -406,6 +417,21 @@ async def test_access_log_tells_all_but_secrets(caplog: pytest.LogCaptureFixture
     assert {name: entry[name] for name in wanted} == wanted
     assert entry["seconds"] >= 0
     assert entry["time"].endswith("+00:00")
+
+
+@pytest.mark.parametrize("odd", ["plain", 'a "b" \\ c', "\x00\n\x7f\u2028", "héllo", "\udcff"])
+@pytest.mark.parametrize("there", [True, False])
+def test_access_log_is_json_whatever_it_tells(
+    odd: str, caplog: pytest.LogCaptureFixture, *, there: bool
+) -> None:
+    caplog.set_level(logging.INFO, "gateway.access")
+    may = odd if there else None
+    now = datetime(2026, 1, 2, 3, 4, 5, 678, UTC)
+    entry = Entry(now, "ID", odd, "s3", may, odd, odd, 200, 1, 2, 0.1234567, there, may, may, may)
+    access_log.write(entry)
+    [record] = caplog.records
+    told = asdict(entry) | {"time": now.isoformat(), "seconds": 0.123457}
+    assert record.getMessage() == json.dumps(told, ensure_ascii=False)
 
 
 async def test_access_log_names_the_error() -> None:
