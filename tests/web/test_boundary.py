@@ -432,6 +432,11 @@ def test_access_log_is_json_whatever_it_tells(
     [record] = caplog.records
     told = asdict(entry) | {"time": now.isoformat(), "seconds": 0.123457}
     assert record.getMessage() == json.dumps(told, ensure_ascii=False)
+    assert (record.name, record.levelno, record.created) == (
+        "gateway.access",
+        logging.INFO,
+        now.timestamp(),
+    )
 
 
 async def test_access_log_names_the_error() -> None:
