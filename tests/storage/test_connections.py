@@ -20,8 +20,8 @@ def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls, "PAUSE", 0.001)
 
 
-def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "IDLE_SECONDS", 0.2)
+def hurry(monkeypatch: pytest.MonkeyPatch, seconds: float = 0.2) -> None:
+    monkeypatch.setattr(connection, "IDLE_SECONDS", seconds)
 
 
 def answering(*answers: bytes) -> "Answering":
@@ -344,6 +344,30 @@ async def test_slow_client_is_no_trouble_of_the_backend(monkeypatch: pytest.Monk
         upstream = await bucket.send(Outgoing("PUT", "b", "k", body=slow(), length=2))
         assert upstream.status == 200
     assert there.seen[0].body == b"ab"
+
+
+async def test_source_that_is_slow_to_end_is_no_trouble_of_the_backend(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hurry(monkeypatch, seconds=0.5)
+    over = asyncio.Event()
+
+    async def slow_to_end() -> AsyncIterator[bytes]:
+        yield b"ab"
+        await asyncio.sleep(1)
+        over.set()
+
+    async def think(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Seen
+    ) -> None:
+        del reader, request
+        await over.wait()
+        await asyncio.sleep(0.1)
+        writer.write(response("200 OK"))
+
+    async with faulty(think) as there, Bucket(there.backend) as bucket:
+        upstream = await bucket.send(Outgoing("PUT", "b", "k", body=slow_to_end(), length=2))
+        assert upstream.status == 200
 
 
 async def test_backend_that_is_not_there_is_unavailable() -> None:

@@ -40,6 +40,7 @@ def test_chunks_that_break_off_are_refused(data: bytes, size: int) -> None:
         ("GET", "Content-Length: 7", (7, False, True)),
         ("GET", "Content-Length: 7\r\nContent-Length: 7", (7, False, True)),
         ("GET", "Content-Length: 7\r\nConnection: close", (7, False, False)),
+        ("GET", "Content-Length: 7\r\nConnection: a\r\nconnection: Close", (7, False, False)),
         ("GET", "Transfer-Encoding: chunked", (None, True, True)),
         ("GET", "ETag: 1", (None, False, False)),
         ("HEAD", "Content-Length: 7", (0, False, True)),

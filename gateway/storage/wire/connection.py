@@ -112,7 +112,8 @@ class Connection(asyncio.Protocol):
             raise Broken("the backend closed the connection")
 
     def sent(self) -> None:
-        """The request's body has ended."""
+        """The request's body has ended: from here on the backend is waited for."""
+        self._moved = self._loop.time()
         self._sending = False
         self._end_exchange()
 

@@ -77,8 +77,8 @@ def answer_head(data: bytes, method: str) -> Head:
     headers = CIMultiDictProxy(CIMultiDict(pairs))
     status = int(status_line[2])
     length, chunked = _framing(method, status, headers)
-    said = headers.get("Connection")
-    lasting = status_line[1] == "1" and (said is None or "close" not in said.lower())
+    said = headers.getall("Connection", ())
+    lasting = status_line[1] == "1" and not any("close" in each.lower() for each in said)
     return Head(status, headers, length, chunked, lasting and (length is not None or chunked))
 
 
