@@ -1,7 +1,9 @@
 """Connections to a backend that breaks: nothing is repeated, mixed up, or taken for whole."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from multidict import CIMultiDict
@@ -368,6 +370,31 @@ async def test_source_that_is_slow_to_end_is_no_trouble_of_the_backend(
     async with faulty(think) as there, Bucket(there.backend) as bucket:
         upstream = await bucket.send(Outgoing("PUT", "b", "k", body=slow_to_end(), length=2))
         assert upstream.status == 200
+
+
+async def test_an_address_that_does_not_answer_costs_little(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a name's addresses, the first may lead nowhere, as IPv6 does in many a network."""
+    async with faulty(answering(response("200 OK", b"found"))) as there:
+        port = int(there.backend.endpoint_url.rpartition(":")[2])
+        with socket.socket() as deaf, socket.socket() as first, socket.socket() as second:
+            # Nobody takes its connections, and it has room for one that waits: the next hang.
+            deaf.bind(("127.0.0.2", port))
+            deaf.listen(0)
+            for each in (first, second):
+                each.settimeout(0)
+                each.connect_ex(("127.0.0.2", port))
+
+            async def both(*_: object, **__: object) -> list[tuple[object, ...]]:
+                kind = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+                return [(*kind, (host, port)) for host in ("127.0.0.2", "127.0.0.1")]
+
+            monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", both)
+            named = replace(there.backend, endpoint_url=f"http://localhost:{port}")
+            async with Bucket(named) as bucket:
+                upstream = await bucket.send(Outgoing("GET", "b", "k"))
+                assert await upstream.read(100) == b"found"
 
 
 async def test_backend_that_is_not_there_is_unavailable() -> None:

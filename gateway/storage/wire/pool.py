@@ -1,13 +1,20 @@
 """Connections to the backend, kept for the next request."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from aiohappyeyeballs import start_connection
+
 from gateway.storage.wire.connection import KEEPALIVE_SECONDS, Connection
 
 CONNECT_SECONDS = 5.0
+
+ATTEMPT_SECONDS = 0.25
+"""How long one of a name's addresses has before the next is tried beside it."""
+
 PORTS: Mapping[str, int] = MappingProxyType({"http": 80, "https": 443})
 
 
@@ -49,11 +56,22 @@ class Pool:
         name = name.strip("[]")
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                _, connection = await asyncio.get_running_loop().create_connection(
-                    lambda: Connection(kept.append), name, int(port), ssl=self._context
-                )
+                return await self._connect_to(name, int(port), kept)
         except (OSError, TimeoutError) as error:
             raise NotConnected(str(error)) from error
+
+    async def _connect_to(self, name: str, port: int, kept: list[Connection]) -> Connection:
+        """A connection to whichever of a name's addresses answers first: RFC 8305."""
+        loop = asyncio.get_running_loop()
+        addresses = await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+        connected = await start_connection(addresses, happy_eyeballs_delay=ATTEMPT_SECONDS)
+        server = None if self._context is None else name
+        _, connection = await loop.create_connection(
+            lambda: Connection(kept.append),
+            sock=connected,
+            ssl=self._context,
+            server_hostname=server,
+        )
         return connection
 
 
