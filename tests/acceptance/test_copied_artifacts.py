@@ -27,13 +27,13 @@ Tool = Callable[[Gateway, str, str, str], object]
 def aws_cp(gateway: Gateway, source: str, workspace: str, target: str) -> object:
     """`aws s3 cp --recursive`."""
     places = (f"s3://{WORKSPACE}/{source}/", f"s3://{workspace}/{target}/")
-    return gateway.aws("s3", "cp", "--recursive", "--quiet", *places, key="admin")
+    return gateway.aws("s3", "cp", "--recursive", "--only-show-errors", *places, key="admin")
 
 
 def aws_mv(gateway: Gateway, source: str, workspace: str, target: str) -> object:
     """`aws s3 mv --recursive`."""
     places = (f"s3://{WORKSPACE}/{source}/", f"s3://{workspace}/{target}/")
-    return gateway.aws("s3", "mv", "--recursive", "--quiet", *places, key="admin")
+    return gateway.aws("s3", "mv", "--recursive", "--only-show-errors", *places, key="admin")
 
 
 def rclone(verb: str) -> Tool:
@@ -224,7 +224,9 @@ def test_a_manifest_that_lists_files_waits_for_them(gateway: Gateway, prefix: st
     assert content(client, f"{target}/manifest.yaml") is None
     # The two-line recipe: the files, then the manifest.
     places = (f"s3://{WORKSPACE}/{source}/", f"s3://{WORKSPACE}/{target}/")
-    gateway.aws("s3", "cp", "--recursive", "--quiet", "--exclude", "manifest.yaml", *places)
+    gateway.aws(
+        "s3", "cp", "--recursive", "--only-show-errors", "--exclude", "manifest.yaml", *places
+    )
     assert version_of(gateway, target) == 0
     client.copy_object(**copy, CopySource=origin)
     assert version_of(gateway, target) == 1

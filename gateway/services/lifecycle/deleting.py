@@ -184,7 +184,12 @@ class Deleting:
             return False
         if not (await self._surveying.survey(workspace, artifact)).empty:
             return False
-        await self.delete(workspace, artifact, author=author, now=now)
+        try:
+            await self.delete(workspace, artifact, author=author, now=now)
+        except (CollectionNotEmpty, CommitConflict):
+            # Of several who took the last keys away at once, another deletes it; or somebody
+            # has published something in it meanwhile.
+            return False
         above = await self._catalogue.above(workspace.id, artifact.prefix)
         parent = next((a for a in above if a.prefix != artifact.prefix), None)
         if parent is not None:
