@@ -44,8 +44,12 @@ class Bystanders:
         self._process.start()
         self._near.recv()  # all of them have been answered once
 
+    def begin(self) -> None:
+        """Send the requests from now on, until the samples are asked for."""
+        self._near.send("begin")
+
     def samples(self) -> Mapping[str, Sequence[Sample]]:
-        """What was measured since the last time, by the requests' names."""
+        """What was measured since the beginning, by the requests' names; it ends here."""
         self._near.send("samples")
         measured: Mapping[str, Sequence[Sample]] = self._near.recv()
         return measured
@@ -66,49 +70,66 @@ def watching(requests: Mapping[str, Request]) -> Iterator[Bystanders]:
         bystanders.stop()
 
 
+@dataclass(frozen=True, slots=True)
+class _Signals:
+    """When to send, when to stop, and that all have been answered once."""
+
+    sending: threading.Event
+    stopping: threading.Event
+    started: threading.Barrier
+
+
 def _send(requests: dict[str, Request], commands: Connection) -> None:
     kept: dict[str, list[Sample]] = {name: [] for name in requests}
-    stopping = threading.Event()
-    started = threading.Barrier(len(requests) + 1)
+    barrier = threading.Barrier(len(requests) + 1)
+    signals = _Signals(threading.Event(), threading.Event(), barrier)
+    under_way = [threading.Lock() for _ in requests]
     threads = [
-        threading.Thread(target=_repeat, args=(request, kept[name].append, stopping, started))
-        for name, request in requests.items()
+        threading.Thread(target=_repeat, args=(request, kept[name].append, signals, lock))
+        for (name, request), lock in zip(requests.items(), under_way, strict=True)
     ]
     for thread in threads:
         thread.start()
-    started.wait()
+    barrier.wait()
     commands.send("started")
-    while commands.recv() == "samples":
+    while (command := commands.recv()) != "stop":
+        if command == "begin":
+            for samples in kept.values():
+                samples.clear()
+            signals.sending.set()
+            continue
+        signals.sending.clear()
+        for lock in under_way:
+            with lock:  # the request that waits for its answer now may be the one that waited most
+                pass
         commands.send({name: list(samples) for name, samples in kept.items()})
-        for samples in kept.values():
-            samples.clear()
-    stopping.set()
+    signals.stopping.set()
+    signals.sending.set()
     for thread in threads:
         thread.join()
 
 
 def _repeat(
-    request: Request,
-    keep: Callable[[Sample], None],
-    stopping: threading.Event,
-    started: threading.Barrier,
+    request: Request, keep: Callable[[Sample], None], signals: _Signals, under_way: threading.Lock
 ) -> None:
     parts = urlsplit(request.url)
     target = f"{parts.path}?{parts.query}" if parts.query else parts.path
     connection = http.client.HTTPConnection(parts.netloc, timeout=60)
-    first = True
-    while not stopping.is_set():
+
+    def send() -> Sample:
         began = time.monotonic()
         connection.request(request.method, target, request.body, dict(request.headers))
         answer = connection.getresponse()
         said = answer.read()
         if answer.status != OK:
             raise RuntimeError(f"{request.method} {parts.path}: {answer.status} {said[:300]!r}")
-        if first:
-            first = False
-            started.wait()
-        else:
-            keep(Sample(began, (time.monotonic() - began) * 1000))
+        return Sample(began, (time.monotonic() - began) * 1000)
+
+    send()
+    signals.started.wait()
+    while signals.sending.wait() and not signals.stopping.is_set():
+        with under_way:
+            keep(send())
         time.sleep(PAUSE)
     connection.close()
 

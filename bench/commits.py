@@ -53,9 +53,10 @@ class Measurement:
         client, bucket = self.here.gateway.s3(), self.here.gateway.workspace
         prefix = self._upload()
         self._list(prefix)
-        others.samples()
+        others.begin()
         time.sleep(QUIET_SECONDS)
         _gather(self.quiet, others)
+        others.begin()
         with self._timed("commit by COPY" if copy else "commit by RPC"):
             self._commit(prefix, copy=copy)
         _gather(self.busy, others)
@@ -64,7 +65,7 @@ class Measurement:
         client.put_object(Bucket=bucket, Key=f"{prefix}/{path_of(7)}", Body=b"changed")
         client.put_object(Bucket=bucket, Key=f"{prefix}/_manifest.yaml", Body=MANIFEST)
         self._list_as_reader(prefix, "a reader's listing, one file edited")
-        others.samples()
+        others.begin()
         with self._timed("second commit by COPY" if copy else "second commit by RPC"):
             self._commit(prefix, copy=copy)
         _gather(self.busy, others)
