@@ -19,9 +19,10 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 run: $(VENV)/.local
 	$(BIN)/artifact-gateway serve --sample --port $(PORT) --data-dir $(DATA)
 
+# Three workers for two cores: much of the time one waits for a server.
 # PYTEST goes to pytest behind what is said here: make test PYTEST='-n 0 -k name'
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST)
+	$(BIN)/python -m pytest -n 3 --dist worksteal $(PYTEST)
 
 # The AWS SDK for JavaScript: its tests are skipped without. No lock file, since those name hosts.
 javascript:
@@ -73,8 +74,8 @@ large: $(VENV)/.dev
 	LARGE_OBJECT_MEBIBYTES=$(or $(MEBIBYTES),5120) $(BIN)/python -m pytest --timeout 7200 $(PYTEST) \
 		tests/acceptance/test_large_objects.py
 
-# By the Python client: a file of 3 GiB, killed half-way, and a folder of a thousand; the suite has a
-# short form.
+# By the Python client: a file of 3 GiB and a folder of a thousand, both killed half-way; the suite
+# has a short form.
 large-publish: $(VENV)/.dev
 	PUBLISH_MEBIBYTES=$(or $(MEBIBYTES),3072) PUBLISH_FILES=1000 $(BIN)/python -m pytest -q -s \
 		--timeout 7200 $(PYTEST) tests/acceptance/test_python_interrupted.py \

@@ -102,7 +102,7 @@ def marked(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         listen = {"host": "127.0.0.1", "port": running.port, "workers": 2}
         running.settings = {**settings, "listen": listen}
         try:
-            running.start({"MARKED_SECRET": SECRET, "PYTHONASYNCIODEBUG": "1"})
+            running.start({"MARKED_SECRET": SECRET})
             yield Marked(running, tap)
         finally:
             running.stop()

@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -20,8 +21,10 @@ from gateway.client import Client, InvalidArgument, NotStaged, Progress
 from gateway.client.etags import LEAST_PART, MEBIBYTE
 from tests.acceptance.harness import KEYS, ROOT, WORKSPACE, Gateway
 from tests.acceptance.pythons import client_of, some_bytes
+from tests.acceptance.steps import read_folder, write_folder
 
 MEBIBYTES = int(os.environ.get("PUBLISH_MEBIBYTES", "64"))
+FILES = int(os.environ.get("PUBLISH_FILES", "60"))
 PART = LEAST_PART if MEBIBYTES <= 64 else 64 * MEBIBYTE
 JOBS = 2
 DATASET = {"type": "dataset"}
@@ -113,6 +116,42 @@ def test_a_killed_upload_goes_on_where_it_stopped(
     client.download(prefix, tmp_path / "got.bin", "big.bin")
     assert sha256_of(tmp_path / "got.bin") == sha256_of(source)
     told = f"{MEBIBYTES} MiB in {parts} parts: {kept} kept at the kill, {again} sent again"
+    print(told)  # noqa: T201 - `make large-publish` shows it
+
+
+def puts(gateway: Gateway, prefix: str) -> Counter[str]:
+    """How often each file below the prefix was put, whoever was still there for the answer."""
+    lines = gateway.log.read_text().splitlines()
+    entries = [json.loads(line) for line in lines if f"{prefix}/" in line and line[:1] == "{"]
+    return Counter(
+        unquote(entry["path"]).partition("?")[0].partition(f"{prefix}/")[2]
+        for entry in entries
+        if entry["method"] == "PUT"
+    )
+
+
+@pytest.mark.timeout(600)
+def test_a_folder_goes_on_where_it_was_killed(
+    gateway: Gateway, client: Client, prefix: str, tmp_path: Path
+) -> None:
+    files = {f"{n % 7}/{n % 3}/{n} ü.bin": some_bytes(500 + n, n % 61) for n in range(FILES)}
+    write_folder(tmp_path / "source", files)
+    client.create(prefix, DATASET, stage=True)
+    half = sum(map(len, files.values())) // 2
+
+    assert send(gateway, prefix, tmp_path / "source", until=half) == -signal.SIGKILL
+
+    before = puts(gateway, prefix)
+    assert 0 < len(before) < FILES
+    assert send(gateway, prefix, tmp_path / "source", until=4 * half) == 0
+    sent = puts(gateway, prefix)
+    assert sorted(sent) == sorted(files)
+    again = sum(count - 1 for count in sent.values())
+    assert again <= JOBS  # what was under way as the process died
+    client.commit(prefix)
+    client.download(prefix, tmp_path / "got")
+    assert read_folder(tmp_path / "got") == files
+    told = f"{FILES} files: {len(before)} there at the kill, {again} sent again"
     print(told)  # noqa: T201 - `make large-publish` shows it
 
 

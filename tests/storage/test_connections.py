@@ -348,6 +348,30 @@ async def test_slow_client_is_no_trouble_of_the_backend(monkeypatch: pytest.Monk
     assert there.seen[0].body == b"ab"
 
 
+@pytest.mark.parametrize("greeting", [b"220 mail\r\n", b""], ids=["speaks first", "closes"])
+async def test_what_is_no_backend_is_unavailable(greeting: bytes) -> None:
+    """Another program may have taken the port of a backend that has gone."""
+    accepted = 0
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal accepted
+        accepted += 1
+        writer.write(greeting)
+        if not greeting:
+            writer.close()
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        backend = Backend(f"http://127.0.0.1:{port}", access_key_id="k", secret_access_key="s")
+        async with asyncio.timeout(20), Bucket(backend) as bucket:
+            for _ in range(20):
+                with pytest.raises(ServiceUnavailable):
+                    await bucket.send(Outgoing("PUT", "b", "k", body=b"data"))
+    assert accepted == 20
+
+
 async def test_source_that_is_slow_to_end_is_no_trouble_of_the_backend(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

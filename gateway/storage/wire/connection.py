@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import cast
 
 from gateway.storage.wire.chunks import BrokenChunks, Chunks
-from gateway.storage.wire.head import LONGEST, BrokenHead, Head, answer_head
+from gateway.storage.wire.head import BEGINNING, LONGEST, BrokenHead, Head, answer_head
 
 IDLE_SECONDS = 60.0
 """How long nothing may move, in seconds, while something is waited for."""
@@ -205,6 +205,8 @@ class Connection(asyncio.Protocol):
         """What comes behind the head, once it is whole; answers before the answer are passed by."""
         data = self._head + data if self._head else data
         while True:
+            if not data.startswith(BEGINNING[: len(data)]):
+                raise BrokenHead("whoever is there speaks no HTTP/1")
             end = data.find(b"\r\n\r\n")
             if end < 0 or end > LONGEST:
                 if len(data) > LONGEST:

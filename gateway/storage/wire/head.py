@@ -16,6 +16,9 @@ from gateway.errors import InvalidArgument
 LONGEST = 262_144
 """The longest head of an answer, in bytes."""
 
+BEGINNING = b"HTTP/1."
+"""How each answer begins."""
+
 _END = "\r\n"
 _BROKEN = (b"\0", b"\r\n ", b"\r\n\t")
 _FORBIDDEN = frozenset("\r\n\0")
