@@ -8,7 +8,7 @@ from sqlalchemy import func, select, text, true
 from gateway.artifact.layout import ancestors, place
 from gateway.artifact.lifecycle import Artifact, Location
 from gateway.storage import tables
-from gateway.storage.questions import BY_ID, MARKED, at_prefixes, whereabouts
+from gateway.storage.questions import BY_ID, FIRST_BELOW, MARKED, at_prefixes, whereabouts
 from gateway.storage.rows import (
     artifact_of,
     below,
@@ -94,12 +94,10 @@ class Catalogue(Versions):
         found = await self._at(workspace_id, ancestors(prefix))
         return [artifact for artifact in found if artifact.prefix != prefix]
 
-    async def descendants(
-        self, workspace_id: str, prefix: str, *, limit: int | None = None
-    ) -> list[Artifact]:
-        """Every live artifact below `prefix`, or the first few, sorted by prefix."""
+    async def descendants(self, workspace_id: str, prefix: str) -> list[Artifact]:
+        """Every live artifact below `prefix`, sorted by prefix."""
         table = tables.artifact
-        async with self._database.reading(long=limit is None) as connection:
+        async with self._database.reading(long=True) as connection:
             rows = await connection.execute(
                 select(table)
                 .where(
@@ -109,9 +107,15 @@ class Catalogue(Versions):
                     live(),
                 )
                 .order_by(table.c.prefix)
-                .limit(limit)
             )
             return [artifact_of(row) for row in rows.mappings()]
+
+    async def first_below(self, workspace_id: str, prefix: str) -> Artifact | None:
+        """The first of the `descendants` of an artifact that is not the root."""
+        start = f"{prefix}/"
+        asked = {"workspace_id": workspace_id, "start": start, "end": following(start)}
+        rows = await self._database.glance(FIRST_BELOW, asked)
+        return artifact_of(rows[0]) if rows else None
 
     async def names(self, workspace_id: str, prefix: str, *, stage: bool) -> list[str]:
         """The names directly below `prefix` at or below which an artifact is committed.

@@ -10,6 +10,7 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     CompoundSelect,
+    Integer,
     Select,
     Table,
     and_,
@@ -25,7 +26,7 @@ from sqlalchemy import (
 from gateway.storage import tables
 from gateway.storage.intents import COMMIT
 from gateway.storage.prepared import Prepared
-from gateway.storage.rows import PIN, WITHOUT_FIELDS, live
+from gateway.storage.rows import PIN, STAGED_FILE, WITHOUT_FIELDS, live
 from gateway.turns import TURN
 
 
@@ -123,6 +124,51 @@ VERSION = Prepared(
     )
 )
 """The row of a version, without its pins."""
+
+_artifact_id: BindParameter[int] = bindparam("artifact_id")
+_version = bindparam("version", type_=Integer())
+_pin = tables.pin.c
+
+FEW_PINS = Prepared(
+    select(*PIN)
+    .where(
+        _pin.artifact_id == _artifact_id,
+        _pin.first <= _version,
+        or_(_pin.until.is_(None), _pin.until > _version),
+    )
+    .order_by(_pin.path)
+    .limit(TURN + 1)
+)
+"""The pins of a version, but for one more than a TURN at most: then there are many."""
+
+FEW_STAGED_FILES = Prepared(
+    select(*STAGED_FILE)
+    .where(tables.staged_file.c.artifact_id == _artifact_id)
+    .order_by(tables.staged_file.c.path)
+    .limit(TURN + 1)
+)
+"""As FEW_PINS, of what is staged."""
+
+FEW_ANNOUNCEMENTS = Prepared(
+    select(tables.announcement.c.path, tables.announcement.c.weight)
+    .where(tables.announcement.c.artifact_id == _artifact_id)
+    .order_by(tables.announcement.c.path)
+    .limit(TURN + 1)
+)
+"""As FEW_PINS, of what was announced."""
+
+FIRST_BELOW = Prepared(
+    select(tables.artifact)
+    .where(
+        tables.artifact.c.workspace_id == bindparam("workspace_id"),
+        tables.artifact.c.prefix >= bindparam("start", type_=tables.artifact.c.prefix.type),
+        tables.artifact.c.prefix < bindparam("end", type_=tables.artifact.c.prefix.type),
+        live(),
+    )
+    .order_by(tables.artifact.c.prefix)
+    .limit(1)
+)
+"""The first artifact from `start` to before `end`."""
 
 
 def _marked(*, ends: bool) -> tuple[CompoundSelect[Any], Select[Any]]:

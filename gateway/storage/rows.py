@@ -69,7 +69,7 @@ def as_pin(values: Sequence[Any]) -> Pin:
     return Pin(path, size, etag, version_id, last_modified, content_type, weight)
 
 
-def staged_file_of(row: RowMapping) -> StagedFile:
+def staged_file_of(row: RowMapping | Mapping[str, Any]) -> StagedFile:
     """The staged file that a row of the table holds."""
     return as_staged_file([row[column.name] for column in STAGED_FILE])
 

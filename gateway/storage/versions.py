@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -10,7 +11,13 @@ from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.version import Pin, Record, StagedFile
 from gateway.storage import tables
 from gateway.storage.database import Database
-from gateway.storage.questions import CURRENT_PIN, VERSION
+from gateway.storage.questions import (
+    CURRENT_PIN,
+    FEW_ANNOUNCEMENTS,
+    FEW_PINS,
+    FEW_STAGED_FILES,
+    VERSION,
+)
 from gateway.storage.rows import (
     PIN,
     STAGED_FILE,
@@ -19,8 +26,11 @@ from gateway.storage.rows import (
     below,
     in_turns,
     in_version,
+    pin_of,
     record_of,
+    staged_file_of,
 )
+from gateway.turns import TURN
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +81,22 @@ class Versions:
             return await _pins(connection, artifact_id, version)
 
     async def known(self, artifact: Artifact) -> Known:
-        """What is known of the files of an edit, and of the version before it: one snapshot."""
-        async with self._database.reading(long=True) as connection:
-            pins = {}
-            if artifact.version:
-                pins = await _pins(connection, artifact.id, artifact.version)
+        """What is known of the files of an edit, and of the version before it."""
+        asked = {"artifact_id": artifact.id}
+        staged = await self._database.glance(FEW_STAGED_FILES, asked)
+        announced = await self._database.glance(FEW_ANNOUNCEMENTS, asked)
+        pins: Sequence[Mapping[str, Any]] = ()
+        if artifact.version:
+            pins = await self._database.glance(FEW_PINS, asked | {"version": artifact.version})
+        if max(map(len, (staged, announced, pins))) <= TURN:
             return Known(
-                pins,
+                {row["path"]: pin_of(row) for row in pins},
+                {row["path"]: staged_file_of(row) for row in staged},
+                {row["path"]: row["weight"] for row in announced},
+            )
+        async with self._database.reading(long=True) as connection:
+            return Known(
+                await _pins(connection, artifact.id, artifact.version) if artifact.version else {},
                 await _staged_files(connection, artifact.id),
                 await _announcements(connection, artifact.id),
             )

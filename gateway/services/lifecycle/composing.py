@@ -167,12 +167,12 @@ class Composing:
                 )
         if manifest.collection:
             return
-        below = await self._catalogue.descendants(workspace.id, prefix, limit=1)
-        if below:
+        below = await self._catalogue.first_below(workspace.id, prefix)
+        if below is not None:
             raise NestedArtifact(
-                f"{prefix!r} holds other artifacts ({below[0].prefix!r}), so it can only be a "
+                f"{prefix!r} holds other artifacts ({below.prefix!r}), so it can only be a "
                 "collection: set type to collection, or delete them first",
-                prefix=below[0].prefix,
+                prefix=below.prefix,
             )
 
     async def _check_schema(
