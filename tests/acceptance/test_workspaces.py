@@ -349,6 +349,16 @@ def create_late(site: Gateway, name: str) -> Response:
     return rpc(site, name, "create", document)
 
 
+def test_a_bucket_that_the_backend_has_lost_is_no_failure_of_the_gateway(
+    site: Gateway, backend: Backend, name: str
+) -> None:
+    assert make(site, name).status == OK
+    backend.client().delete_bucket(Bucket=name)
+    answer = create_late(site, name)
+    assert answer.status == NOT_FOUND
+    assert b"NoSuchBucket" in answer.body
+
+
 @pytest.mark.parametrize(
     ("write", "method", "target"),
     [

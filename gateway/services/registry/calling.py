@@ -5,7 +5,7 @@ from datetime import datetime
 
 from gateway.artifact.query import MemberQuery, parse_query
 from gateway.artifact.value import JsonValue
-from gateway.errors import NoSuchMethod
+from gateway.errors import NoSuchBucket, NoSuchMethod
 from gateway.identity import Caller, Right
 from gateway.services.enduring import Enduring
 from gateway.services.keys.access import Access
@@ -22,6 +22,7 @@ from gateway.services.registry.searching import Searching
 from gateway.services.registry.showing import Wanted
 from gateway.services.statistics.reporting import parse_day
 from gateway.services.workspaces import Workspaces
+from gateway.storage.upstream import BackendError
 
 
 class Calling:
@@ -96,10 +97,17 @@ class Calling:
             self._access.require(caller, workspace, method.right)
         arguments = Arguments(method.name, method.arguments, given)
         work = self._handlers[method.name](Call(caller, workspace, arguments, now))
-        if method.reads:
-            return await work
-        done = await self._enduring.finish(work)
-        await self._keeping.check(workspace, now)
+        try:
+            done = await (work if method.reads else self._enduring.finish(work))
+        except BackendError as error:
+            if error.code != NoSuchBucket.code:
+                raise
+            # It went while the method was at it, or the backend has lost it.
+            raise NoSuchBucket(
+                "The specified bucket does not exist", bucket=workspace_name
+            ) from error
+        if not method.reads:
+            await self._keeping.check(workspace, now)
         return done
 
     async def _create(self, call: Call) -> JsonValue:
