@@ -37,6 +37,7 @@ from gateway.web.s3 import S3Door
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 2.0
+CHECKPOINT_SECONDS = 3.0
 HOUSEKEEPING_SECONDS = 3600.0
 
 
@@ -59,6 +60,11 @@ async def build(
         for recover in (lifecycle.recovering.recover, objects.finishing.recover):
             _keep(recover, LOOK_SECONDS, stack)
         _keep(registry.reporting.keep_house, HOUSEKEEPING_SECONDS, stack)
+
+        async def write_log(_: datetime) -> None:
+            await cellar.database.harden()
+
+        _keep(write_log, CHECKPOINT_SECONDS, stack)
         yield _boundary(lifecycle, objects, registry)
 
 

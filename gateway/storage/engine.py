@@ -20,7 +20,9 @@ from gateway.storage.sqlite import Connection, is_busy
 BUSY_SECONDS = 10.0
 """How long a transaction waits for others before it gives up."""
 
-WRITER_PRAGMAS = ("foreign_keys=ON", "synchronous=NORMAL")
+# A long log is written into the file by whoever commits, while all others wait: a gateway that
+# serves does it beside them, every few seconds (`checkpoint`), before the log has so many pages.
+WRITER_PRAGMAS = ("foreign_keys=ON", "synchronous=NORMAL", "wal_autocheckpoint=10000")
 """What each connection that writes to SQLite is told first."""
 
 _log = logging.getLogger(__name__)

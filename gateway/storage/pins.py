@@ -16,11 +16,14 @@ from gateway.artifact.layout import MANIFEST, join
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.version import Pin, Record, manifest_pin
 from gateway.storage import tables
-from gateway.storage.packed import pack, unpacked
+from gateway.storage.packed import insertion, pack, spread, unpacked
 from gateway.storage.rows import PIN, as_pin, in_turns
 
 # What differs between the pins of one version.
 MADE = (tables.pin.c.key, *PIN, tables.pin.c.published)
+# What does not.
+SAME = (tables.pin.c.artifact_id, tables.pin.c.workspace_id, tables.pin.c.first)
+SQLITE = "sqlite"
 
 _pin = tables.pin.c
 _CURRENT = select(_pin.id, *PIN).where(
@@ -40,12 +43,14 @@ pin_values = attrgetter(*(column.name for column in PIN))
 class Replacement:
     """The pins that a version changes, for one that follows record `after`.
 
-    `ended` are the row ids of pins that it ends, `made` are its own; both packed.
+    `ended` are the row ids of pins that it ends, `made` are its own; both packed, or for SQLite
+    `spread` with all that a row holds.
     """
 
     after: int
     ended: Sequence[str]
     made: Sequence[str]
+    spread: Sequence[tuple[object, ...]] = ()
 
 
 async def replacement(
@@ -68,11 +73,12 @@ async def replacement(
         for pin in pins
     )
     dialect = connection.dialect
-    return Replacement(
-        artifact.number,
-        await pack(dialect, (tables.pin.c.id,), ended),
-        await pack(dialect, MADE, made),
-    )
+    ids = await pack(dialect, (tables.pin.c.id,), ended)
+    if dialect.name != SQLITE:
+        return Replacement(artifact.number, ids, await pack(dialect, MADE, made))
+    same = (artifact.id, artifact.workspace_id, record.number)
+    rows_made = ((*values, *same) for values in made)
+    return Replacement(artifact.number, ids, (), await spread(dialect, (*MADE, *SAME), rows_made))
 
 
 async def replace_pins(
@@ -89,6 +95,10 @@ async def replace_pins(
     }
     for text in change.made:
         await connection.execute(make, {"packed": text, **same})
+    columns = tuple(column.name for column in (*MADE, *SAME))
+    for values in change.spread:
+        statement = insertion(tables.pin.name, columns, len(values) // len(columns))
+        await connection.exec_driver_sql(statement, [values])
 
 
 @cache
@@ -103,7 +113,7 @@ def _replacing(dialect: str) -> tuple[Update, Insert]:
         bindparam("in_workspace", type_=table.c.workspace_id.type),
         number,
     )
-    names = [*(column.name for column in MADE), "artifact_id", "workspace_id", "first"]
+    names = [column.name for column in (*MADE, *SAME)]
     return end, table.insert().from_select(names, rows)
 
 

@@ -77,14 +77,14 @@ def fsck(gateway: Gateway, *options: str) -> Told:
     return Told(ended.returncode, json.loads(ended.stdout), ended.stderr)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def tap(backend: Backend) -> Iterator[WireTap]:
     """A tap in front of the session's backend."""
     with WireTap(backend.endpoint_url) as running:
         yield running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def house(
     backend: Backend, tap: WireTap, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[House]:
@@ -110,7 +110,7 @@ def house(
         gateway.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def rich(house: House) -> Gateway:
     """The gateway, with artifacts in every state, a gallery, and files that wait."""
     gateway = house.gateway
@@ -186,7 +186,7 @@ class Aftermath:
     again: Told
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def aftermath(rich: Gateway, house: House, tap: WireTap) -> Aftermath:
     """All damage done at once, to a gateway that was killed in the middle of many things."""
     artifacts = {
@@ -313,7 +313,7 @@ class Ruin:
     versioning: str
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def ruin(house: House, aftermath: Aftermath) -> Ruin:
     """Lost data, a record that can't be read, a manifest of nobody, versioning suspended."""
     del aftermath  # it has stopped and started the gateway

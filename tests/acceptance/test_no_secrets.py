@@ -81,7 +81,7 @@ class Marked:
         return self.gateway.log.read_text()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def marked(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marked]:
     """Two workers in front of a backend that can be made to fail."""
     for bucket in ("marked", "marked-other"):

@@ -147,7 +147,7 @@ class World:
         )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def world(
     backend: Backend, tap: WireTap, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:

@@ -36,7 +36,7 @@ def tell(progress):
     if progress.bytes_done >= int(until):
         os.kill(os.getpid(), signal.SIGKILL)
 with Client(url, workspace, access_key_id=key, secret_access_key=secret) as client:
-    print(client.upload(prefix, source, part_bytes=int(part_bytes), jobs=int(jobs), progress=tell))
+    client.upload(prefix, source, part_bytes=int(part_bytes), jobs=int(jobs), progress=tell)
 """
 
 
