@@ -66,7 +66,8 @@ class Downloaders:
 
     async def _work(self) -> None:
         timeout = aiohttp.ClientTimeout(total=60)
-        connector = aiohttp.TCPConnector(limit=AT_ONCE)
+        # aiohttp repeats a GET by itself where a kept connection breaks: that would count twice.
+        connector = aiohttp.TCPConnector(limit=AT_ONCE, force_close=True)
         async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
             await asyncio.gather(*(self._download(session) for _ in range(AT_ONCE)))
 
