@@ -81,6 +81,10 @@ class UnderWay:
         if not self._number:
             self._none.set()
 
+    def none(self) -> bool:
+        """Whether nobody waits for an answer."""
+        return not self._number
+
     async def ended(self, seconds: float) -> None:
         """Nothing, once all are answered, or after so many seconds."""
         with suppress(TimeoutError):

@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import gc
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -10,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 
 from aiohttp import web
 
+from gateway.web import garbage
 from gateway.web.connection import Connection, Edge, UnderWay
 
 STOP_SECONDS = 10.0
@@ -78,10 +78,8 @@ async def serve(
         listening = await loop.create_server(
             lambda: Connection(connections, edge, under_way, loop), sock=listener, backlog=BACKLOG
         )
-        # What a start has made stays. The garbage collector would go through it again and again,
-        # and hold everybody up for as long.
-        gc.collect()
-        gc.freeze()
+        garbage.settle()
+        collecting = asyncio.create_task(garbage.collect(under_way.none))
         try:
             await ready()
             await stopping.wait()
@@ -90,6 +88,7 @@ async def serve(
             # aiohttp's own way of stopping would drop what is still to come of bodies.
             await under_way.ended(STOP_SECONDS)
         finally:
+            collecting.cancel()
             listening.close()
             connections.pre_shutdown()
             # By now the time is over; aiohttp takes 0 for no limit.

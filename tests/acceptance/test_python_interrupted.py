@@ -248,7 +248,10 @@ def test_a_line_that_was_being_written_is_not_believed(
     (state,) = cache.iterdir()
     state.write_text(state.read_text()[:-1])
     client.upload(prefix, source, part_bytes=LEAST_PART)
-    assert arrived(gateway, prefix) == {1: 1, 2: 2, 3: 1}
+    times = arrived(gateway, prefix)
+    # The last part is a byte: whether it was there before the interruption is anybody's guess.
+    assert times.pop(3) in (1, 2)
+    assert times == {1: 1, 2: 2}
 
 
 def test_state_that_is_too_old_to_be_of_use_goes(
