@@ -238,11 +238,11 @@ class Database:
     async def _dispose(self) -> None:
         if self._writer is not None:
             await self._writer.close()
-        if self._glances is not None:
-            self._glances.close()
         await self._readers.dispose()
         await self._long_readers.dispose()
         await self._writers.dispose()
+        if self._glances is not None:
+            self._glances.close()
 
 
 async def insert_or_update(
