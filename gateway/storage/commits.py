@@ -1,6 +1,8 @@
 """The index, written by commits and deletes: versions and pins, current and past."""
 
 from collections.abc import Collection
+from dataclasses import replace
+from functools import partial
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -39,19 +41,33 @@ class Commits:
         """
         prepared = None
         if len(record.pins) > TURN or await self._has_many_pins(artifact_id):
-            # Before the transaction: whoever else writes waits for that alone.
-            async with self._database.reading(long=True) as connection:
-                found = await fresh(connection, artifact_id)
-                prepared = await pins.replacement(connection, found, record)
+            prepared = await self._prepare(artifact_id, record)
 
         async def work(connection: AsyncConnection) -> bool:
             artifact = await fresh(connection, artifact_id)
             if artifact.number >= record.number:
+                if prepared is not None:
+                    await pins.forget_ahead(connection, artifact_id)
                 return False
             await publications.publish(connection, artifact, record, fields, settled, prepared)
             return True
 
         return await self._database.transaction(work)
+
+    async def _prepare(self, artifact_id: int, record: Record) -> pins.Replacement:
+        """What a version changes of the pins, its own made ahead: others write in between."""
+        async with self._database.reading(long=True) as connection:
+            artifact = await fresh(connection, artifact_id)
+            change = await pins.replacement(connection, artifact, record)
+        if artifact.number >= record.number:
+            return change
+        # One who died may have left some.
+        await self._database.transaction(partial(pins.forget_ahead, artifact_id=artifact_id))
+        for text in change.made:
+            await self._database.transaction(
+                partial(pins.make_ahead, artifact=artifact, record=record, text=text)
+            )
+        return replace(change, ahead=True)
 
     async def _has_many_pins(self, artifact_id: int) -> bool:
         return bool(await self._database.glance(MANY_PINS, {"artifact_id": artifact_id}))

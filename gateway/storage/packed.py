@@ -6,7 +6,6 @@ writes waiting for it. The text is made before, in turns.
 
 import json
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Select, bindparam, cast, func, select, type_coerce
@@ -37,31 +36,6 @@ async def pack(dialect: Dialect, columns: Columns, rows: Iterable[Sequence[objec
         ]
         texts.append(json.dumps(values, separators=(",", ":")))
     return texts
-
-
-async def spread(
-    dialect: Dialect, columns: Columns, rows: Iterable[Sequence[object]]
-) -> list[tuple[object, ...]]:
-    """The values of the rows, as the driver takes them: of up to ROWS rows one behind the other."""
-    written = [each.type.dialect_impl(dialect).bind_processor(dialect) for each in columns]
-    return [
-        tuple(
-            value if write is None else write(value)
-            for row in some
-            for write, value in zip(written, row, strict=True)
-        )
-        async for some in turns(rows, ROWS)
-    ]
-
-
-@lru_cache(16)
-def insertion(table: str, columns: tuple[str, ...], rows: int) -> str:
-    """SQLite's own statement that inserts so many rows, whose values are bound in their order.
-
-    It takes a third of what taking a JSON text apart does, but as many parameters as values.
-    """
-    row = f"({', '.join('?' * len(columns))})"
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * rows)}"  # noqa: S608 - names of the schema
 
 
 def unpacked(dialect: str, columns: Columns) -> Select[Any]:

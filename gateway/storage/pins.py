@@ -1,7 +1,8 @@
 """Steps of transactions on the pins of an artifact.
 
 A pin's row holds for the versions from `first` to before `until`, so that a version that changes
-two files of ten thousand writes two rows.
+two files of ten thousand writes two rows. A version that changes thousands has its rows put in
+beforehand, for no version, some at a time: whoever else writes waits for none of that.
 """
 
 from collections.abc import Sequence
@@ -9,21 +10,25 @@ from dataclasses import dataclass
 from functools import cache
 from operator import attrgetter
 
-from sqlalchemy import Insert, Update, bindparam, or_, select, update
+from sqlalchemy import Insert, Update, and_, bindparam, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.layout import MANIFEST, join
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.version import Pin, Record, manifest_pin
 from gateway.storage import tables
-from gateway.storage.packed import insertion, pack, spread, unpacked
+from gateway.storage.packed import pack, unpacked
 from gateway.storage.rows import PIN, as_pin, in_turns
 
 # What differs between the pins of one version.
 MADE = (tables.pin.c.key, *PIN, tables.pin.c.published)
 # What does not.
-SAME = (tables.pin.c.artifact_id, tables.pin.c.workspace_id, tables.pin.c.first)
-SQLITE = "sqlite"
+SAME = (
+    tables.pin.c.artifact_id,
+    tables.pin.c.workspace_id,
+    tables.pin.c.first,
+    tables.pin.c.until,
+)
 
 _pin = tables.pin.c
 _CURRENT = select(_pin.id, *PIN).where(
@@ -35,22 +40,29 @@ _PUBLISH = update(tables.pin).where(
     _pin.first == bindparam("number"),
     _pin.published.is_(False),
 )
+_MADE_AHEAD = and_(_pin.artifact_id == bindparam("of_artifact"), _pin.first == _pin.until)
+_FORGET_AHEAD = delete(tables.pin).where(_MADE_AHEAD)
+_BEGIN = update(tables.pin).where(_MADE_AHEAD, _pin.first == bindparam("number")).values(until=None)
+_FORGET_MADE = delete(tables.pin).where(
+    _pin.artifact_id == bindparam("of_artifact"), _pin.first == bindparam("number")
+)
 
 pin_values = attrgetter(*(column.name for column in PIN))
 
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """The pins that a version changes, for one that follows record `after`.
+    """The pins that a version changes, for one that follows record `after`; both packed.
 
-    `ended` are the row ids of pins that it ends, `made` are its own; both packed, or for SQLite
-    `spread` with all that a row holds.
+    `ended` are the row ids of pins that it ends, `made` its own, `number` of them. Those that lie
+    `ahead` are in the index already, with an empty span.
     """
 
     after: int
     ended: Sequence[str]
     made: Sequence[str]
-    spread: Sequence[tuple[object, ...]] = ()
+    number: int
+    ahead: bool = False
 
 
 async def replacement(
@@ -74,31 +86,51 @@ async def replacement(
     )
     dialect = connection.dialect
     ids = await pack(dialect, (tables.pin.c.id,), ended)
-    if dialect.name != SQLITE:
-        return Replacement(artifact.number, ids, await pack(dialect, MADE, made))
-    same = (artifact.id, artifact.workspace_id, record.number)
-    rows_made = ((*values, *same) for values in made)
-    return Replacement(artifact.number, ids, (), await spread(dialect, (*MADE, *SAME), rows_made))
+    return Replacement(artifact.number, ids, await pack(dialect, MADE, made), len(wanted) + 1)
+
+
+async def make_ahead(
+    connection: AsyncConnection, artifact: Artifact, record: Record, text: str
+) -> None:
+    """Put pins of a version that is still to come into the index: no version has them yet."""
+    await _make(connection, artifact, record, text, until=record.number)
+
+
+async def forget_ahead(connection: AsyncConnection, artifact_id: int) -> None:
+    """Take away the pins that no version has: they were made for one that others completed."""
+    await connection.execute(_FORGET_AHEAD, {"of_artifact": artifact_id})
 
 
 async def replace_pins(
     connection: AsyncConnection, artifact: Artifact, record: Record, change: Replacement
 ) -> None:
     """End and make what the replacement says."""
-    end, make = _replacing(connection.dialect.name)
+    end, _ = _replacing(connection.dialect.name)
     for text in change.ended:
         await connection.execute(end, {"packed": text, "number": record.number})
-    same = {
+    if change.ahead:
+        of_version = {"of_artifact": artifact.id, "number": record.number}
+        begun = await connection.execute(_BEGIN, of_version)
+        if begun.rowcount == change.number:
+            return
+        # Two have made them, or one that died: which are whose is of no use to know.
+        await connection.execute(_FORGET_MADE, of_version)
+    for text in change.made:
+        await _make(connection, artifact, record, text, until=None)
+
+
+async def _make(
+    connection: AsyncConnection, artifact: Artifact, record: Record, text: str, until: int | None
+) -> None:
+    _, make = _replacing(connection.dialect.name)
+    values = {
+        "packed": text,
         "of_artifact": artifact.id,
         "in_workspace": artifact.workspace_id,
         "number": record.number,
+        "ends": until,
     }
-    for text in change.made:
-        await connection.execute(make, {"packed": text, **same})
-    columns = tuple(column.name for column in (*MADE, *SAME))
-    for values in change.spread:
-        statement = insertion(tables.pin.name, columns, len(values) // len(columns))
-        await connection.exec_driver_sql(statement, [values])
+    await connection.execute(make, values)
 
 
 @cache
@@ -112,6 +144,7 @@ def _replacing(dialect: str) -> tuple[Update, Insert]:
         bindparam("of_artifact", type_=table.c.artifact_id.type),
         bindparam("in_workspace", type_=table.c.workspace_id.type),
         number,
+        bindparam("ends", type_=table.c.until.type),
     )
     names = [column.name for column in (*MADE, *SAME)]
     return end, table.insert().from_select(names, rows)

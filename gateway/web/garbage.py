@@ -9,13 +9,13 @@ import asyncio
 import gc
 from collections.abc import Callable
 
-YOUNG = 700, 10
-"""Python's own thresholds of the young generations."""
+YOUNG, OLD = (700, 10), 10
+"""Python's own thresholds: things more than went, and collections of the younger generation."""
 
 NEVER = 1 << 30
 
 PAUSE_SECONDS = 5.0
-"""Between two looks through everything."""
+"""Between two looks whether there is reason to go through everything."""
 
 PATIENCE = 60
 """So many pauses in a row a gateway may be busy; then everything is gone through all the same."""
@@ -29,10 +29,12 @@ def settle() -> None:
 
 
 async def collect(idle: Callable[[], bool]) -> None:
-    """Go through everything at times when the process is idle, for good."""
+    """Go through everything when there is reason to and the process is idle, for good."""
     busy = 0
     while True:
         await asyncio.sleep(PAUSE_SECONDS)
+        if gc.get_count()[2] < OLD:
+            continue
         busy = 0 if idle() or busy == PATIENCE else busy + 1
         if not busy:
             gc.collect()

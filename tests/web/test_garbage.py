@@ -30,6 +30,7 @@ def as_before() -> Iterator[None]:
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses that tests have time for."""
     monkeypatch.setattr(garbage, "PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(garbage, "OLD", 0)
 
 
 def forgotten_circle() -> "weakref.ref[Circle]":
@@ -69,6 +70,13 @@ def test_after_a_start_what_is_old_is_gone_through_at_no_time_by_itself() -> Non
 async def test_what_nobody_refers_to_goes_while_nobody_waits() -> None:
     garbage.settle()
     assert await gone_within(forgotten_circle(), idle=True, seconds=10)
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_without_reason_nothing_is_gone_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(garbage, "OLD", 1 << 30)
+    garbage.settle()
+    assert not await gone_within(forgotten_circle(), idle=True, seconds=0.1)
 
 
 @pytest.mark.usefixtures("hasty")
