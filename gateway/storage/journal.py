@@ -130,10 +130,10 @@ class Journal:
             self.lost += 1
 
 
-def read(directory: Path, offset: int) -> Batch | None:
+def read(directory: Path, offset: int, end: int | None = None) -> Batch | None:
     """The next lines of the journal in `directory`, from `offset`; None when there are none.
 
-    Whole lines alone: what its worker is writing, or died writing, is left.
+    Whole lines alone, and none behind `end`: what its worker is writing, or died writing, is left.
     """
     files = list(_files(directory))
     for base, size, path in files:
@@ -141,7 +141,8 @@ def read(directory: Path, offset: int) -> Batch | None:
             continue
         # Files before `base` are gone: they were merged, or a power failure took them.
         start = max(base, offset)
-        data = _slice(path, start - base)
+        most = BATCH_BYTES if end is None else min(end - start, BATCH_BYTES)
+        data = _slice(path, start - base, most)
         whole = data.rfind(b"\n") + 1
         if whole:
             return Batch(offset, start + whole, tuple(data[:whole].split(b"\n")))
@@ -172,10 +173,10 @@ def _files(directory: Path) -> Iterator[tuple[int, int, Path]]:
             continue  # merged and removed meanwhile
 
 
-def _slice(path: Path, position: int) -> bytes:
+def _slice(path: Path, position: int, most: int) -> bytes:
     try:
         with path.open("rb") as file:
             file.seek(position)
-            return file.read(BATCH_BYTES)
+            return file.read(max(most, 0))
     except FileNotFoundError:
         return b""

@@ -21,8 +21,6 @@ LINES = 4_096
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
-# Most lines are written again and again: the next download of the same file, or one as long.
-@lru_cache(LINES)
 def download(  # the fields of a line
     artifact_id: int, epoch: int, path: str, micros: int, day: date, size: int = 0
 ) -> bytes:
@@ -41,6 +39,7 @@ def click(artifact_id: int, epoch: int, path: str, micros: int, at: datetime, cl
     return f"{_encode(fields)}\n".encode()
 
 
+# Most lines are written again and again: the next download of a file is as long.
 @lru_cache(LINES)
 def sent(artifact_id: int, epoch: int, path: str, size: int, day: date) -> bytes:
     """The line for `size` bytes of a file that left the gateway."""

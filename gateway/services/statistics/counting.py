@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
@@ -23,6 +23,7 @@ from gateway.s3.message import Request
 from gateway.services.statistics.grouping import Grouped
 from gateway.services.statistics.merging import Merging
 from gateway.services.statistics.recognising import Recognising
+from gateway.services.statistics.today import Today
 from gateway.services.statistics.waiting import Waiting
 from gateway.storage import tally
 from gateway.storage.counters import Counters
@@ -81,9 +82,10 @@ class Counting:
         self._recognising = Recognising(
             secret, double_clicks=rules.double_click_seconds > 0, robots=rules.exclude_robots
         )
-        self._merging = Merging(counters, folder, self.worker_id)
+        self._merging = Merging(counters, folder, self.worker_id, self._begin_merge)
         self._merges = Grouped(self._merging.merge_host)
         self._waiting = Waiting()
+        self._today = Today(clock)
         self._syncs = Grouped(self._sync)
         self._synced = 0
         self._turn = False
@@ -91,6 +93,9 @@ class Counting:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
+        # What survives the process has nothing to wait for; this costs less than a coroutine.
+        self._at_once = asyncio.get_running_loop().create_future()
+        self._at_once.set_result(None)
         self._journal = Journal(self._folder.enter(self.worker_id))
         try:
             await self._merging.register(self._clock())
@@ -153,12 +158,11 @@ class Counting:
         saw it: what it counts is dropped when `reset` comes between. `size` is how many bytes are
         sent, where all of them are at hand; else `sent` is told later.
         """
-        now = self._clock()
         if visit.client is None:
-            line = tally.download(artifact_id, epoch, path, weight, now.date(), size)
-            self._journal.append(line)
-            self._waiting.add((artifact_id, epoch), self._journal.end, weight, 0)
+            self._journal.append(self._today.download(artifact_id, epoch, path, weight, size))
+            self._waiting.add((artifact_id, epoch), weight, 0)
         else:
+            now = self._clock()
             line = tally.click(artifact_id, epoch, path, weight, now, visit.client)
             line += tally.sent(artifact_id, epoch, path, size, now.date()) if size else b""
             self._journal.append(line)
@@ -166,20 +170,21 @@ class Counting:
 
     def sent(self, artifact_id: int, epoch: int, path: str, size: int) -> None:
         """Add `size` bytes that were sent of a file, at a response's end."""
-        self._journal.append(tally.sent(artifact_id, epoch, path, size, self._day()))
+        self._journal.append(tally.sent(artifact_id, epoch, path, size, self._today.day()))
 
     def view(self, artifact_id: int, epoch: int) -> None:
         """Count one view of an artifact's committed manifest."""
         self._journal.append(tally.view(artifact_id, epoch))
-        self._waiting.add((artifact_id, epoch), self._journal.end, 0, 1)
+        self._waiting.add((artifact_id, epoch), 0, 1)
 
-    async def settled(self) -> None:
-        """Return when what was counted so far survives what `durability` names.
+    def settled(self) -> Awaitable[None]:
+        """To be awaited until what was counted so far survives what `durability` names.
 
         A disk that does not take it is `ServiceUnavailable`, with "machine" alone.
         """
-        if not self._machine:
-            return
+        return self._hardened() if self._machine else self._at_once
+
+    async def _hardened(self) -> None:
         try:
             await self._syncs.done()
         except OSError as error:
@@ -235,13 +240,17 @@ class Counting:
             lost=self._journal.lost,
         )
 
-    def _day(self) -> date:
-        return self._clock().date()
+    def _begin_merge(self) -> int:
+        """Where the journal ends, to which it is about to be merged."""
+        end = self._journal.end
+        self._waiting.forget(self._merging.offset(self.worker_id), end)
+        self._waiting.cut(end)
+        return end
 
     async def _merge_own(self) -> None:
         if self._journal.end > self._merging.offset(self.worker_id):
             await self._merging.merge(self.worker_id)
-        self._waiting.forget(self._merging.offset(self.worker_id))
+        self._waiting.forget(self._merging.offset(self.worker_id), self._journal.end)
         await self._merging.trim()
         self._away = None
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -16,13 +17,22 @@ _log = logging.getLogger(__name__)
 class Merging:
     """Merges journals: this worker's, those of living ones beside it, and those of dead ones.
 
-    Any worker may merge any journal at any time: the database takes each batch once.
+    Any worker may merge any journal at any time: the database takes each batch once. `begin` is
+    called as a merge of this worker's own begins, and says where that journal ends.
     """
 
-    def __init__(self, counters: Counters, folder: WorkersFolder, worker_id: str) -> None:
+    def __init__(
+        self,
+        counters: Counters,
+        folder: WorkersFolder,
+        worker_id: str,
+        begin: Callable[[], int],
+    ) -> None:
         self._counters = counters
         self._folder = folder
         self._worker_id = worker_id
+        self._begin = begin
+        self._own = asyncio.Lock()
         self._offsets: dict[str, int] = {}
 
     def offset(self, worker_id: str) -> int:
@@ -52,15 +62,21 @@ class Merging:
 
     async def merge(self, worker_id: str) -> None:
         """Merge what a worker's journal holds now."""
-        directory = self._folder.directory(worker_id)
+        if worker_id == self._worker_id:
+            async with self._own:
+                await self._merge(worker_id, self._begin())
+            return
         if worker_id not in self._offsets:
             self._offsets[worker_id] = await self._counters.merged(worker_id) or 0
         offset = self.offset(worker_id)
-        # Downloads may be written down faster than they are merged: whoever waits, waits for these.
-        end = offset + unmerged(directory, offset)
+        await self._merge(worker_id, offset + unmerged(self._folder.directory(worker_id), offset))
+
+    async def _merge(self, worker_id: str, end: int) -> None:
+        # Downloads may be written down faster than they are merged: nothing behind `end` is.
+        directory, offset = self._folder.directory(worker_id), self.offset(worker_id)
         while (
             offset < end
-            and (batch := await asyncio.to_thread(_read, directory, offset)) is not None
+            and (batch := await asyncio.to_thread(_read, directory, offset, end)) is not None
         ):
             merged, tally = batch
             if await self._counters.merge(worker_id, offset, merged, tally):
@@ -148,6 +164,6 @@ class Merging:
         self._offsets.pop(worker_id, None)
 
 
-def _read(directory: Path, offset: int) -> tuple[int, Tally] | None:
-    batch = read(directory, offset)
+def _read(directory: Path, offset: int, end: int) -> tuple[int, Tally] | None:
+    batch = read(directory, offset, end)
     return None if batch is None else (batch.end, add_up(batch.lines))

@@ -1,76 +1,75 @@
 """What this worker has counted and the database does not hold yet, by artifact."""
 
-from collections import defaultdict, deque
-from dataclasses import dataclass, field
-
 Key = tuple[int, int]
 """An artifact's row id, and its epoch."""
 
-MOST_LINES = 50_000
-"""Beyond, a database that takes nothing has to be asked for what was counted."""
 
+Sums = dict[Key, list[int]]
+"""Millionths, and views."""
 
-@dataclass(slots=True)
-class _Lines:
-    """Lines of the journal about one artifact, oldest first: end, millionths, views; and sums."""
-
-    ends: deque[tuple[int, int, int]] = field(default_factory=deque)
-    micros: int = 0
-    views: int = 0
-
-    def drop(self, merged: int) -> int:
-        """How many lines end at or before `merged`: they are gone."""
-        dropped = 0
-        while self.ends and self.ends[0][0] <= merged:
-            _, micros, views = self.ends.popleft()
-            self.micros -= micros
-            self.views -= views
-            dropped += 1
-        return dropped
+_NOTHING = (0, 0)
+_UNKNOWN = -1
 
 
 class Waiting:
-    """The lines of a journal that are not merged yet, added up.
+    """Sums of what a journal holds beyond what is merged, in two parts.
 
-    `forgotten` is the offset up to which lines were merged, and are not in here any more.
+    A merge takes the journal up to where it ended as the merge began: there the sums are `cut`. So
+    a line costs an addition, and nothing is kept of it. Whoever knows that the journal is merged to
+    where a part begins is told the sums from there on; for any other offset, the database has to
+    say, once a merge has come to the cut.
+
+    `forgotten` is the offset up to which lines were merged when that was last looked at.
     """
 
     def __init__(self) -> None:
         self.forgotten = 0
-        self._lines: dict[Key, _Lines] = defaultdict(_Lines)
-        self._number = 0
+        self._start = 0
+        self._cut = 0
+        self._older: Sums = {}  # from the start to the cut
+        self._newer: Sums = {}  # from there on
         self._obscure = 0  # up to here nobody knows what a line adds
 
-    def add(self, key: Key, end: int, micros: int, views: int) -> None:
-        """Note a line that ends at an offset, and what it adds to an artifact's counters."""
-        lines = self._lines[key]
-        lines.ends.append((end, micros, views))
-        lines.micros += micros
-        lines.views += views
-        self._number += 1
-        if self._number > MOST_LINES:
-            self._lines.clear()
-            self._number = 0
-            self.obscure(end)
+    def add(self, key: Key, micros: int, views: int) -> None:
+        """Note what a line that was just appended adds to an artifact's counters."""
+        sums = self._newer.get(key)
+        if sums is None:
+            self._newer[key] = [micros, views]
+        else:
+            sums[0] += micros
+            sums[1] += views
 
     def obscure(self, end: int) -> None:
-        """Note a line of which the database alone can say what it adds, when it is merged."""
+        """Note a line, ending there, of which the database alone can say what it adds."""
         self._obscure = end
 
     def beyond(self, key: Key, merged: int) -> tuple[int, int] | None:
         """Millionths and views behind an offset; None where the database has to say."""
-        if merged < self._obscure:
+        if merged < self._obscure or merged not in (self._start, self._cut):
             return None
-        lines = self._lines.get(key)
-        if lines is None:
-            return 0, 0
-        self._number -= lines.drop(merged)
-        return lines.micros, lines.views
+        newer = self._newer.get(key, _NOTHING)
+        older = _NOTHING if merged == self._cut else self._older.get(key, _NOTHING)
+        return newer[0] + older[0], newer[1] + older[1]
 
-    def forget(self, merged: int) -> None:
-        """Drop what the database holds by now."""
+    def cut(self, end: int) -> None:
+        """Begin a part where the journal ends now; what came before is to be merged."""
+        if self._start == self._cut:
+            self._older, self._newer = self._newer, {}
+        else:  # the last merge did not come to its end
+            for key, (micros, views) in self._newer.items():
+                sums = self._older.setdefault(key, [0, 0])
+                sums[0] += micros
+                sums[1] += views
+            self._newer = {}
+        self._cut = end
+
+    def forget(self, merged: int, end: int) -> None:
+        """Drop what the database holds by now; `end` is where the journal ends."""
+        if merged > self._cut:  # somebody else has merged more
+            self.cut(end)
+        if merged == self._cut:
+            self._older = {}
+            self._start = merged
+        elif merged != self._start:
+            self._start = _UNKNOWN
         self.forgotten = merged
-        for key, lines in list(self._lines.items()):
-            self._number -= lines.drop(merged)
-            if not lines.ends:
-                del self._lines[key]
