@@ -7,8 +7,14 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-TURN = 500
-"""So many of an artifact's files are looked at in a millisecond or two."""
+TURN = 100
+"""So many of an artifact's files are looked at in half a millisecond.
+
+A request of somebody else's waits a turn for each of its own steps, of which it has a dozen.
+"""
+
+MANY = 500
+"""More files than these are not looked at in one go."""
 
 
 async def turns(items: Iterable[T], size: int = TURN) -> AsyncIterator[list[T]]:

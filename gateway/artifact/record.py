@@ -15,7 +15,7 @@ from gateway.artifact.value import Fields
 from gateway.artifact.version import ManifestObject, Pin, Record
 
 FORMAT = 1
-PINS = 500
+PINS = 100
 
 
 class UnreadableRecord(ValueError):

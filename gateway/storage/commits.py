@@ -17,7 +17,7 @@ from gateway.storage.intents import Intent, forget
 from gateway.storage.marks import close_if_clean, fresh
 from gateway.storage.questions import MANY_PINS
 from gateway.storage.rows import in_version
-from gateway.turns import TURN
+from gateway.turns import MANY
 
 
 class Commits:
@@ -40,7 +40,7 @@ class Commits:
         was put since stays, and with it the mark.
         """
         prepared = None
-        if len(record.pins) > TURN or await self._has_many_pins(artifact_id):
+        if len(record.pins) > MANY or await self._has_many_pins(artifact_id):
             prepared = await self._prepare(artifact_id, record)
 
         async def work(connection: AsyncConnection) -> bool:

@@ -1,5 +1,6 @@
 """The gateway's own calls to the backend about objects: what is stored, listings, versions."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
@@ -10,7 +11,7 @@ from multidict import CIMultiDict
 from gateway.errors import PreconditionFailed
 from gateway.s3.address import Address, Query, encode_copy_source
 from gateway.storage import answers
-from gateway.storage.answers import VersionPage
+from gateway.storage.answers import ObjectPage, VersionPage
 from gateway.storage.calls import TRIES, Calls, accepted, holding
 from gateway.storage.upstream import (
     ListedObject,
@@ -21,6 +22,9 @@ from gateway.storage.upstream import (
 )
 
 VERSION_PAGE = 1000
+LONG_PAGE = 65_536
+"""Of so many bytes a page takes milliseconds to read."""
+
 # A delete marker asked for by its version id is 405.
 ABSENT = frozenset((404, 405))
 # 409 is AWS's word for two conditional writes at the same moment.
@@ -110,7 +114,7 @@ class Objects(Calls):
         following = query.adding("start-after", start_after) if start_after else query
         while True:
             answer = accepted(await self._call(Outgoing("GET", bucket, query=following)))
-            page = answers.objects_page(answer.data)
+            page = await _page(answer.data)
             # A backend may answer with keys of its own making for a prefix of its own.
             yield [found for found in page.objects if found.key.startswith(prefix)]
             if page.token is None:
@@ -123,7 +127,7 @@ class Objects(Calls):
         query = following = query.adding("delimiter", "/")
         while True:
             answer = accepted(await self._call(Outgoing("GET", bucket, query=following)))
-            page = answers.objects_page(answer.data)
+            page = await _page(answer.data)
             yield [found for found in page.folders if found.startswith(prefix) and found != prefix]
             if page.token is None:
                 return
@@ -177,6 +181,13 @@ class Objects(Calls):
             following = query.adding("key-marker", page.key_marker)
             if page.version_id_marker:
                 following = following.adding("version-id-marker", page.version_id_marker)
+
+
+async def _page(data: bytes) -> ObjectPage:
+    """A page of a listing, read beside the event loop where that takes long."""
+    if len(data) < LONG_PAGE:
+        return answers.objects_page(data)
+    return await asyncio.to_thread(answers.objects_page, data)
 
 
 def _history(pages: Iterable[VersionPage], key: str) -> History:

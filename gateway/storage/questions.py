@@ -27,7 +27,7 @@ from gateway.storage import tables
 from gateway.storage.intents import COMMIT
 from gateway.storage.prepared import Prepared
 from gateway.storage.rows import PIN, STAGED_FILE, WITHOUT_FIELDS, live
-from gateway.turns import TURN
+from gateway.turns import MANY
 
 
 def _prefixes(number: int) -> list[BindParameter[str]]:
@@ -88,9 +88,9 @@ MANY_PINS = Prepared(
     select(tables.pin.c.id)
     .where(tables.pin.c.artifact_id == bindparam("artifact_id"), tables.pin.c.until.is_(None))
     .limit(1)
-    .offset(TURN)
+    .offset(MANY)
 )
-"""A row where an artifact's current version has more pins than there is a turn for."""
+"""A row where an artifact's current version has MANY pins, and more."""
 
 
 def _emptied() -> Select[Any]:
@@ -137,15 +137,15 @@ FEW_PINS = Prepared(
         or_(_pin.until.is_(None), _pin.until > _version),
     )
     .order_by(_pin.path)
-    .limit(TURN + 1)
+    .limit(MANY + 1)
 )
-"""The pins of a version, but for one more than a TURN at most: then there are many."""
+"""The pins of a version, but for one more than MANY at most."""
 
 FEW_STAGED_FILES = Prepared(
     select(*STAGED_FILE)
     .where(tables.staged_file.c.artifact_id == _artifact_id)
     .order_by(tables.staged_file.c.path)
-    .limit(TURN + 1)
+    .limit(MANY + 1)
 )
 """As FEW_PINS, of what is staged."""
 
@@ -153,7 +153,7 @@ FEW_ANNOUNCEMENTS = Prepared(
     select(tables.announcement.c.path, tables.announcement.c.weight)
     .where(tables.announcement.c.artifact_id == _artifact_id)
     .order_by(tables.announcement.c.path)
-    .limit(TURN + 1)
+    .limit(MANY + 1)
 )
 """As FEW_PINS, of what was announced."""
 

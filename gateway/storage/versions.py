@@ -30,7 +30,7 @@ from gateway.storage.rows import (
     record_of,
     staged_file_of,
 )
-from gateway.turns import TURN
+from gateway.turns import MANY
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Versions:
         pins: Sequence[Mapping[str, Any]] = ()
         if artifact.version:
             pins = await self._database.glance(FEW_PINS, asked | {"version": artifact.version})
-        if max(map(len, (staged, announced, pins))) <= TURN:
+        if max(map(len, (staged, announced, pins))) <= MANY:
             return Known(
                 {row["path"]: pin_of(row) for row in pins},
                 {row["path"]: staged_file_of(row) for row in staged},

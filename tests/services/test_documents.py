@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from gateway.artifact.value import JsonValue
 from gateway.services.registry.documents import CHARACTERS, written
-from gateway.turns import TURN
+from gateway.turns import MANY
 
 scalars: st.SearchStrategy[JsonValue] = st.none() | st.booleans() | st.integers() | st.text()
-many = scalars.map(lambda value: [value, {"in": [value]}] * TURN)
-named = scalars.map(lambda value: {f"{n}": [value] for n in range(TURN + 1)})
+many = scalars.map(lambda value: [value, {"in": [value]}] * MANY)
+named = scalars.map(lambda value: {f"{n}": [value] for n in range(MANY + 1)})
 values: st.SearchStrategy[JsonValue] = st.recursive(
     scalars | many | named,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -30,8 +30,8 @@ def test_a_document_is_the_json_of_its_value(value: JsonValue) -> None:
 @pytest.mark.parametrize(
     "files",
     [
-        [{"path": f"data/part-{n:05}", "size": n} for n in range(10 * TURN)],
-        {f"data/part-{n:05}": [{"downloads": n}] for n in range(10 * TURN)},
+        [{"path": f"data/part-{n:05}", "size": n} for n in range(10 * MANY)],
+        {f"data/part-{n:05}": [{"downloads": n}] for n in range(10 * MANY)},
     ],
     ids=["listed", "named"],
 )

@@ -14,7 +14,7 @@ from gateway.storage.counters import Counters, Worker
 from gateway.storage.packed import ROWS
 from gateway.storage.series import Series
 from gateway.storage.tally import add_up
-from gateway.turns import TURN
+from gateway.turns import MANY, TURN
 from tests.storage.index import (
     COLLECTION,
     DATASET,
@@ -423,7 +423,7 @@ async def test_no_text_that_somebody_wrote_stops_a_commit(index: Index) -> None:
 
 
 async def test_others_have_their_turns_while_many_pins_are_published(index: Index) -> None:
-    pins = [pin(f"{number:05d}") for number in range(10 * TURN)]
+    pins = [pin(f"{number:05d}") for number in range(10 * TURN + MANY)]
     artifact = await index.new("a")
     turns = 0
 
@@ -455,7 +455,7 @@ async def test_a_version_that_changes_one_of_many_pins_writes_two_rows(index: In
 
 
 async def test_few_pins_follow_many_and_many_few(index: Index) -> None:
-    pins = [pin(f"{number:05d}") for number in range(TURN + 1)]
+    pins = [pin(f"{number:05d}") for number in range(MANY + 1)]
     artifact = await index.new("a")
     for number, some in enumerate((pins, pins[:1], pins, pins[1:3]), start=1):
         if number > 1:

@@ -9,10 +9,10 @@ import pytest
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.version import Pin, Record
 from gateway.storage import pins, tables
-from gateway.turns import TURN
+from gateway.storage.packed import ROWS
 from tests.storage.index import DATASET, WORKSPACE, Index, next_record, pin
 
-MANY = [pin(f"{number:05d}") for number in range(2 * TURN + 1)]
+MANY = [pin(f"{number:05d}") for number in range(ROWS + 1)]
 BEFORE = [pin(each.path, "v0") for each in MANY]
 
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 
 from gateway.artifact.value import JsonValue
-from gateway.turns import TURN
+from gateway.turns import MANY, TURN
 
 CHARACTERS = 65_536
 """So many are written in about a millisecond."""
@@ -45,8 +45,8 @@ def _pieces(value: JsonValue) -> Iterator[str]:
 
 def _is_long(value: JsonValue) -> bool:
     if isinstance(value, Mapping):
-        return len(value) > TURN or any(_is_long(inner) for inner in value.values())
-    return isinstance(value, list | tuple) and len(value) > TURN
+        return len(value) > MANY or any(_is_long(inner) for inner in value.values())
+    return isinstance(value, list | tuple) and len(value) > MANY
 
 
 def _text(value: object) -> str:
