@@ -6,6 +6,7 @@ from typing import Protocol
 from aiohttp import StreamReader, web
 from aiohttp.http import RawRequestMessage
 
+from gateway.conduit import Outlet, is_plain
 from gateway.web.deadline import Deadline
 
 
@@ -67,6 +68,19 @@ class Asked:
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client has gone")
         transport.writelines((first, second))
+
+    def outlet(self, most: int, seconds: float) -> Outlet | None:
+        """Where `most` bytes can go that are not read; None where all has to be written.
+
+        `seconds` is how long the client may take nothing.
+        """
+        transport = self._line.transport
+        if transport is None or not is_plain(transport):
+            return None
+        try:
+            return Outlet(transport, most, seconds)
+        except OSError:
+            return None
 
     @property
     def crowded(self) -> bool:

@@ -8,6 +8,7 @@ from aiohttp import HttpVersion10, HttpVersion11, hdrs
 from aiohttp.helpers import rfc822_formatted_time
 from multidict import CIMultiDict, MultiMapping
 
+from gateway.conduit import LEAST
 from gateway.s3.message import Body, Reply
 from gateway.web.asked import Asked
 
@@ -181,6 +182,8 @@ class _Flow:
             asked.write(head)
         if asked.crowded:
             await asked.drain(STALL_SECONDS)
+        if self._length is not None and self._length - self.size >= LEAST:
+            await self._conduct(rest, self._length - self.size)
         async for piece in rest:
             if piece:
                 asked.write(self._framed(piece))
@@ -190,6 +193,18 @@ class _Flow:
             asked.write(LAST_CHUNK)
         elif self._length is not None and self.size != self._length:
             raise ValueError(f"{self.size} bytes of {self._length} were there")
+
+    async def _conduct(self, body: Body, most: int) -> None:
+        """Nothing, once what of a body need not be read has gone."""
+        pour = getattr(body, "pour", None)
+        outlet = self._asked.outlet(most, STALL_SECONDS) if pour is not None else None
+        if pour is None or outlet is None:
+            return
+        with outlet:
+            try:
+                await pour(outlet)
+            finally:
+                self.size += outlet.size
 
     def _framed(self, piece: bytes) -> bytes:
         """A piece as it goes out; it is counted."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Self
 
+from gateway.conduit import Outlet
 from gateway.errors import EntityTooLarge
 from gateway.s3.exchange import Verified
 from gateway.s3.integrity import checked
@@ -38,6 +39,13 @@ async def close_body(body: Body) -> None:
         await close()
 
 
+async def pour_body(body: Body, outlet: Outlet) -> None:
+    """Nothing, once what of a stream can go there unread has gone; the rest is to be read."""
+    pour = getattr(body, "pour", None)
+    if pour is not None:
+        await pour(outlet)
+
+
 class Measured:
     """A body that tells how many bytes of it were read, once, when it ends or is cut off.
 
@@ -60,6 +68,17 @@ class Measured:
             raise
         self._size += len(piece)
         return piece
+
+    async def pour(self, outlet: Outlet) -> None:
+        """Nothing; what the body can do without being read is done."""
+        before = outlet.size
+        try:
+            await pour_body(self._body, outlet)
+        except BaseException:
+            self._size += outlet.size - before
+            self._tell()
+            raise
+        self._size += outlet.size - before
 
     async def aclose(self) -> None:
         """Nothing; the body is closed too."""

@@ -3,11 +3,13 @@
 import asyncio
 from typing import Self
 
+from gateway.conduit import Dry, Outlet, conduct
 from gateway.errors import EntityTooLarge, ServiceUnavailable
 from gateway.s3.message import Body
 from gateway.storage.upload import Upload
 from gateway.storage.upstream import BrokenUpstream, Upstream
-from gateway.storage.wire.connection import Broken, Connection, Incoming, Silent
+from gateway.storage.wire.connection import Connection
+from gateway.storage.wire.incoming import Broken, Incoming, Silent
 
 
 class Reset(Exception):
@@ -78,6 +80,7 @@ class _Stream:
                 if incoming.ended:
                     raise StopAsyncIteration
                 raise _broken(incoming.failure)
+            self._connection.taken(incoming)
             try:
                 await incoming.change()
             except BaseException:
@@ -87,6 +90,28 @@ class _Stream:
         incoming.held -= len(piece)
         self._connection.taken(incoming)
         return piece
+
+    async def pour(self, outlet: Outlet) -> None:
+        """Nothing, once what can go from socket to socket has gone; the rest is still to be read.
+
+        BrokenUpstream, Blocked.
+        """
+        incoming, connection = self._incoming, self._connection
+        tap = connection.tap(incoming, outlet.most - incoming.held)
+        if tap is None:
+            return
+        while incoming.pieces:
+            outlet.write(incoming.pieces.popleft())
+        incoming.held = 0
+        try:
+            with tap:
+                await conduct(tap, outlet)
+        except BaseException as error:
+            connection.give_up(incoming)
+            if isinstance(error, Dry):
+                raise _broken(error) from error
+            raise
+        connection.tapped(incoming, tap.left)
 
     async def aclose(self) -> None:
         """Nothing; an answer that was not read to its end is cut off."""

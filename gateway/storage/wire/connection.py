@@ -5,12 +5,13 @@ would be given it as the answer to the next request.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import cast
 
+from gateway.conduit import LEAST, Tap, is_plain
 from gateway.storage.wire.chunks import BrokenChunks, Chunks
-from gateway.storage.wire.head import BEGINNING, LONGEST, BrokenHead, Head, answer_head
+from gateway.storage.wire.head import BEGINNING, LONGEST, BrokenHead, answer_head
+from gateway.storage.wire.incoming import Broken, Incoming, Silent
 
 IDLE_SECONDS = 60.0
 """How long nothing may move, in seconds, while something is waited for."""
@@ -19,53 +20,17 @@ KEEPALIVE_SECONDS = 10.0
 """How long a connection is kept for the next request: below what servers and balancers allow."""
 
 BUFFER_BYTES = 1 << 18
-"""How much of an answer is held before the backend has to wait."""
+"""How much of an answer is read at a time, and held before the backend has to wait."""
 
+BEGINNING_BYTES = 1 << 16
+"""How much is read with a head: what of a long body is still in the socket can be tapped."""
+
+_ROOM = memoryview(bytearray(BUFFER_BYTES))
 _INFORMATIONAL = range(100, 200)
 _SWITCHING = 101
 
 
-class Broken(Exception):
-    """The connection ended, or spoke no HTTP."""
-
-
-class Silent(Broken):
-    """Nothing moved for IDLE_SECONDS."""
-
-
-class Incoming:
-    """An answer as it comes: its head, then the pieces of its body.
-
-    `head` is None until it is there. `ended` says that all of the body has come. `failure`
-    says what ended it before.
-    """
-
-    __slots__ = ("_waiter", "ended", "failure", "head", "held", "method", "pieces")
-
-    def __init__(self, method: str) -> None:
-        self.method = method
-        self.head: Head | None = None
-        self.pieces: deque[bytes] = deque()
-        self.held = 0
-        self.ended = False
-        self.failure: Exception | None = None
-        self._waiter: asyncio.Future[None] | None = None
-
-    async def change(self) -> None:
-        """Nothing, once something has come, or the answer has ended one way or the other."""
-        self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-
-    def wake(self) -> None:
-        """Whoever waits goes on."""
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """One connection. `released` is told when another exchange may begin on it."""
 
     def __init__(self, released: Callable[["Connection"], None]) -> None:
@@ -125,6 +90,33 @@ class Connection(asyncio.Protocol):
             if self._transport is not None:
                 self._transport.resume_reading()
 
+    def tap(self, incoming: Incoming, most: int) -> Tap | None:
+        """Where the rest of a body is to be had that is long, but no longer than `most`.
+
+        None where it has to be taken in pieces. Until `tapped`, nothing is read here.
+        """
+        transport, left = self._transport, self._left
+        if incoming is not self._incoming or left is None or not LEAST <= left <= most:
+            return None
+        if transport is None or not is_plain(transport):
+            return None
+        try:
+            tap = Tap(transport, left, IDLE_SECONDS)
+        except OSError:
+            return None
+        self._hold()
+        return tap
+
+    def tapped(self, incoming: Incoming, left: int) -> None:
+        """So much is left of what was tapped."""
+        self._moved = self._loop.time()
+        self._left = left
+        incoming.ended = not left
+        if left:
+            self.taken(incoming)
+        else:
+            self._end_exchange()
+
     def give_up(self, incoming: Incoming) -> None:
         """Close at once, unless the exchange is over: by then somebody else may have begun one."""
         if incoming is self._incoming:
@@ -172,15 +164,26 @@ class Connection(asyncio.Protocol):
         if drained is not None and not drained.done():
             drained.set_result(None)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where what comes is put: it is taken out at once, so that all connections share it."""
+        del sizehint
+        incoming = self._incoming
+        begins = incoming is None or incoming.head is None
+        return _ROOM[:BEGINNING_BYTES] if begins else _ROOM
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Take what has come in."""
+        self._take(bytes(_ROOM[:nbytes]))
+
+    def _take(self, data: bytes) -> None:
         incoming = self._incoming
         self._moved = self._loop.time()
         if incoming is None:
             self.close()  # nobody has asked for anything
             return
+        begins = incoming.head is None
         try:
-            if incoming.head is None:
+            if begins:
                 data = self._take_head(incoming, data)
                 if incoming.head is None:
                     return
@@ -191,11 +194,15 @@ class Connection(asyncio.Protocol):
         incoming.wake()
         if incoming.ended:
             self._end_exchange()
-        elif incoming.held >= BUFFER_BYTES and not self._paused and self._transport is not None:
-            self._paused = True
-            self._transport.pause_reading()
+        elif incoming.held >= BUFFER_BYTES or (begins and self._is_long):
+            # Of a long body the rest may be tapped: it waits until somebody asks for it.
+            self._hold()
 
     # How an answer is taken apart.
+
+    @property
+    def _is_long(self) -> bool:
+        return self._left is not None and self._left >= LEAST
 
     @property
     def _until_end(self) -> bool:
@@ -244,6 +251,11 @@ class Connection(asyncio.Protocol):
                 incoming.held += len(data)
         if rest:
             self._reusable = False
+
+    def _hold(self) -> None:
+        if not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
 
     # How an exchange ends.
 

@@ -1,0 +1,46 @@
+"""What comes back for a request, from its first byte to its last."""
+
+import asyncio
+from collections import deque
+
+from gateway.storage.wire.head import Head
+
+
+class Broken(Exception):
+    """The connection ended, or spoke no HTTP."""
+
+
+class Silent(Broken):
+    """Nothing moved for too long."""
+
+
+class Incoming:
+    """An answer as it comes: its head, then the pieces of its body.
+
+    `head` is None until it is there. `ended` says that all of the body has come. `failure`
+    says what ended it before.
+    """
+
+    __slots__ = ("_waiter", "ended", "failure", "head", "held", "method", "pieces")
+
+    def __init__(self, method: str) -> None:
+        self.method = method
+        self.head: Head | None = None
+        self.pieces: deque[bytes] = deque()
+        self.held = 0
+        self.ended = False
+        self.failure: Exception | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    async def change(self) -> None:
+        """Nothing, once something has come, or the answer has ended one way or the other."""
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def wake(self) -> None:
+        """Whoever waits goes on."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
