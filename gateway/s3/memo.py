@@ -1,7 +1,8 @@
 """What the same words were read as before: most requests repeat most of what they say.
 
-Only reading is remembered, of pure functions: no verdict is, and nothing that a secret is in. Both
-how many answers are kept and how long a text may be are bounded, as strangers choose the texts.
+Only reading is remembered, of pure functions: no verdict is, and nothing that a signature is in,
+since whoever has that may repeat the request. Both how many answers are kept and how long a text
+may be are bounded, as strangers choose the texts.
 """
 
 from collections.abc import Callable, Hashable
@@ -14,6 +15,9 @@ ENTRIES = 2_048
 LONGEST = 512
 """Longer texts, in characters, are read anew each time."""
 
+MARK = "ignature"
+"""In each name under which a signature stands: `Signature` and `X-Amz-Signature`."""
+
 
 def memo(read: F) -> F:
     """`read`, a pure function of a text and little else, with its last answers kept.
@@ -24,6 +28,8 @@ def memo(read: F) -> F:
 
     @wraps(read)
     def answer(text: str, *more: Hashable) -> object:
-        return kept(text, *more) if len(text) <= LONGEST else read(text, *more)
+        if len(text) > LONGEST or MARK in text:
+            return read(text, *more)
+        return kept(text, *more)
 
     return cast("F", answer)

@@ -27,6 +27,7 @@ from gateway.s3.address import (
 )
 from gateway.s3.claim import SIGNING_PARAMETERS, Claim, parse_claim
 from gateway.s3.exchange import CopySource, Verified
+from gateway.s3.hoisting import lift_headers
 from gateway.s3.memo import memo
 from gateway.s3.message import Request
 from gateway.s3.operation import (
@@ -35,7 +36,6 @@ from gateway.s3.operation import (
     Effect,
     Operation,
     identify,
-    lift_headers,
     unlisted,
 )
 from gateway.s3.payload import parse_payload

@@ -21,6 +21,20 @@ def test_a_text_is_read_once_and_what_it_raises_is_raised_each_time() -> None:
     assert seen == [("11", 2), ("11", 8), ("x", 10), ("x", 10)]
 
 
+@pytest.mark.parametrize(
+    "text", ["X-Amz-Date=x&X-Amz-Signature=0a", "Credential=k/s3, Signature=0a, SignedHeaders=host"]
+)
+def test_what_a_signature_is_in_is_not_kept(text: str) -> None:
+    seen: list[str] = []
+
+    @memo
+    def read(text: str) -> str:
+        seen.append(text)
+        return text
+
+    assert [read(text), read(text)] == [text, text] == seen
+
+
 def test_long_texts_and_many_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ENTRIES", 2)
     seen: list[str] = []

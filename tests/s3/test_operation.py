@@ -14,13 +14,13 @@ from gateway.errors import (
 )
 from gateway.identity import Right
 from gateway.s3.address import Address, Query
+from gateway.s3.hoisting import lift_headers
 from gateway.s3.operation import (
     OPERATIONS,
     Effect,
     Level,
     Operation,
     identify,
-    lift_headers,
     unlisted,
 )
 from tests.s3.oracle import refusals

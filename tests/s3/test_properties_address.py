@@ -19,7 +19,7 @@ from gateway.s3.address import (
     virtual_host,
 )
 from gateway.s3.canonical import header_value, normal_path, normal_query, raw_query
-from gateway.s3.operation import lift_headers
+from gateway.s3.hoisting import lift_headers
 from tests.s3.oracle import refusals
 from tests.s3.raw_signing import named
 

@@ -21,10 +21,11 @@ from gateway.s3.canonical import header_value, normal_path, normal_query, raw_qu
 from gateway.s3.chunked import ChunkDecoder
 from gateway.s3.claim import parse_claim
 from gateway.s3.deletion import parse_delete
+from gateway.s3.hoisting import lift_headers
 from gateway.s3.listing import parse_listing
 from gateway.s3.message import Request
 from gateway.s3.naming import Names
-from gateway.s3.operation import identify, lift_headers
+from gateway.s3.operation import identify
 from gateway.s3.payload import content_encoding, parse_payload
 from gateway.s3.sigv4 import verify
 from gateway.s3.translation import Translator
