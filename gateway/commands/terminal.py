@@ -16,6 +16,7 @@ from gateway.errors import GatewayError
 from gateway.identity import Workspace
 from gateway.services.workspaces import Workspaces
 from gateway.settings import Overrides
+from gateway.web import access_log
 
 try:
     import uvloop
@@ -76,4 +77,4 @@ def _log_to_stderr() -> None:
     # A line of the access log is JSON, whole.
     access = logging.getLogger("gateway.access")
     access.propagate = False
-    access.handlers = [logging.StreamHandler(sys.stderr)]
+    access.handlers = [access_log.Lines(sys.stderr)]

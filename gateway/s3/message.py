@@ -1,13 +1,29 @@
 """One HTTP request and one reply, without a web framework."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import Generic, Self, TypeVar, cast
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from gateway.light import light
 
+T = TypeVar("T")
+
 Body = AsyncIterator[bytes]
+
+
+class Nothing:
+    """The body of a request that has none. It is never read, so all may share it."""
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        raise StopAsyncIteration
+
+
+NOTHING = Nothing()
 
 
 @light
@@ -17,7 +33,8 @@ class Request:
 
     `path` is the raw path and `query` the raw query (without "?"), as on the wire: they are
     what was signed. `body` yields the raw body once; `length` is its Content-Length, None
-    when it was not declared. `remote` is the peer's address.
+    when it was not declared. `remote` is the peer's address. `notes` are for what is worked out of
+    the request (`Note`); None where it will not come again.
     """
 
     method: str
@@ -27,6 +44,24 @@ class Request:
     body: Body = field(repr=False)
     length: int | None = None
     remote: str = ""
+    notes: dict[object, object] | None = field(default=None, repr=False)
+
+
+class Note(Generic[T]):
+    """What is worked out of requests, kept for when the same one comes again, byte for byte.
+
+    Whoever keeps something finds out each time what it depends on besides the request.
+    """
+
+    def of(self, request: Request) -> T | None:
+        """What was kept of the request; None where nothing was."""
+        notes = request.notes
+        return None if notes is None else cast("T | None", notes.get(self))
+
+    def keep(self, request: Request, value: T) -> None:
+        """Keep it, if the request may come again."""
+        if request.notes is not None:
+            request.notes[self] = value
 
 
 @light
@@ -38,7 +73,8 @@ class Reply:
     stream that fails is cut off, never ended as if complete; `aclose` of it always happens.
     `authored` says that the body is, or tells of, bytes that a user stored, which browsers must
     not take for a page of the gateway's. `public` says that callers without credentials would
-    have got the same: only then may it be kept by others. Both are for the edge to act on.
+    have got the same: only then may it be kept by others. Both are for the edge to act on. `of` is
+    what it tells of, where the same request gets the same words for as long as it is that thing.
     """
 
     status: int
@@ -46,7 +82,10 @@ class Reply:
     body: bytes | Body = field(default=b"", repr=False)
     authored: bool = False
     public: bool = False
+    of: object | None = field(default=None, repr=False)
 
     def shown(self, *, public: bool) -> "Reply":
         """The same reply, for everybody or not."""
-        return self if self.public == public else replace(self, public=public)
+        if self.public == public:
+            return self
+        return Reply(self.status, self.headers, self.body, self.authored, public, self.of)

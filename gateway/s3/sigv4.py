@@ -114,7 +114,7 @@ def verify(
     left out), RequestTimeTooSkewed, AccessDenied (expired, or x-amz-* headers not signed).
     """
     _check_signed(claim, request.headers)
-    _check_time(claim, now)
+    check_time(claim, now)
     timestamp, scope = _stamp(claim.timestamp), claim.scope
     key = signing_key(_UNKNOWN_SECRET if secret is None else secret, claim.date, claim.region)
     asked = hosts or (request.headers.get("Host", ""),)
@@ -169,7 +169,8 @@ def _check_signed(claim: Claim, headers: MultiMapping[str]) -> None:
         )
 
 
-def _check_time(claim: Claim, now: datetime) -> None:
+def check_time(claim: Claim, now: datetime) -> None:
+    """Nothing, while the claim is good; RequestTimeTooSkewed, AccessDenied."""
     age = now - claim.timestamp
     if claim.expires is None:
         if abs(age) > MAX_SKEW:

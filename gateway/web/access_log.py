@@ -1,11 +1,16 @@
 """The access log: one line of JSON for each request, without secrets."""
 
+import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from json.encoder import encode_basestring as _text
+from typing import TextIO
 from urllib.parse import unquote
+
+from gateway.light import light
 
 logger = logging.getLogger("gateway.access")
 
@@ -13,6 +18,7 @@ SECRETS = ("signature", "token", "secret", "credential", "password", "customer-k
 HIDDEN = "…"
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Entry:
     """What is told of one request after it was answered.
@@ -45,6 +51,35 @@ def write(entry: Entry) -> None:
     """Nothing; the entry is logged by "gateway.access" as a line of JSON."""
     if logger.isEnabledFor(logging.INFO):
         logger.handle(_Record(_line(entry), entry.time.timestamp()))
+
+
+class Lines(logging.StreamHandler[TextIO]):
+    """Writes lines to a stream: those of one turn of the event loop at once, after its answers."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._waiting: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Nothing; the record's text is a line, or soon will be."""
+        self._waiting.append(record.getMessage())
+        if len(self._waiting) == 1:
+            try:
+                asyncio.get_running_loop().call_soon(self.flush)
+            except RuntimeError:
+                self.flush()
+
+    def flush(self) -> None:
+        """Nothing; all lines are written."""
+        with self.lock or nullcontext():
+            lines, self._waiting = self._waiting, []
+        if not lines:
+            return
+        try:
+            self.stream.write("".join([f"{line}\n" for line in lines]))
+            self.stream.flush()
+        except Exception:  # noqa: BLE001 - as other handlers, it tells of it once and goes on
+            self.handleError(_Record(lines[-1], 0.0))
 
 
 class _Record(logging.LogRecord):

@@ -15,7 +15,7 @@ from gateway.errors import (
     NotImplementedByGateway,
     RequestTimeout,
 )
-from gateway.s3.message import Request
+from gateway.s3.message import NOTHING, Request
 from gateway.web.asked import Asked
 
 IDLE_SECONDS = 60
@@ -55,14 +55,16 @@ class Arrival:
             headers, remote = _believed(headers, remote, trusted)
         path, _, query = _origin_form(head.path).partition("?")
         length = headers.get(hdrs.CONTENT_LENGTH)
+        empty = asked.content is EMPTY_PAYLOAD and not self.waiting
         self.message = Request(
             method=head.method,
             path=path,
             query=query,
             headers=headers,
-            body=self._pieces(),
+            body=NOTHING if empty else self._pieces(),
             length=None if length is None else int(length),
             remote=remote,
+            notes=None if asked.known is None else {},
         )
 
     @property
@@ -94,8 +96,6 @@ class Arrival:
 
     async def _pieces(self) -> AsyncIterator[bytes]:
         content = self._asked.content
-        if content is EMPTY_PAYLOAD and not self.waiting:
-            return
         due = self._asked.body_due
         try:
             self._go_on()
@@ -125,6 +125,21 @@ class Arrival:
             return
         self.waiting = False
         self._asked.write(CONTINUE)
+
+
+class Bodiless:
+    """A request that has come before, and was found to be meant for this server; without a body."""
+
+    __slots__ = ("message",)
+
+    last = waiting = stalled = False
+    received = 0
+
+    def __init__(self, message: Request) -> None:
+        self.message = message
+
+    def check(self) -> None:
+        """Nothing: it was checked."""
 
 
 def _believed(

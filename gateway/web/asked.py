@@ -8,6 +8,7 @@ from aiohttp.http import RawRequestMessage
 
 from gateway.conduit import Outlet, is_plain
 from gateway.web.deadline import Deadline
+from gateway.web.heads import Known
 
 
 class Line(Protocol):
@@ -18,8 +19,8 @@ class Line(Protocol):
         """The transport, as long as the connection is there."""
 
     @property
-    def peername(self) -> object:
-        """The peer's address: host and port, a socket's path, or None."""
+    def remote(self) -> str:
+        """The peer's address: a host, a socket's path, or "" where it is not known."""
 
     @property
     def writing_paused(self) -> bool:
@@ -43,17 +44,24 @@ class Asked:
     """A request as aiohttp's parser has read it, and where its answer goes.
 
     `head` has its method, target, version and headers; `content` is its body. `remote` is the
-    peer's address, "" where it is not known.
+    peer's address, "" where it is not known. `known` is what was found out of the same head
+    before, or takes what is found out now; None where it is not to be kept.
     """
 
-    __slots__ = ("_line", "content", "head", "remote")
+    __slots__ = ("_line", "content", "head", "known", "remote")
 
-    def __init__(self, head: RawRequestMessage, content: StreamReader, line: Line) -> None:
+    def __init__(
+        self,
+        head: RawRequestMessage,
+        content: StreamReader,
+        line: Line,
+        known: Known | None = None,
+    ) -> None:
         self.head = head
         self.content = content
+        self.known = known
+        self.remote = line.remote
         self._line = line
-        peer = line.peername
-        self.remote = str(peer[0] if isinstance(peer, tuple) else peer or "")
 
     def write(self, data: bytes) -> None:
         """Nothing; the bytes are on their way. ConnectionError where the client has gone."""

@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Protocol
@@ -29,7 +29,7 @@ from gateway.s3.claim import SIGNING_PARAMETERS, Claim, parse_claim
 from gateway.s3.exchange import CopySource, Verified
 from gateway.s3.hoisting import lift_headers
 from gateway.s3.memo import memo
-from gateway.s3.message import Request
+from gateway.s3.message import Note, Request
 from gateway.s3.operation import (
     COPY_SOURCE,
     RENAME_SOURCE,
@@ -39,7 +39,7 @@ from gateway.s3.operation import (
     unlisted,
 )
 from gateway.s3.payload import parse_payload
-from gateway.s3.sigv4 import VerifiedSignature, verify
+from gateway.s3.sigv4 import VerifiedSignature, check_time, verify
 from gateway.services.keys.access import URL_PREFIX
 from gateway.services.transfer.forwarding import KEY_PARAMETERS
 from gateway.web.hosts import Hosts
@@ -61,6 +61,21 @@ class Identities(Protocol):
 
     async def caller_of_token(self, token: str, now: datetime) -> Caller:
         """Who calls with this bearer token; AccessDenied when it is not valid now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """That a request's signature holds, as long as its time is right and the key is the same.
+
+    Of an unsigned request there is no `key`.
+    """
+
+    caller: Caller
+    verified: Verified
+    key: AccessKey | None = None
+
+
+PROOF: Note[Proof] = Note()
 
 
 class Authentication:
@@ -90,20 +105,29 @@ class Authentication:
         raise in `gateway.s3`, and InvalidPath for keys, prefixes and copy sources that the
         backend keeps for itself. Nothing of the body is read.
         """
+        proof = PROOF.of(request)
+        if proof is not None and await self._holds(proof, now):
+            return proof.caller, proof.verified
         query = Query.parse(request.query)
         claim = parse_claim(request.headers, query)
         if claim is None:
             _refuse_bearer(request)
-            return ANONYMOUS, self._verified(request, request.path, query)
-        caller, signature = await self._prove(claim, request, now)
+            verified = self._verified(request, request.path, query)
+            PROOF.keep(request, Proof(ANONYMOUS, verified))
+            return ANONYMOUS, verified
+        key, signature = await self._prove(claim, request, now)
+        caller = self._identities.caller_with(key)
         own = None
         if _is_own(claim):
             own = Query(tuple(pair for pair in query.pairs if pair[0] in OWN_PARAMETERS))
             query = query.without(OWN_PARAMETERS)
         query, headers = lift_headers(query, request.headers)
+        asked = request
         if headers is not request.headers:
-            request = replace(request, headers=CIMultiDictProxy(CIMultiDict(headers.items())))
-        return caller, self._verified(request, signature.path, query, signature, own)
+            asked = replace(request, headers=CIMultiDictProxy(CIMultiDict(headers.items())))
+        verified = self._verified(asked, signature.path, query, signature, own)
+        PROOF.keep(request, Proof(caller, verified, key))
+        return caller, verified
 
     async def bearer(self, request: Request, now: datetime) -> Caller:
         """The caller of a request with a bearer token, or ANONYMOUS without credentials.
@@ -132,7 +156,8 @@ class Authentication:
             return caller, await read(caller)
         if claim.presigned:
             raise InvalidRequest("this door takes no presigned URLs: sign in headers")
-        caller, _ = await self._prove(claim, request, now)
+        key, _ = await self._prove(claim, request, now)
+        caller = self._identities.caller_with(key)
         if _is_own(claim):
             raise AccessDenied("this key signs URLs of the gateway alone")
         body = await read(caller)
@@ -140,16 +165,27 @@ class Authentication:
             raise XAmzContentSHA256Mismatch("x-amz-content-sha256 is not the body's hash")
         return caller, body
 
+    async def _holds(self, proof: Proof, now: datetime) -> bool:
+        """Whether what was proved of a request would be now; it raises what `verify` does of time.
+
+        Its bytes are the same. The key may have been revoked since, or be another of that name.
+        """
+        signature = proof.verified.signature
+        if signature is None:
+            return True
+        check_time(signature.claim, now)
+        return await self._identities.secret_for(signature.claim.access_key_id) == proof.key
+
     async def _prove(
         self, claim: Claim, request: Request, now: datetime
-    ) -> tuple[Caller, VerifiedSignature]:
-        """Who signed a request, and what the signature proves."""
+    ) -> tuple[AccessKey, VerifiedSignature]:
+        """The key that signed a request, and what the signature proves."""
         key = await self._identities.secret_for(claim.access_key_id)
         secret = None if key is None else key.secret_access_key
         signature = verify(claim, secret, request, now, hosts=self._hosts.signed(request))
         if key is None:
             raise AssertionError("a signature without a key has been verified")
-        return self._identities.caller_with(key), signature
+        return key, signature
 
     def _verified(
         self,

@@ -14,18 +14,19 @@ from aiohttp import hdrs
 from multidict import CIMultiDict
 
 from gateway.errors import GatewayError, InternalError, ServiceUnavailable
-from gateway.s3.message import Reply, Request
+from gateway.s3.message import Note, Reply, Request
 from gateway.s3.xml import render_error
 from gateway.web import access_log
 from gateway.web.access_log import Entry, Observer
-from gateway.web.arrival import Arrival, Network
+from gateway.web.arrival import Arrival, Bodiless, Network
 from gateway.web.asked import Asked
 from gateway.web.cors import Cors, announced
 from gateway.web.exchange import Door, Exchange
 from gateway.web.headers import final_headers
 from gateway.web.hosts import Hosts
 from gateway.web.hypha import failures
-from gateway.web.reply import Sent, send
+from gateway.web.reply import Sent, Whole, send, send_whole, whole
+from gateway.web.telling import TELLING, telling
 from gateway.web.websocket import Sockets, Upgrade
 
 logger = logging.getLogger(__name__)
@@ -37,6 +38,9 @@ CLIENT_LEFT = "ClientLeft"
 # No status went out, or nobody was there to hear it; nginx's number for that.
 CLIENT_CLOSED_REQUEST = 499
 SWITCHING = 101
+
+# Of a request that came before, and was found to be meant for this door.
+WAY: Note[tuple[Bodiless, Door]] = Note()
 
 
 class Boundary:
@@ -70,19 +74,27 @@ class Boundary:
         """What was sent, whatever happened; only a connection that was cut has no answer."""
         started = time.monotonic()
         request_id = secrets.token_hex(8).upper()
-        door: Door | None = None
-        arrival = Arrival(asked, self._trusted)
+        known = asked.known
+        request = None if known is None else known.request
+        way = None if request is None else WAY.of(request)
+        arrival, door = (Arrival(asked, self._trusted), None) if way is None else way
         exchange = Exchange(arrival.message, request_id, self._clock())
         try:
-            arrival.check()
-            method = announced(exchange.request)
-            # A preflight is for the door to which the request will come that it announces.
-            door = self._choose(
-                replace(exchange.request, method=method) if method else exchange.request
-            )
-            if door.name != "operations":
-                self._hosts.check(exchange.request)
-            reply = await self._answer(door, exchange, method)
+            if door is not None:
+                reply = await door.answer(exchange)
+            else:
+                arrival.check()
+                method = announced(exchange.request)
+                # A preflight is for the door to which the request will come that it announces.
+                door = self._choose(
+                    replace(exchange.request, method=method) if method else exchange.request
+                )
+                if door.name != "operations":
+                    self._hosts.check(exchange.request)
+                if known is not None:
+                    known.request = exchange.request
+                    WAY.keep(exchange.request, (Bodiless(exchange.request), door))
+                reply = await self._answer(door, exchange, method)
             sent = await self._send(asked, arrival, exchange, door, reply)
         except Exception as error:  # noqa: BLE001 - here, once, every failure becomes an answer
             refusal = self._refused(exchange, _name(door), error)
@@ -125,7 +137,7 @@ class Boundary:
     async def _send(
         self,
         asked: Asked,
-        arrival: Arrival,
+        arrival: Arrival | Bodiless,
         exchange: Exchange,
         door: Door | None,
         reply: Reply | Upgrade,
@@ -133,6 +145,9 @@ class Boundary:
         if isinstance(reply, Upgrade):
             switching = final_headers(Reply(SWITCHING), exchange, door, self._cors)
             return await self._sockets.switch(asked, switching, reply)
+        if reply.of is not None and asked.known is not None and isinstance(reply.body, bytes):
+            before = self._told(asked, exchange, door, reply, len(reply.body))
+            return await send_whole(asked, before, reply.body)
         headers = final_headers(reply, exchange, door, self._cors)
         sent = await send(asked, reply, headers, last=arrival.last)
         # A client that still waits for 100 may send its body or not: nobody could tell where
@@ -140,6 +155,20 @@ class Boundary:
         if arrival.waiting or arrival.stalled:
             asked.drop()
         return sent
+
+    def _told(
+        self, asked: Asked, exchange: Exchange, door: Door | None, reply: Reply, size: int
+    ) -> Whole:
+        """What goes before the body of a reply to a head that may come again."""
+        request, request_id = exchange.request, exchange.request_id
+        known = TELLING.of(request)
+        if known is not None and known.tells(reply):
+            return known.again(request_id)
+        before = whole(asked, reply, final_headers(reply, exchange, door, self._cors), size)
+        known = telling(reply, before, request_id)
+        if known is not None:
+            TELLING.keep(request, known)
+        return before
 
     def _refused(self, exchange: Exchange, door: str, error: Exception) -> Reply:
         if not isinstance(error, GatewayError):
@@ -181,7 +210,7 @@ def _name(door: Door | None) -> str:
 
 
 def _entry(
-    exchange: Exchange, arrival: Arrival, door: str, sent: Sent | None, seconds: float
+    exchange: Exchange, arrival: Arrival | Bodiless, door: str, sent: Sent | None, seconds: float
 ) -> Entry:
     request, notes = exchange.request, exchange.notes
     return Entry(

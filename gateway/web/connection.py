@@ -10,32 +10,22 @@ credentials included.
 import asyncio
 import logging
 from contextlib import suppress
-from typing import Protocol
+from hashlib import sha256
 
-from aiohttp import StreamReader, web
+from aiohttp import EMPTY_PAYLOAD, StreamReader, web
 from aiohttp.http import RawRequestMessage, StreamWriter
-from aiohttp.http_exceptions import BadHttpMessage, LineTooLong
 from aiohttp.web_protocol import ERROR
 
-from gateway.errors import GatewayError, InvalidRequest, RequestHeaderSectionTooLarge
 from gateway.web.asked import Asked
+from gateway.web.begun import Begun
+from gateway.web.coming import Coming
 from gateway.web.deadline import Deadline
-from gateway.web.reply import Sent
-
-LONGEST_LINE = 65_536
-"""The longest request line or header, in bytes: presigned URLs and metadata pass 8,190."""
+from gateway.web.edge import Edge, UnderWay
+from gateway.web.heads import END, LONGEST_KEPT, Heads, Known, is_alone
+from gateway.web.misread import LONGEST_LINE, refusal
 
 MOST_HEADERS = 1_000
 """The most headers of a request: 2 kB of metadata are some hundred of them."""
-
-LONGEST_HEAD = 262_144
-"""The most bytes of a head, or of what chunks of a body have around them.
-
-What comes in one piece with a request or with bytes of a body is not counted: pieces are smaller.
-"""
-
-HEAD_SECONDS = 60.0
-"""How long a head may take from its first byte to its last."""
 
 # Longer than what balancers keep a connection for: whoever closes first must be the client.
 KEEPALIVE_SECONDS = 630.0
@@ -46,50 +36,9 @@ PART_SECONDS = 1.0
 LINGER_SECONDS = 10.0
 """How long what is still to come of a body is read and dropped, so that its answer is heard."""
 
+REFUSED = 400
+READING = (b"GET ", b"HEAD")
 logger = logging.getLogger(__name__)
-
-
-class Edge(Protocol):
-    """What answers requests; `web.boundary.Boundary` is one."""
-
-    async def handle(self, asked: Asked) -> Sent:
-        """What was sent as the answer to a request."""
-
-    async def refuse(self, asked: Asked, error: GatewayError) -> Sent:
-        """What was sent to a client that could not be understood."""
-
-    def leave(self) -> None:
-        """Tell those whose connections last that the gateway stops."""
-
-
-class UnderWay:
-    """Knows whether a request is being answered."""
-
-    def __init__(self) -> None:
-        self._number = 0
-        self._none = asyncio.Event()
-        self._none.set()
-
-    def begin(self) -> None:
-        """One more is."""
-        self._number += 1
-        self._none.clear()
-
-    def end(self) -> None:
-        """One less is."""
-        self._number -= 1
-        if not self._number:
-            self._none.set()
-
-    def none(self) -> bool:
-        """Whether nobody waits for an answer."""
-        return not self._number
-
-    async def ended(self, seconds: float) -> None:
-        """Nothing, once all are answered, or after so many seconds."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._none.wait()
 
 
 class Connection(web.RequestHandler):
@@ -97,13 +46,17 @@ class Connection(web.RequestHandler):
 
     __slots__ = (
         "_asked",
+        "_begun",
         "_body",
-        "_deadline",
+        "_coming",
         "_edge",
-        "_head_bytes",
+        "_heads",
+        "_peer",
+        "_repeated",
         "_room_due",
         "_under_way",
         "body_due",
+        "remote",
     )
 
     def __init__(
@@ -112,6 +65,7 @@ class Connection(web.RequestHandler):
         edge: Edge,
         under_way: UnderWay,
         loop: asyncio.AbstractEventLoop,
+        known: Heads,
     ) -> None:
         super().__init__(
             server,
@@ -125,32 +79,56 @@ class Connection(web.RequestHandler):
         )
         self._edge = edge
         self._under_way = under_way
+        self._heads = known
+        self._repeated: tuple[bytes, Known] | None = None  # a head that has come before
+        self._begun: Begun[bool] | None = None  # the answer to one, where it has to wait
+        self.remote = ""
+        self._peer = b""
         self._asked: Asked | None = None  # what is being answered
         self._body: StreamReader | None = None  # of the request that came last
-        self._head_bytes = 0  # of a head, or of framing, that has begun
-        self._deadline: asyncio.TimerHandle | None = None
+        self._coming = Coming(loop, self._cut_head)
         self._room_due = Deadline(loop, self._stall)
         self.body_due = Deadline(loop, self._give_up)
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Remember who the client is."""
+        super().connection_made(transport)
+        peer = self.peername
+        self.remote = str(peer[0] if isinstance(peer, tuple) else peer or "")
+        self._peer = self.remote.encode()
+
     def data_received(self, data: bytes) -> None:
         """Take what the client sent in."""
+        digest = known = None
+        if data[:4] in READING and self._awaits_a_head and data.endswith(END):
+            digest = sha256(data).digest() + self._peer if len(data) <= LONGEST_KEPT else None
+            known = None if digest is None else self._heads.find(digest)
+            if known is not None and known.head is not None:
+                self._answer_again(known, known.head)
+                return
         body, count = self._body, self._request_count
         read = 0 if body is None else body.total_bytes
         super().data_received(data)
         if self._request_count != count:
-            self._end_head()
+            self._coming.end()
             if body is not None and not body.is_eof():
                 self._break(body)
             else:
                 self._body = self._messages[-1][1]
+                if digest is not None and known is not None and is_alone(self._messages, data):
+                    self._repeated = digest, known
         elif body is not None and body.total_bytes != read:
-            self._end_head()
-        elif self._payload_parser is None and data.strip(b"\r\n"):
-            self._begin_head(len(data))
+            self._coming.end()
+        elif (
+            self._payload_parser is None
+            and data.strip(b"\r\n")
+            and self._coming.grows_too_long(len(data))
+        ):
+            self.force_close()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Forget the client."""
-        self._end_head()
+        self._coming.end()
         self._room_due.end()
         self.body_due.end()
         if self._asked is not None:
@@ -161,19 +139,8 @@ class Connection(web.RequestHandler):
         """Answer what comes, one after the other, until one side has had enough."""
         while not self._force_close:
             if not self._messages:
-                self._waiter = self._loop.create_future()
-                try:
-                    await self._waiter
-                finally:
-                    self._waiter = None
-            head, content = self._messages.popleft()
-            if self._parser is not None:
-                self._parser.message_consumed()
-            if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
-                self._resume_reading_if_drained()
-            lasting = await self._answer(head, content)
-            if not isinstance(head, RawRequestMessage):
-                await self._part()
+                await self._wait()
+            lasting = await (self._answer_next() if self._begun is None else self._go_on())
             if not lasting or self._close or self._force_close:
                 break
             self._keep()
@@ -181,6 +148,36 @@ class Connection(web.RequestHandler):
             self._task_handler = None
             if self.transport is not None:
                 self.transport.close()
+
+    async def _answer_next(self) -> bool:
+        """Whether the connection goes on after the answer to what came first."""
+        head, content = self._messages.popleft()
+        if self._parser is not None:
+            self._parser.message_consumed()
+        if self._buffer_paused and len(self._messages) <= self._msg_queue_resume_size:
+            self._resume_reading_if_drained()
+        lasting = await self._answer(head, content)
+        if not isinstance(head, RawRequestMessage):
+            await self._part()
+        return lasting
+
+    async def _go_on(self) -> bool:
+        """Whether the connection goes on after the answer that was begun."""
+        begun, self._begun = self._begun, None
+        return begun is not None and await begun
+
+    async def _wait(self) -> None:
+        """Nothing, once there is something to be answered."""
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        except asyncio.CancelledError as cancelled:
+            if self._begun is not None:
+                self._begun.fail(cancelled)
+                await self._begun
+            raise
+        finally:
+            self._waiter = None
 
     async def drain(self, seconds: float) -> None:
         """Nothing, once the client has room again; ConnectionError where it makes none in time."""
@@ -197,16 +194,24 @@ class Connection(web.RequestHandler):
         writer = StreamWriter(self, self._loop)
         return self._request_factory(asked.head, asked.content, self, writer, self._task_handler)
 
-    async def _answer(self, head: RawRequestMessage | object, content: StreamReader) -> bool:
-        """Whether the connection goes on after the answer."""
+    async def _answer(
+        self, head: RawRequestMessage | object, content: StreamReader, known: Known | None = None
+    ) -> bool:
+        """Whether the connection goes on after the answer; `known` is what is known of its head."""
         self._under_way.begin()
         try:
             if isinstance(head, RawRequestMessage):
-                self._asked = Asked(head, content, self)
+                repeated, self._repeated = self._repeated, None
+                if repeated is not None:
+                    known = repeated[1]
+                self._asked = Asked(head, content, self, known)
                 sent = await self._edge.handle(self._asked)
+                if repeated is not None and sent.lasting and sent.status < REFUSED:
+                    repeated[1].head = head
+                    self._heads.keep(*repeated)
             else:
                 self._asked = Asked(ERROR, content, self)
-                sent = await self._edge.refuse(self._asked, _refusal(getattr(head, "exc", None)))
+                sent = await self._edge.refuse(self._asked, refusal(getattr(head, "exc", None)))
             if not content.is_eof():
                 await self._linger(content)
         except asyncio.CancelledError:
@@ -220,6 +225,28 @@ class Connection(web.RequestHandler):
             self._asked = None
             self._under_way.end()
         return sent.lasting
+
+    @property
+    def _awaits_a_head(self) -> bool:
+        """Whether nothing is being answered, and nothing of a request has come."""
+        waiter = self._waiter
+        idle = waiter is not None and not waiter.done() and not self._coming.size
+        return idle and not self._close and not self._force_close
+
+    def _answer_again(self, known: Known, head: RawRequestMessage) -> None:
+        """Answer a head that was answered before; what has to wait, waits in the task."""
+        waiter, task = self._waiter, self._task_handler
+        if waiter is None or task is None:
+            raise RuntimeError("nobody waits for a head")
+        self._request_count += 1
+        begun = Begun(self._answer(head, EMPTY_PAYLOAD, known), task, self._loop)
+        if not begun.ended:
+            self._begun = begun
+            waiter.set_result(None)
+        elif begun.result:
+            self._keep()
+        else:
+            self.force_close()
 
     async def _linger(self, content: StreamReader) -> None:
         """Read what is still to come of a body: closing at once would take the answer away."""
@@ -266,36 +293,9 @@ class Connection(web.RequestHandler):
         if self._asked is not None:
             self._asked.content.set_exception(TimeoutError())
 
-    def _begin_head(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > LONGEST_HEAD:
-            logger.warning("a head of more than %d bytes was cut off", LONGEST_HEAD)
-            self.force_close()
-        elif self._deadline is None:
-            self._deadline = self._loop.call_later(HEAD_SECONDS, self._expire)
-
-    def _expire(self) -> None:
-        self._deadline = None
-        if self._asked is None:
-            self.force_close()
-        else:
-            # The request before it is still being answered.
-            self._deadline = self._loop.call_later(HEAD_SECONDS, self._expire)
-
-    def _end_head(self) -> None:
-        self._head_bytes = 0
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-
-def _refusal(failure: BaseException | None) -> GatewayError:
-    if isinstance(failure, LineTooLong):
-        return RequestHeaderSectionTooLarge(
-            f"A request line or header has more than {LONGEST_LINE} bytes."
-        )
-    if type(failure) is BadHttpMessage:
-        # The reason comes before the line's end, what was sent after it.
-        reason = failure.message.partition("\n")[0].rstrip(":.")
-        return InvalidRequest(f"This is no HTTP/1.1 request: {reason}.")
-    return InvalidRequest("This is no HTTP/1.1 request.")
+    def _cut_head(self) -> bool:
+        """Whether a head that takes too long was cut off: not while one before it is answered."""
+        if self._asked is not None:
+            return False
+        self.force_close()
+        return True

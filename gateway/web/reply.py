@@ -1,6 +1,6 @@
 """Replies, written to the client: whole, or cut off where they can't be."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from http import HTTPStatus
 
@@ -49,6 +49,28 @@ class _Framing:
     lasting: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """The head of an answer whose body is at hand, with its status, and how the body goes."""
+
+    framing: _Framing
+    status: int
+    head: bytes = field(repr=False)
+
+
+def whole(
+    asked: Asked, reply: Reply, headers: CIMultiDict[str], size: int, *, last: bool = False
+) -> Whole:
+    """What goes before a body of so many bytes; as `send` has it."""
+    framing = _framing(asked, reply.status, headers, size, last=last)
+    return Whole(framing, reply.status, _head(asked, reply.status, headers))
+
+
+async def send_whole(asked: Asked, before: Whole, body: bytes) -> Sent:
+    """What was sent of a head and its body."""
+    return await _write_whole(asked, before.status, before.head, body, before.framing)
+
+
 async def send(
     asked: Asked, reply: Reply, headers: CIMultiDict[str], *, last: bool = False
 ) -> Sent:
@@ -60,9 +82,8 @@ async def send(
     """
     body = reply.body
     if isinstance(body, bytes):
-        framing = _framing(asked, reply.status, headers, len(body), last=last)
-        head = _head(asked, reply.status, headers)
-        return await _write_whole(asked, reply.status, head, body, framing)
+        before = whole(asked, reply, headers, len(body), last=last)
+        return await send_whole(asked, before, body)
     try:
         framing = _framing(asked, reply.status, headers, None, last=last)
         head = _head(asked, reply.status, headers)

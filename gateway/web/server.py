@@ -11,7 +11,9 @@ from contextlib import AbstractAsyncContextManager
 from aiohttp import web
 
 from gateway.web import garbage
-from gateway.web.connection import Connection, Edge, UnderWay
+from gateway.web.connection import Connection
+from gateway.web.edge import Edge, UnderWay
+from gateway.web.heads import Heads
 
 STOP_SECONDS = 10.0
 CUT_SECONDS = 0.1
@@ -81,8 +83,11 @@ async def serve(
     async with app as edge:
         under_way = UnderWay()
         connections = web.Server(_unasked, handler_cancellation=True)
+        known = Heads()
         listening = await loop.create_server(
-            lambda: Connection(connections, edge, under_way, loop), sock=listener, backlog=BACKLOG
+            lambda: Connection(connections, edge, under_way, loop, known),
+            sock=listener,
+            backlog=BACKLOG,
         )
         sys.setswitchinterval(SWITCH_SECONDS)
         garbage.settle()

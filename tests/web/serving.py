@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 
 from gateway.web import server
-from gateway.web.connection import Edge
+from gateway.web.edge import Edge
 
 
 @dataclass(frozen=True, slots=True)

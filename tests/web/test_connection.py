@@ -10,7 +10,7 @@ from multidict import CIMultiDict
 
 from gateway.errors import GatewayError
 from gateway.s3.message import Reply
-from gateway.web import connection, reply
+from gateway.web import coming, reply
 from gateway.web.asked import Asked
 from gateway.web.reply import Sent
 from tests.web.serving import Served, parsed, say, serving
@@ -74,7 +74,7 @@ async def trickle(served: Served, before: bytes = b"") -> bytes:
 
 
 async def test_head_that_never_ends_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(coming, "HEAD_SECONDS", 0.2)
     async with serving(Listening()) as served:
         assert await trickle(served) == b""
         assert parsed(await trickle(served, GET)).body == b"0 bytes"
@@ -83,7 +83,7 @@ async def test_head_that_never_ends_is_cut_off(monkeypatch: pytest.MonkeyPatch) 
 async def test_head_behind_a_request_that_is_being_answered_may_wait(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(connection, "HEAD_SECONDS", 0.05)
+    monkeypatch.setattr(coming, "HEAD_SECONDS", 0.05)
     listening = Listening()
     async with serving(listening) as served:
         reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
@@ -100,8 +100,8 @@ async def test_head_behind_a_request_that_is_being_answered_may_wait(
 async def test_heads_in_pieces_and_stray_line_ends_are_in_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(connection, "HEAD_SECONDS", 0.3)
-    monkeypatch.setattr(connection, "LONGEST_HEAD", 2 * len(GET))
+    monkeypatch.setattr(coming, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(coming, "LONGEST_HEAD", 2 * len(GET))
     async with serving(Listening()) as served:
         reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
         for _ in range(5):
@@ -118,7 +118,7 @@ async def test_heads_in_pieces_and_stray_line_ends_are_in_time(
 
 
 async def test_head_that_is_too_large_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "LONGEST_HEAD", 1_000)
+    monkeypatch.setattr(coming, "LONGEST_HEAD", 1_000)
     async with serving(Listening()) as served:
         parts = [b"GET /x HTTP/1.1\r\n", *[b"X-A: %s\r\n" % (b"a" * 90)] * 100]
         assert await say(served, *parts) == b""
@@ -129,7 +129,7 @@ async def test_head_that_is_too_large_is_cut_off(monkeypatch: pytest.MonkeyPatch
 async def test_framing_that_is_too_large_is_cut_off(
     start: bytes, path: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "LONGEST_HEAD", 1_000)
+    monkeypatch.setattr(coming, "LONGEST_HEAD", 1_000)
     async with serving(Listening()) as served:
         parts = [PUT.replace(b"/x", path), b"5\r\nhello\r\n", start, *[b"a" * 90] * 100]
         said = await say(served, *parts)
@@ -137,7 +137,7 @@ async def test_framing_that_is_too_large_is_cut_off(
 
 
 async def test_body_in_small_chunks_is_not_framing_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "LONGEST_HEAD", 100)
+    monkeypatch.setattr(coming, "LONGEST_HEAD", 100)
     async with serving(Listening()) as served:
         said = await say(served, PUT, *[b"1\r", b"\na\r\n"] * 100, b"0\r\n\r\n", until=bool)
     assert parsed(said).body == b"100 bytes"

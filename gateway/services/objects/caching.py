@@ -14,7 +14,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from gateway.artifact.version import NULL_VERSION, Pin
 from gateway.identity import Workspace
 from gateway.s3.exchange import Verified
-from gateway.s3.message import Body, Reply
+from gateway.s3.message import Body, Note, Reply
 from gateway.services.lifecycle.surveying import bare
 from gateway.services.objects.seeing import Sight
 from gateway.services.transfer.forwarding import Changes, Forwarding
@@ -48,6 +48,9 @@ PASSING = frozenset(("date", "x-amz-id-2"))
 # AWS says so of every object, other kinds of encryption ask more of who reads.
 ENCRYPTION = ("x-amz-server-side-encryption", "AES256")
 
+# Of a sight, which a workspace's key was found under.
+PINNED: Note[tuple[Sight, Pinned | None]] = Note()
+
 
 class Caching:
     """Forwards reads of versions; the small ones that are asked for often it answers itself."""
@@ -59,7 +62,12 @@ class Caching:
 
     async def forward(self, verified: Verified, workspace: Workspace, sight: Sight) -> Reply:
         """The object of the sight, as `Forwarding.forward` answers it."""
-        pinned = self._pinned(verified, workspace, sight)
+        known = PINNED.of(verified.request)
+        if known is not None and known[0] is sight:
+            pinned = known[1]
+        else:
+            pinned = self._pinned(verified, workspace, sight)
+            PINNED.keep(verified.request, (sight, pinned))
         if pinned is None:
             return await self._forward(verified, workspace, sight)
         file = self._files.get(pinned)
@@ -158,4 +166,4 @@ async def _whole(reply: Reply) -> bytes:
 
 def _reply(file: HotFile, verified: Verified) -> Reply:
     body = b"" if verified.operation.method == "HEAD" else file.body
-    return Reply(HTTPStatus.OK, file.headers.copy(), body, authored=True)
+    return Reply(HTTPStatus.OK, file.headers.copy(), body, authored=True, of=file)

@@ -1,16 +1,17 @@
 """Open what a caller may see, and answer for what it may not as for what is not there."""
 
 import secrets
-from dataclasses import replace
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 
 from gateway.artifact.layout import KEY_BYTES, MANIFEST
 from gateway.artifact.lifecycle import Location
 from gateway.errors import NoSuchKey, NoSuchVersion, NotImplementedByGateway
-from gateway.identity import Caller, Workspace
+from gateway.identity import Caller, Right, Workspace
 from gateway.s3.exchange import Verified
-from gateway.s3.message import Reply, Request
+from gateway.s3.message import Note, Reply, Request
 from gateway.s3.xml import parse
 from gateway.services.objects.caching import Caching
 from gateway.services.objects.seeing import LOOKS, Seeing, Sight, may_read_publicly, missing
@@ -20,6 +21,19 @@ from gateway.services.transfer.payloads import Measured, close_body
 from gateway.storage.catalogue import Catalogue
 
 ABSENT = frozenset(("NoSuchKey", "NoSuchVersion", "NotFound"))
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a request's callers see who have this right, in one generation of the index."""
+
+    generation: Hashable
+    right: Right
+    workspace: Workspace
+    sight: Sight
+
+
+SEEN: Note[Seen] = Note()
 
 
 class Reading:
@@ -39,12 +53,23 @@ class Reading:
         self._caching = caching
         self._counting = counting
 
+    async def again(self, caller: Caller, seen: Seen, verified: Verified) -> Reply:
+        """What `open` answers where the caller sees what was seen before."""
+        reply = await self._caching.forward(verified, seen.workspace, seen.sight)
+        return await self._shown(reply, caller, seen.workspace, seen.sight, verified)
+
     async def open(
-        self, caller: Caller, workspace: Workspace, location: Location, verified: Verified
+        self,
+        caller: Caller,
+        workspace: Workspace,
+        location: Location,
+        verified: Verified,
+        generation: Hashable | None = None,
     ) -> Reply:
         """The object as the caller may see it, or what the backend says of one that is not there.
 
-        NoSuchVersion, AccessDenied; NoSuchKey for URLs of the gateway's own.
+        NoSuchVersion, AccessDenied; NoSuchKey for URLs of the gateway's own. `generation` is the
+        index's, from before anything was asked of it: what is committed is seen so in all of it.
         """
         own = verified.own
         version_id = verified.query.first("versionId")
@@ -78,7 +103,18 @@ class Reading:
             raise missing(location, version_id)
         if sight.ordinary:
             reply = await _uniform(reply, location, version_id)
-        public = not staged and shown_to_all(workspace, location.key, sight, reply)
+        elif generation is not None and sight.pin is not None and named:
+            right = self._seeing.right_on(caller, workspace)
+            SEEN.keep(verified.request, Seen(generation, right, workspace, sight))
+        return await self._shown(reply, caller, workspace, sight, verified)
+
+    async def _shown(
+        self, reply: Reply, caller: Caller, workspace: Workspace, sight: Sight, verified: Verified
+    ) -> Reply:
+        """The reply, said to be for everybody or not, and counted."""
+        own = verified.own
+        staged = own is not None and own.first("stage") == "true"
+        public = not staged and shown_to_all(workspace, verified.address.key, sight, reply)
         reply = reply.shown(public=public)
         silent = own is not None and own.first("silent") == "true"
         if sight.pin is None or silent or not verified.operation.reads_bytes:

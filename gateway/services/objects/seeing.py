@@ -54,6 +54,10 @@ class Seeing:
         self._committing = committing
         self._viewing = viewing
 
+    def right_on(self, caller: Caller, workspace: Workspace) -> Right:
+        """What the caller may do there by grant: what it sees hangs on this alone."""
+        return self._access.right_on(caller, workspace)
+
     async def see(
         self,
         caller: Caller,
@@ -69,7 +73,7 @@ class Seeing:
         `version_id` is the client's own; `number` an artifact's version. `staged` is None for
         the S3 door's rule (writers see the stage), else says whether the stage is meant.
         """
-        right = self._access.right_on(caller, workspace)
+        right = self.right_on(caller, workspace)
         as_writer = right >= Right.WRITE if staged is None else staged
         if as_writer:
             self._access.require(caller, workspace, Right.WRITE)

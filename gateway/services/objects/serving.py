@@ -4,11 +4,13 @@ Every request of the S3 door takes this one path, so no operation can forget a c
 right of its row first, then the rules of the key's place.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from datetime import datetime
 
 from gateway.errors import (
     AccessDenied,
+    ServiceUnavailable,
+    SlowDown,
 )
 from gateway.identity import Caller, Right, Workspace
 from gateway.s3.buckets import bucket_page
@@ -25,7 +27,7 @@ from gateway.services.objects.keeping import Keeping
 from gateway.services.objects.listing import Listings
 from gateway.services.objects.posting import opened
 from gateway.services.objects.provisioning import Provisioning
-from gateway.services.objects.reading import Reading
+from gateway.services.objects.reading import SEEN, Reading
 from gateway.services.objects.writing import Writing
 from gateway.services.transfer.forwarding import Forwarding
 from gateway.services.workspaces import Workspaces
@@ -77,7 +79,6 @@ class Serving:
         self._keeping = keeping
         self._acts: dict[Effect, Act] = {
             Effect.LIST: self._list,
-            Effect.READ_OBJECT: self._read,
             Effect.WRITE_OBJECT: writing.write,
             Effect.ALTER_OBJECT: writing.alter,
             Effect.RENAME_OBJECT: writing.rename,
@@ -91,6 +92,8 @@ class Serving:
 
     async def answer(self, caller: Caller, verified: Verified, now: datetime) -> Reply:
         """The answer to a verified request; GatewayError for every refusal."""
+        if verified.operation.effect is Effect.READ_OBJECT:
+            return await self._read(caller, verified)
         if verified.operation.effect is Effect.SERVICE:
             return await self._buckets(caller, verified)
         if verified.operation.name == CREATE_BUCKET:
@@ -154,13 +157,31 @@ class Serving:
             return await self._listings.pass_on(workspace, verified)
         return await self._listings.list(caller, workspace, verified)
 
-    async def _read(
-        self, caller: Caller, workspace: Workspace, verified: Verified, now: datetime
-    ) -> Reply:
-        del now
+    async def _read(self, caller: Caller, verified: Verified) -> Reply:
+        """What is asked for, as the caller may see it.
+
+        What the same request was shown before is shown again in the same generation of the index,
+        to whoever has the same right by now.
+        """
+        generation = self._generation()
+        seen = SEEN.of(verified.request)
+        if seen is not None and seen.generation == generation:
+            self._authorise(caller, seen.workspace, verified)
+            if self._access.right_on(caller, seen.workspace) is seen.right:
+                return await self._reading.again(caller, seen, verified)
+        workspace = await self._workspaces.named(verified.address.bucket)
+        self._authorise(caller, workspace, verified)
+        self._forwarding.check_known(verified.operation)
         key = verified.address.key
         location = await self._catalogue.locate(workspace.id, key, recalled=True)
-        return await self._reading.open(caller, workspace, location, verified)
+        return await self._reading.open(caller, workspace, location, verified, generation)
+
+    def _generation(self) -> Hashable | None:
+        """That of the index, which is looked at before anything else of it; None where it isn't."""
+        try:
+            return self._catalogue.generation()
+        except (ServiceUnavailable, SlowDown):
+            return None  # readers of what was committed go on without
 
     async def _post(
         self,

@@ -1,0 +1,60 @@
+"""Work that is begun before its task gets to it: what never has to wait is done at once.
+
+To wake a task takes a turn of the event loop. What is answered from memory needs none.
+"""
+
+import asyncio
+from asyncio.tasks import _enter_task, _leave_task
+from collections.abc import Coroutine, Generator
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Begun(Generic[T]):
+    """A coroutine that has run to where it first waits, or to its end; await it for the rest.
+
+    It runs on behalf of `task`, which awaits it then: time-outs inside are that task's. `ended`
+    says that nothing is left of it but its `result`.
+    """
+
+    __slots__ = ("_failure", "_waits_for", "_work", "ended", "result")
+
+    def __init__(
+        self,
+        work: Coroutine[Any, Any, T],
+        task: asyncio.Task[None],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._work = work
+        self._failure: BaseException | None = None
+        self.ended = False
+        # As event loops do around each step: "Extending", Task lifetime support.
+        _enter_task(loop, task)
+        try:
+            self._waits_for = work.send(None)
+        except StopIteration as end:
+            self.ended = True
+            self.result: T = end.value
+        finally:
+            _leave_task(loop, task)
+
+    def fail(self, failure: BaseException) -> None:
+        """Whoever awaits it makes it fail with this."""
+        self._failure = failure
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        work, waits_for, failure = self._work, self._waits_for, self._failure
+        try:
+            while True:
+                if failure is not None:
+                    waits_for, failure = work.throw(failure), None
+                try:
+                    sent = yield waits_for
+                except BaseException as error:  # noqa: BLE001 - it is the coroutine's to see
+                    failure = error
+                else:
+                    waits_for = work.send(sent)
+        except StopIteration as end:
+            result: T = end.value
+            return result

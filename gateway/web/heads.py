@@ -1,0 +1,86 @@
+"""Heads that come again: what is read from the same bytes, of the same client, is the same.
+
+Much of what reaches a gateway is what reached it a moment before: downloads without credentials,
+presigned URLs, whatever an SDK signs within one second. Of a head that comes for the second time
+and is answered well is kept what has been worked out of it: the request, its door, and with it what
+each floor has noted of it (`s3.message.Note`), such as that its signature holds for this key. All
+else is found out each time: whether the key is still that key, whether the time is right, what the
+caller may do, what lies there now.
+
+A head is known by its digest. What was read from it, credentials and all, lies in this process's
+memory as the keys themselves do, and nowhere else; a head that was refused leaves nothing.
+"""
+
+from collections.abc import Sequence
+
+from aiohttp import EMPTY_PAYLOAD, HttpVersion11, StreamReader, hdrs
+from aiohttp.http import RawRequestMessage
+
+from gateway.s3.message import Request
+
+LONGEST_KEPT = 4_096
+"""Longer heads, in bytes, are read anew each time."""
+
+MOST = 2_048
+"""How many heads are kept."""
+
+MOST_SEEN = 8_192
+"""Of how many it is known that they have come once."""
+
+END = b"\r\n\r\n"
+
+# What a body comes with, or something else than a request.
+FOLLOWED = (hdrs.CONTENT_LENGTH, hdrs.TRANSFER_ENCODING, hdrs.EXPECT, hdrs.UPGRADE)
+
+
+class Known:
+    """What was read from a head: aiohttp's words for it, and the request; None until then."""
+
+    __slots__ = ("head", "request")
+
+    def __init__(self) -> None:
+        self.head: RawRequestMessage | None = None
+        self.request: Request | None = None
+
+
+class Heads:
+    """The heads that have come lately, by a digest of each and of whose it was."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._known: dict[bytes, Known] = {}
+        # Most heads never come again. Of these a digest is all that is left, as what is kept of
+        # more would be the garbage collector's to go through.
+        self._seen: dict[bytes, None] = {}
+
+    def find(self, digest: bytes) -> Known | None:
+        """What is known of a head, or is to be from now on; None where it has not come before."""
+        known = self._known.get(digest)
+        if known is not None:
+            return known
+        if digest in self._seen:
+            return Known()
+        self._seen[digest] = None
+        if len(self._seen) > MOST_SEEN:
+            del self._seen[next(iter(self._seen))]
+        return None
+
+    def keep(self, digest: bytes, known: Known) -> None:
+        """Keep what is known of a head, instead of what was kept longest ago."""
+        self._known[digest] = known
+        if len(self._known) > self._most:
+            del self._known[next(iter(self._known))]
+
+
+def is_alone(messages: Sequence[tuple[object, StreamReader]], data: bytes) -> bool:
+    """Whether what came is one head, which nothing can follow but another one."""
+    if len(messages) != 1 or data.find(END) != len(data) - len(END):
+        return False
+    head, content = messages[0]
+    return (
+        content is EMPTY_PAYLOAD
+        and isinstance(head, RawRequestMessage)
+        and head.version == HttpVersion11
+        and not (head.should_close or head.upgrade or head.chunked)
+        and not any(name in head.headers for name in FOLLOWED)
+    )

@@ -1,0 +1,48 @@
+"""Answers that are given again in the same words: their heads, all but the id and the time."""
+
+from dataclasses import dataclass, field
+
+from aiohttp.helpers import rfc822_formatted_time
+
+from gateway.s3.message import Note, Reply
+from gateway.web.reply import Whole
+
+PLACE = b"%b"
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """The head of the answer to one request, as long as it is told of the same thing.
+
+    `whole` has it with places for the request's id, twice, and for the date.
+    """
+
+    of: object = field(repr=False)
+    public: bool
+    whole: Whole
+
+    def tells(self, reply: Reply) -> bool:
+        """Whether it is what goes before the reply."""
+        return self.of is reply.of and self.public == reply.public
+
+    def again(self, request_id: str) -> Whole:
+        """The head for another request of the same words."""
+        written = request_id.encode()
+        head = self.whole.head % (written, written, rfc822_formatted_time().encode())
+        return Whole(self.whole.framing, self.whole.status, head)
+
+
+TELLING: Note[Telling] = Note()
+
+
+def telling(reply: Reply, whole: Whole, request_id: str) -> Telling | None:
+    """How the reply's head can be told again; None where that can't be told from the head."""
+    written, date = request_id.encode(), rfc822_formatted_time().encode()
+    places = whole.head.replace(b"%", b"%%").replace(written, PLACE).replace(date, PLACE)
+    try:
+        same = places % (written, written, date) == whole.head
+    except TypeError:
+        return None  # a file of this very second has the date twice
+    if not same:
+        return None
+    return Telling(reply.of, reply.public, Whole(whole.framing, whole.status, places))

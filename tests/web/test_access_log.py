@@ -1,0 +1,64 @@
+"""The access log's lines on their way to a stream."""
+
+import asyncio
+import logging
+from io import StringIO
+
+import pytest
+
+from gateway.web.access_log import Lines
+
+
+class Counted(StringIO):
+    """A stream that knows how often it was written to."""
+
+    writes = 0
+
+    def write(self, text: str) -> int:
+        self.writes += 1
+        return super().write(text)
+
+
+def record(line: str) -> logging.LogRecord:
+    return logging.LogRecord("gateway.access", logging.INFO, "", 0, line, (), None)
+
+
+async def test_lines_of_one_turn_are_written_at_once_and_in_order() -> None:
+    stream = Counted()
+    lines = Lines(stream)
+    for turn in range(2):
+        for number in range(3):
+            lines.handle(record(f"{turn}.{number}"))
+        await asyncio.sleep(0)
+    assert stream.getvalue() == "0.0\n0.1\n0.2\n1.0\n1.1\n1.2\n"
+    assert stream.writes == 2
+
+
+async def test_what_waits_is_written_when_the_process_ends() -> None:
+    stream = Counted()
+    lines = Lines(stream)
+    lines.handle(record("last"))
+    lines.close()
+    logging.shutdown([lambda: lines])
+    assert stream.getvalue() == "last\n"
+
+
+def test_without_an_event_loop_a_line_is_written_at_once() -> None:
+    stream = Counted()
+    Lines(stream).handle(record("here"))
+    assert stream.getvalue() == "here\n"
+
+
+async def test_stream_that_takes_nothing_loses_a_line_and_stops_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    broken, stream = Counted(), Counted()
+    broken.close()
+    lines = Lines(broken)
+    lines.handle(record("lost"))
+    lines.flush()
+    lines.setStream(stream)
+    lines.handle(record("heard"))
+    lines.flush()
+    assert stream.getvalue() == "heard\n"
