@@ -362,13 +362,13 @@ async def test_files_of_the_journal_that_are_merged_are_removed(
 async def test_a_disk_that_takes_no_journal_makes_the_gateway_unready_and_fails_no_download(
     database: Database, new_counting: Callable[[], Counting], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_file: int, _data: bytes) -> int:
+    def refuse(_file: int, _data: bytes, _position: int) -> int:
         raise OSError(28, "no space left")
 
     artifact_id = await new_artifact(database)
     async with new_counting() as counting:
         with monkeypatch.context() as full:
-            full.setattr(os, "write", refuse)
+            full.setattr(os, "pwrite", refuse)
             counting.download(artifact_id, 0, "a", MILLION)
             assert not counting.state.ready
             assert counting.state.journal is not None

@@ -1,4 +1,5 @@
 import errno
+import mmap
 import os
 import shutil
 import signal
@@ -15,6 +16,22 @@ from gateway.storage.journal import Batch, Journal, merged_files, read, unmerged
 from gateway.storage.workers import WorkersFolder
 
 DAY = date(2025, 6, 7)
+GROW = """
+import sys
+from pathlib import Path
+from gateway.storage import journal
+journal.FILE_BYTES = 100_000
+one = journal.Journal(Path(sys.argv[1]))
+number = 0
+while True:
+    one.append(b"%d\\n" % number)
+    number += 1
+    if number % 1_000 == 0:
+        print(number, flush=True)
+        one.rotate()
+        with one.cooling():
+            one.sync()
+"""
 HOLD = """
 import sys, time
 from pathlib import Path
@@ -39,20 +56,30 @@ def failing(one: Journal) -> bool:
     return one.failure is not None
 
 
+@pytest.fixture(params=[True, False], ids=["copied", "written"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether records may be copied into pages, each way in turn."""
+    copied = bool(request.param)
+    monkeypatch.setattr(journal, "keeps_blocks", lambda _: copied)
+    return copied
+
+
 class Disk:
     """A disk that refuses writes, or takes a part of each, for as long as it is told to."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, copies: bool = False) -> None:
+        monkeypatch.setattr(journal, "keeps_blocks", lambda _: copies)
         self.takes: int | None = None
-        self._write: Callable[[int, bytes], int] = os.write
-        monkeypatch.setattr(os, "write", self.write)
+        self._write: Callable[[int, bytes, int], int] = os.pwrite
+        monkeypatch.setattr(os, "pwrite", self.write)
 
-    def write(self, file: int, data: bytes) -> int:
+    def write(self, file: int, data: bytes, position: int) -> int:
         if self.takes == 0:
             raise OSError(errno.ENOSPC, "no space left")
-        return self._write(file, data[: self.takes])
+        return self._write(file, data[: self.takes], position)
 
 
+@pytest.mark.usefixtures("way")
 def test_what_was_appended_is_read_at_once_and_in_order(tmp_path: Path) -> None:
     with_journal = Journal(tmp_path)
     records = [tally.download(n, 1, f"päth {n}\n", n, DAY) for n in range(1_000)]
@@ -64,6 +91,7 @@ def test_what_was_appended_is_read_at_once_and_in_order(tmp_path: Path) -> None:
     with_journal.close()
 
 
+@pytest.mark.usefixtures("way")
 def test_reading_goes_on_where_it_ended(tmp_path: Path) -> None:
     one = Journal(tmp_path)
     assert read(tmp_path, 0) is None
@@ -76,6 +104,7 @@ def test_reading_goes_on_where_it_ended(tmp_path: Path) -> None:
     one.close()
 
 
+@pytest.mark.usefixtures("way")
 def test_a_batch_is_bounded_and_ends_with_a_whole_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,6 +120,7 @@ def test_a_batch_is_bounded_and_ends_with_a_whole_line(
     one.close()
 
 
+@pytest.mark.usefixtures("way")
 def test_a_line_that_a_crash_has_torn_is_left_out(tmp_path: Path) -> None:
     one = Journal(tmp_path)
     one.append(b"whole\n")
@@ -100,6 +130,7 @@ def test_a_line_that_a_crash_has_torn_is_left_out(tmp_path: Path) -> None:
     assert read(tmp_path, 6) is None
 
 
+@pytest.mark.usefixtures("way")
 def test_a_long_file_is_followed_by_another_without_a_gap(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,6 +148,7 @@ def test_a_long_file_is_followed_by_another_without_a_gap(
     one.close()
 
 
+@pytest.mark.usefixtures("way")
 def test_where_no_new_file_can_be_made_the_old_one_grows_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,6 +174,7 @@ def test_where_no_new_file_can_be_made_the_old_one_grows_on(
     one.close()
 
 
+@pytest.mark.usefixtures("way")
 def test_what_comes_after_the_end_gets_into_nobody_elses_file(tmp_path: Path) -> None:
     one = Journal(tmp_path)
     one.close()
@@ -151,6 +184,7 @@ def test_what_comes_after_the_end_gets_into_nobody_elses_file(tmp_path: Path) ->
         assert os.fstat(other.fileno()).st_size == 0
 
 
+@pytest.mark.usefixtures("way")
 def test_merged_files_are_those_that_nothing_is_missing_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -228,6 +262,128 @@ def test_memory_that_holds_for_a_full_disk_is_bounded(
     one.append(b"9\n")
     assert lines(tmp_path) == [b"1234", b"1234", b"9"]
     one.close()
+
+
+def test_a_full_disk_is_met_by_the_first_record_of_a_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk(monkeypatch, copies=True)
+    one = Journal(tmp_path)
+    records = [b"%062d\n" % number for number in range(3 * mmap.PAGESIZE // 63)]
+    one.append(records[0])
+    disk.takes = 0
+    for record in records[1:]:
+        one.append(record)
+    taken = mmap.PAGESIZE // 63
+    assert one.end == taken * 63, "the page is the kernel's: it takes what has room in it"
+    assert failing(one)
+    assert [line + b"\n" for line in lines(tmp_path)] == records[:taken]
+    disk.takes = 100
+    with pytest.raises(OSError, match="part of a record"):
+        one.flush()
+    disk.takes = None
+    one.flush()
+    one.append(b"last\n")
+    assert [line + b"\n" for line in lines(tmp_path)] == [*records, b"last\n"]
+    one.close()
+
+
+def test_what_is_appended_around_a_sync_asks_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk(monkeypatch, copies=True)
+    one = Journal(tmp_path)
+    one.append(b"one\n")
+    with one.cooling():
+        one.append(b"two\n")
+        one.sync()
+        disk.takes = 0
+        one.append(b"three\n")
+        assert failing(one)
+    one.append(b"four\n")
+    assert lines(tmp_path) == [b"one", b"two"]
+    disk.takes = None
+    one.flush()
+    disk.takes = 0
+    one.append(b"five\n")
+    assert not failing(one)
+    assert lines(tmp_path) == [b"one", b"two", b"three", b"four", b"five"]
+    one.close()
+
+
+@pytest.mark.parametrize("torn", [b"\0\0rd\n", b"re\0d\n", b"rec\0\0", b"recd\0"])
+def test_a_copy_that_a_death_has_cut_short_is_left_out(tmp_path: Path, torn: bytes) -> None:
+    one = Journal(tmp_path)
+    one.append(b"whole\n")
+    one.close()
+    with next(tmp_path.iterdir()).open("r+b") as file:
+        file.seek(6)
+        file.write(torn)
+    assert lines(tmp_path) == [b"whole"]
+    assert read(tmp_path, 6) is None
+
+
+def test_what_a_power_failure_left_of_a_file_hides_no_later_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "FILE_BYTES", 10)
+    one = Journal(tmp_path)
+    for record in (b"0123456789\n", b"abcdefghij\n", b"last\n"):
+        one.append(record)
+        one.rotate()
+    one.close()
+    first = min(tmp_path.iterdir())
+    for size in (4, mmap.PAGESIZE):  # torn; and as long as when it grew
+        os.truncate(first, size)
+        assert lines(tmp_path, 0)[-2:] == [b"abcdefghij", b"last"]
+        assert len(merged_files(tmp_path, 11)) == 1
+
+
+def test_a_file_that_could_not_be_made_hides_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "keeps_blocks", lambda _: True)
+    one = Journal(tmp_path)
+    one.append(b"one\n")
+
+    def none_left(_file: int, _size: int) -> mmap.mmap:
+        raise OSError(errno.ENOMEM, "no memory for pages")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(mmap, "mmap", none_left)
+        one.rotate(at_once=True)
+    one.append(b"two\n")
+    one.rotate(at_once=True)
+    one.append(b"three\n")
+    assert lines(tmp_path) == [b"one", b"two", b"three"]
+    assert len(list(tmp_path.iterdir())) == 2
+    one.close()
+
+
+@pytest.mark.usefixtures("way")
+def test_others_read_while_it_grows_and_what_its_process_was_killed_over(tmp_path: Path) -> None:
+    """Each line whole, in order, once; and in the end at least all that was said to be appended."""
+    with subprocess.Popen(
+        [sys.executable, "-c", GROW, str(tmp_path)], stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        found: list[bytes] = []
+        offset = 0
+        while len(found) < 50_000:
+            waiting = unmerged(tmp_path, offset)
+            batch = read(tmp_path, offset)
+            assert waiting < 10 or batch is not None
+            if batch is not None:
+                found += [line for line in batch.lines if line]
+                offset = batch.end
+        child.send_signal(signal.SIGKILL)
+        said = child.stdout.read().split()
+    rest = lines(tmp_path, offset)
+    assert unmerged(tmp_path, offset) - sum(len(line) + 1 for line in rest) < 10
+    found += rest
+    assert found == [b"%d" % number for number in range(len(found))]
+    assert len(found) >= int(said[-1])
 
 
 def test_records_add_up_exactly() -> None:

@@ -263,7 +263,8 @@ class Counting:
         self._journal.rotate(at_once=self._turn)
         self._turn = False
         end = self._journal.end
-        await asyncio.to_thread(self._journal.sync)
+        with self._journal.cooling():
+            await asyncio.to_thread(self._journal.sync)
         self._synced = end
 
     async def _keep_house(self) -> None:
