@@ -1,5 +1,6 @@
 """The backend: requests signed with its credentials, and sent over pooled connections."""
 
+import time
 from datetime import UTC, datetime
 from typing import Self
 from urllib.parse import urlsplit
@@ -10,7 +11,7 @@ from gateway.s3.address import Address, encode_path
 from gateway.s3.chunked import ChunkSigning
 from gateway.s3.signer import Signer
 from gateway.storage.buckets import Buckets
-from gateway.storage.credentials import CredentialsSource, chosen
+from gateway.storage.credentials import BackendCredentials, CredentialsSource, chosen
 from gateway.storage.objects import Objects
 from gateway.storage.parts import Parts
 from gateway.storage.upload import Carriage, Upload, carriage_of
@@ -44,6 +45,13 @@ __all__ = [
 
 SILENT = frozenset(("GET", "HEAD"))
 
+MOST_KEPT = 1_024
+"""Of how many requests without a body the head is kept, within its second."""
+
+LONGEST_KEPT = 2_048
+
+_About = tuple[str, str, str, tuple[tuple[str, str], ...]]
+
 
 class Bucket(Objects, Parts, Buckets):
     """The backend client of one process: an async context manager around its connections."""
@@ -56,6 +64,8 @@ class Bucket(Objects, Parts, Buckets):
         self.payload_signing = backend.payload_signing
         self._pool = Pool(self._endpoint.scheme)
         self._open = False
+        # By what is asked for: the second, the credentials, the host, and the head.
+        self._made: dict[_About, tuple[int, BackendCredentials, str, bytes]] = {}
 
     async def __aenter__(self) -> Self:
         self._open = True
@@ -98,8 +108,29 @@ class Bucket(Objects, Parts, Buckets):
     async def _signed(
         self, request: Outgoing, carriage: Carriage
     ) -> tuple[str, bytes, ChunkSigning | None]:
-        """Whom to connect to, the head of the request, and what signs its chunks, if they are."""
+        """Whom to connect to, the head of the request, and what signs its chunks, if they are.
+
+        Of what many ask for, the head is the same for a second: it is made once.
+        """
         key = await self._credentials.current()
+        second = int(time.time())
+        if request.method not in SILENT or request.headers or carriage.length:
+            return self._written(request, carriage, key, second)
+        about = (request.method, request.bucket, request.key, request.query.pairs)
+        known = self._made.get(about)
+        if known is not None and known[0] == second and known[1] is key:
+            return known[2], known[3], None
+        host, head, chunks = self._written(request, carriage, key, second)
+        if chunks is None and len(head) <= LONGEST_KEPT:
+            self._made.pop(about, None)
+            self._made[about] = second, key, host, head
+            if len(self._made) > MOST_KEPT:
+                del self._made[next(iter(self._made))]
+        return host, head, chunks
+
+    def _written(
+        self, request: Outgoing, carriage: Carriage, key: BackendCredentials, second: int
+    ) -> tuple[str, bytes, ChunkSigning | None]:
         host = self._endpoint.netloc
         if self._virtual and request.bucket:
             host = f"{request.bucket}.{host}"
@@ -114,7 +145,13 @@ class Bucket(Objects, Parts, Buckets):
             headers.update(carriage.headers)
         signer = Signer(key.access_key_id, key.secret_access_key, self.region, key.token)
         signed = signer.sign(
-            request.method, host, path, query, headers, carriage.payload_hash, datetime.now(UTC)
+            request.method,
+            host,
+            path,
+            query,
+            headers,
+            carriage.payload_hash,
+            datetime.fromtimestamp(second, UTC),
         )
         lines = [*signed.items(), *((n, v) for n, v in headers.items() if n not in signed)]
         if carriage.length or request.method in ("PUT", "POST"):

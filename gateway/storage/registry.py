@@ -63,6 +63,9 @@ class Registry:
 
     async def all(self) -> list[Entry]:
         """Every known workspace, by name."""
+        return [*await self._database.current(("workspaces",), self._all)]
+
+    async def _all(self) -> list[Entry]:
         async with self._database.reading() as connection:
             rows = await connection.execute(select(_table).order_by(_table.c.name))
             return [_entry_of(row) for row in rows.mappings()]

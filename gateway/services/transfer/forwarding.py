@@ -20,7 +20,7 @@ from gateway.s3.address import (
 )
 from gateway.s3.exchange import Verified
 from gateway.s3.memo import memo
-from gateway.s3.message import Reply
+from gateway.s3.message import Note, Reply
 from gateway.s3.naming import Names
 from gateway.s3.operation import Effect, Level, Operation
 from gateway.s3.rewriting import Hiding
@@ -70,6 +70,20 @@ class Changes:
 AS_IT_CAME = Changes()
 
 
+@dataclass(frozen=True, slots=True)
+class Onward:
+    """What a verified request is to the backend, in a workspace and with these changes."""
+
+    verified: Verified = field(repr=False)
+    workspace: Workspace
+    changes: Changes
+    outgoing: Outgoing
+    names: Names
+
+
+ONWARD: Note[Onward] = Note()
+
+
 class Forwarding:
     """Sends verified requests on to the backend."""
 
@@ -106,24 +120,39 @@ class Forwarding:
         ServiceUnavailable when the backend does not answer.
         """
         self.check_known(verified.operation)
-        key = verified.address.key if changes.key is None else changes.key
-        upload = await self._upload(verified, workspace, changes)
-        upstream = await self._bucket.send(
-            Outgoing(
-                method=verified.operation.method,
-                bucket=workspace.bucket,
-                key=self._key(verified, workspace, key),
-                query=self._query(verified, workspace, changes.version_id),
-                headers=_headers(verified, changes, upload),
-                body=upload.body,
-                length=upload.length,
-                payload_hash=upload.payload_hash,
-                trailers=upload.trailers,
-            )
-        )
-        names = self._names(verified, workspace, key)
+        known = ONWARD.of(verified.request)
+        if (
+            known is None
+            or known.verified is not verified  # a listing asks for other pages in its name
+            or known.workspace != workspace
+            or known.changes != changes
+        ):
+            known = await self._onward(verified, workspace, changes)
+        outgoing, names = known.outgoing, known.names
+        upstream = await self._bucket.send(outgoing)
         lists = verified.operation.effect is Effect.LIST
         return await answer(upstream, verified, names, self._hiding if lists else None)
+
+    async def _onward(self, verified: Verified, workspace: Workspace, changes: Changes) -> Onward:
+        """What goes to the backend, and what comes home is called; kept where it has no body."""
+        key = verified.address.key if changes.key is None else changes.key
+        upload = await self._upload(verified, workspace, changes)
+        outgoing = Outgoing(
+            method=verified.operation.method,
+            bucket=workspace.bucket,
+            key=self._key(verified, workspace, key),
+            query=self._query(verified, workspace, changes.version_id),
+            headers=_headers(verified, changes, upload),
+            body=upload.body,
+            length=upload.length,
+            payload_hash=upload.payload_hash,
+            trailers=upload.trailers,
+        )
+        names = self._names(verified, workspace, key)
+        onward = Onward(verified, workspace, changes, outgoing, names)
+        if upload is uploading.ABSENT and changes.key is None:
+            ONWARD.keep(verified.request, onward)
+        return onward
 
     def url(self, verified: Verified, address: Address) -> str:
         """The URL of an object of a workspace at the place where the request found the gateway."""

@@ -1,0 +1,89 @@
+"""What the same second's requests say to the backend: written and signed once."""
+
+import pytest
+from multidict import CIMultiDict
+
+from gateway.config import Backend
+from gateway.s3.address import Query
+from gateway.storage import bucket as module
+from gateway.storage.bucket import Bucket, Outgoing
+from gateway.storage.credentials import BackendCredentials
+from gateway.storage.upload import carriage_of
+
+BACKEND = Backend("http://127.0.0.1:1", "us-east-1", "key", "secret")
+GET = Outgoing("GET", "bucket", "key", Query((("versionId", "v"),)))
+
+
+class Rotating:
+    """Credentials that change when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = BackendCredentials("key", "secret", "token-1")
+
+    async def current(self) -> BackendCredentials:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [1_000_000.2]
+    monkeypatch.setattr(module.time, "time", lambda: now[0])
+    return now
+
+
+@pytest.fixture
+def credentials() -> Rotating:
+    return Rotating()
+
+
+@pytest.fixture
+def backend(clock: list[float], credentials: Rotating) -> Bucket:
+    assert clock
+    return Bucket(BACKEND, credentials)
+
+
+async def said(backend: Bucket, request: Outgoing) -> bytes:
+    carriage = carriage_of(request, sign_chunks=False)
+    return (await backend._signed(request, carriage))[1]  # noqa: SLF001 (what it saves is this)
+
+
+async def test_head_is_written_once_a_second(backend: Bucket, clock: list[float]) -> None:
+    first = await said(backend, GET)
+    clock[0] += 0.7
+    assert await said(backend, GET) is first
+    clock[0] += 0.2
+    second = await said(backend, GET)
+    assert (b"19700112T134640Z" in first, b"19700112T134641Z" in second) == (True, True)
+
+
+async def test_head_ends_with_the_credentials(backend: Bucket, credentials: Rotating) -> None:
+    first = await said(backend, GET)
+    credentials.now = BackendCredentials("key", "secret", "token-2")
+    second = await said(backend, GET)
+    assert (b"token-1" in first, b"token-2" in second) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Outgoing("HEAD", "bucket", "key", GET.query),
+        Outgoing("GET", "other", "key", GET.query),
+        Outgoing("GET", "bucket", "other", GET.query),
+        Outgoing("GET", "bucket", "key"),
+        Outgoing("GET", "bucket", "key", GET.query, CIMultiDict({"range": "bytes=0-1"})),
+    ],
+)
+async def test_other_requests_have_heads_of_their_own(backend: Bucket, other: Outgoing) -> None:
+    first, second = await said(backend, GET), await said(backend, other)
+    assert first != second
+    assert (await said(backend, GET), await said(backend, other)) == (first, second)
+
+
+async def test_few_heads_are_kept(backend: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_KEPT", 2)
+    requests = [Outgoing("GET", "bucket", f"key-{number}") for number in range(3)]
+    heads = [await said(backend, request) for request in requests]
+    assert await said(backend, requests[2]) is heads[2]
+    again = await said(backend, requests[0])
+    assert again == heads[0]
+    assert again is not heads[0]
