@@ -74,7 +74,7 @@ class Reply:
     `authored` says that the body is, or tells of, bytes that a user stored, which browsers must
     not take for a page of the gateway's. `public` says that callers without credentials would
     have got the same: only then may it be kept by others. Both are for the edge to act on. `of` is
-    what it tells of, where the same request gets the same words for as long as it is that thing.
+    what its headers follow from, where the same request has the same ones for as long as that is.
     """
 
     status: int

@@ -39,9 +39,9 @@ class Pinned(NamedTuple):
     checksums: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class HotFile:
-    """A file as the backend answered it."""
+    """A file as the backend answered it: this answer, and no other that says the same."""
 
     headers: CIMultiDictProxy[str] = field(repr=False)
     body: bytes = field(repr=False)

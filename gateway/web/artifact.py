@@ -1,10 +1,10 @@
 """The artifact door: manifests and files for browsers, web applications and curl."""
 
-from dataclasses import replace
+from dataclasses import dataclass
 
 from gateway.errors import InvalidArgument, MethodNotAllowed
 from gateway.s3.address import Address, Query, parse_path
-from gateway.s3.message import Reply, Request
+from gateway.s3.message import Note, Reply, Request
 from gateway.services.objects.seeing import may_list_publicly
 from gateway.services.registry.opening import Opening, Path
 from gateway.services.registry.showing import Wanted
@@ -17,6 +17,21 @@ SEGMENT = "artifact"
 READING = ("GET", "HEAD")
 MOST_VERSIONS = 2**31 - 1
 DIGITS = 4000  # beyond, numbers take long to read
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a request's path and query say: of what, in which state, and in which form."""
+
+    address: Address
+    query: Query
+    path: Path
+    wanted: Wanted
+    form: str | None
+    download: bool
+
+
+SAID: Note[Said] = Note()
 
 
 class ArtifactDoor:
@@ -49,37 +64,47 @@ class ArtifactDoor:
         if request.method not in READING:
             raise MethodNotAllowed("this path takes GET and HEAD")
         caller = await self._authentication.bearer(request, exchange.now)
-        address = parse_path(request.path)
+        said = SAID.of(request)
+        address = parse_path(request.path) if said is None else said.address
         exchange.notes.of(caller, address.bucket, "open")
         workspace = await self._workspaces.named(address.bucket)
-        query = Query.parse(request.query)
-        _refuse_repeated(query)
-        wanted = Wanted(
-            stage=_flag(query, "stage"),
-            version=_number(query, "version"),
-            silent=_flag(query, "silent"),
-        )
-        path = _path(address)
-        form = _form(query)
-        if form == "zip":
+        if said is None:
+            said = _said(request, address)
+            SAID.keep(request, said)
+        path, wanted, query = said.path, said.wanted, said.query
+        if said.form == "zip":
             reply = await self._opening.archive(caller, workspace, path, wanted, request)
-        elif form == "stats":
+        elif said.form == "stats":
             since, until = (parse_day(name, query.first(name)) for name in ("since", "until"))
             reply = await self._opening.stats(
                 caller, workspace, path, since, until, now=exchange.now
             )
-        elif form == "badge":
+        elif said.form == "badge":
             reply = await self._opening.badge(caller, workspace, path)
         else:
             reply = await self._opening.open(
-                caller, workspace, path, wanted, request, download=_flag(query, "download")
+                caller, workspace, path, wanted, request, download=said.download
             )
-        return replace(reply, public=reply.public or caller.anonymous)
+        return reply.shown(public=reply.public or caller.anonymous)
 
     def is_public(self, request: Request) -> bool:
         """Whether the path is `public`, or below it, in a workspace that opens that."""
         address = parse_path(request.path)
         return may_list_publicly(self._workspaces.presumed(address.bucket), _path(address).text)
+
+
+def _said(request: Request, address: Address) -> Said:
+    """What a request says; InvalidArgument where that can't be read."""
+    query = Query.parse(request.query)
+    _refuse_repeated(query)
+    wanted = Wanted(
+        stage=_flag(query, "stage"),
+        version=_number(query, "version"),
+        silent=_flag(query, "silent"),
+    )
+    path, form = _path(address), _form(query)
+    download = form is None and _flag(query, "download")
+    return Said(address, query, path, wanted, form, download=download)
 
 
 def _path(address: Address) -> Path:

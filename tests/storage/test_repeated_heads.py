@@ -1,5 +1,7 @@
 """What the same second's requests say to the backend: written and signed once."""
 
+import time
+
 import pytest
 from multidict import CIMultiDict
 
@@ -27,7 +29,7 @@ class Rotating:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [1_000_000.2]
-    monkeypatch.setattr(module.time, "time", lambda: now[0])
+    monkeypatch.setattr(time, "time", lambda: now[0])
     return now
 
 

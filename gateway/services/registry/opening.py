@@ -79,7 +79,7 @@ class Opening:
             return await self._folder(caller, workspace, prefix, wanted)
         if artifact is not None and (wanted.stage or artifact.version):
             document = await self._browsing.document(caller, workspace, prefix, wanted)
-            return Reply(OK, CIMultiDict(JSON), document)
+            return Reply(OK, CIMultiDict(JSON), document, of=("JSON", len(document)))
         return await self._file(caller, workspace, prefix, wanted, request, download=download)
 
     async def archive(
