@@ -11,16 +11,12 @@ import os
 import socket
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import NamedTuple, Self
+from typing import Self
+
+from gateway.pipes import PIPE_BYTES, PIPES, Pipe
 
 LEAST = 1 << 18
 """How many bytes have to be left, or it does not pay."""
-
-PIPE_BYTES = 1 << 20
-"""How much goes at a time: with less it costs more, and a pipe may hold no more."""
-
-MOST_PIPES = 64
-"""How many pipes a process has. Those in use are full, and their readers slow."""
 
 AVAILABLE = hasattr(os, "splice") and hasattr(fcntl, "F_SETPIPE_SZ")
 
@@ -34,7 +30,11 @@ class Silent(Dry):
 
 
 class Blocked(ConnectionError):
-    """Nothing can be written any more, or nothing was taken in time."""
+    """Nothing can be written any more."""
+
+
+class Stalled(Blocked):
+    """Nothing was taken in time."""
 
 
 class End(ABC):
@@ -124,14 +124,34 @@ class Outlet(End):
         """Call nobody any more."""
         loop.remove_writer(self.fd)
 
-    def overdue(self) -> Blocked:
+    def overdue(self) -> Stalled:
         """Nothing was taken."""
-        return Blocked(f"nothing was taken for {self.seconds:g} seconds")
+        return Stalled(f"nothing was taken for {self.seconds:g} seconds")
 
 
-def is_plain(transport: asyncio.Transport | None) -> bool:
+def tap_of(transport: asyncio.Transport, left: int, seconds: float) -> Tap | None:
+    """Where so many bytes come from; None where they have to be read."""
+    if left < LEAST or not _is_plain(transport):
+        return None
+    try:
+        return Tap(transport, left, seconds)
+    except OSError:
+        return None
+
+
+def outlet_of(transport: asyncio.Transport, most: int, seconds: float) -> Outlet | None:
+    """Where so many bytes may go; None where they have to be written."""
+    if most < LEAST or not _is_plain(transport):
+        return None
+    try:
+        return Outlet(transport, most, seconds)
+    except OSError:
+        return None
+
+
+def _is_plain(transport: asyncio.Transport) -> bool:
     """Whether a transport is open, and its bytes are those of a TCP socket."""
-    if not AVAILABLE or transport is None or transport.is_closing():
+    if not AVAILABLE or transport.is_closing():
         return False
     if transport.get_extra_info("sslcontext") is not None:
         return False
@@ -149,50 +169,6 @@ async def conduct(tap: Tap, outlet: Outlet) -> None:
         await passage.ended
     finally:
         passage.close()
-
-
-class _Pipe(NamedTuple):
-    out: int
-    into: int
-
-
-class _Pipes:
-    """The pipes of this process, empty when nobody has them."""
-
-    def __init__(self) -> None:
-        self._free: list[_Pipe] = []
-        self._made = 0
-
-    def take(self) -> _Pipe | None:
-        """A pipe; None where there are enough, or the system gives none that is large enough."""
-        if self._free:
-            return self._free.pop()
-        if self._made >= MOST_PIPES:
-            return None
-        try:
-            pipe = _Pipe(*os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC))
-        except OSError:
-            return None
-        self._made += 1
-        try:
-            fcntl.fcntl(pipe.into, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-        except OSError:
-            self.destroy(pipe)
-            return None
-        return pipe
-
-    def give_back(self, pipe: _Pipe) -> None:
-        """Nothing; an empty pipe is there for others."""
-        self._free.append(pipe)
-
-    def destroy(self, pipe: _Pipe) -> None:
-        """Nothing; a pipe is gone, and all that was in it."""
-        self._made -= 1
-        os.close(pipe.out)
-        os.close(pipe.into)
-
-
-_PIPES = _Pipes()
 
 
 class _Passage:
@@ -214,7 +190,7 @@ class _Passage:
         self._loop = asyncio.get_running_loop()
         self._tap = tap
         self._outlet = outlet
-        self._pipe: _Pipe | None = None
+        self._pipe: Pipe | None = None
         self._inside = 0
         self._waits: End | None = None
         self._moved = self._loop.time()
@@ -227,7 +203,7 @@ class _Passage:
         self._wait(None)
         self._timer.cancel()
         if self._pipe is not None:
-            _PIPES.destroy(self._pipe)
+            PIPES.destroy(self._pipe)
 
     def _go_on(self) -> None:
         if self.ended.done():
@@ -249,7 +225,7 @@ class _Passage:
         if outlet.occupied:
             return outlet
         if self._pipe is None:
-            self._pipe = _PIPES.take()
+            self._pipe = PIPES.take()
         pipe = self._pipe
         if pipe is None:
             return None
@@ -260,7 +236,7 @@ class _Passage:
             return outlet
         return tap if tap.left else None
 
-    def _fill(self, pipe: _Pipe) -> bool:
+    def _fill(self, pipe: Pipe) -> bool:
         """Whether something is in the pipe now."""
         tap = self._tap
         most = min(tap.left, PIPE_BYTES)
@@ -276,7 +252,7 @@ class _Passage:
         tap.left -= self._inside
         return True
 
-    def _empty(self, pipe: _Pipe) -> bool:
+    def _empty(self, pipe: Pipe) -> bool:
         """Whether nothing is in the pipe any more."""
         outlet = self._outlet
         try:
@@ -291,9 +267,9 @@ class _Passage:
         self._give_back(pipe)
         return True
 
-    def _give_back(self, pipe: _Pipe) -> None:
+    def _give_back(self, pipe: Pipe) -> None:
         self._pipe = None
-        _PIPES.give_back(pipe)
+        PIPES.give_back(pipe)
 
     def _wait(self, end: End | None) -> None:
         if end is self._waits:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from gateway import conduit
+from gateway import conduit, pipes
 from gateway.conduit import Blocked, Dry, Outlet, Silent, Tap, conduct
 
 BODY = secrets.token_bytes(5 << 20)
@@ -165,9 +165,9 @@ async def test_without_a_pipe_nothing_is_touched(
     def refuse(*_: object) -> None:
         raise OSError(refused)
 
-    pipes = conduit._Pipes()  # noqa: SLF001 - those of the process may have been made already
-    monkeypatch.setattr(conduit, "_PIPES", pipes)
-    monkeypatch.setattr(conduit, "MOST_PIPES", 0 if refused == "take" else 1)
+    # Those of the process may have been made already.
+    monkeypatch.setattr(conduit, "PIPES", pipes.Pipes())
+    monkeypatch.setattr(pipes, "MOST_PIPES", 0 if refused == "take" else 1)
     if refused == "pipe":
         monkeypatch.setattr(os, "pipe2", refuse)
     if refused == "size":

@@ -10,7 +10,9 @@ from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from hashlib import md5, sha256
+from typing import Self
 
+from gateway.conduit import Outlet
 from gateway.errors import (
     BadDigest,
     IncompleteBody,
@@ -20,7 +22,7 @@ from gateway.errors import (
 from gateway.s3.chunked import ChunkDecoder, ChunkSigning
 from gateway.s3.digests import CHECKSUMS, Digest
 from gateway.s3.framing import Trailers
-from gateway.s3.message import Body
+from gateway.s3.message import Body, pour_body
 from gateway.s3.payload import Form, Payload, is_checksum
 
 
@@ -74,8 +76,45 @@ async def checked(
         if payload.form.chunked
         else None
     )
+    if decoder is None and checks.none and hasattr(body, "pour"):
+        return _Passed(await anext(body, b""), body, payload.length)
     blocks = _held_back(body, payload.length, decoder, checks, trailers or Trailers())
     return _resumed(await anext(blocks, b""), blocks)
+
+
+class _Passed:
+    """A body of which nothing but its length is checked: none of it has to be read, or held."""
+
+    def __init__(self, first: bytes, body: Body, length: int) -> None:
+        self._first = first
+        self._body = body
+        self._length = length
+        self._received = 0
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        first, self._first = self._first, b""
+        piece = first or await anext(self._body, b"")
+        self._received += len(piece)
+        if self._received > self._length:
+            raise _too_long()
+        if piece:
+            return piece
+        if self._received != self._length:
+            raise _incomplete(self._received, self._length)
+        raise StopAsyncIteration
+
+    async def pour(self, outlet: Outlet) -> None:
+        """Nothing, once what need not be read has gone."""
+        before = outlet.size
+        first, self._first = self._first, b""
+        outlet.write(first)
+        try:
+            await pour_body(self._body, outlet)
+        finally:
+            self._received += outlet.size - before
 
 
 async def _resumed(first: bytes, blocks: AsyncGenerator[bytes, None]) -> Body:
@@ -97,7 +136,7 @@ async def _held_back(
             continue
         received += len(block)
         if received > length:
-            raise IncompleteBody("The body is longer than it was declared.")
+            raise _too_long()
         checks.update(block)
         if held:
             yield held
@@ -105,14 +144,22 @@ async def _held_back(
     if decoder:
         trailers.values.update(decoder.finish())
     if received != length:
-        raise IncompleteBody(
-            "You did not provide the number of bytes specified by the Content-Length header.",
-            ExpectedBytes=length,
-            ReceivedBytes=received,
-        )
+        raise _incomplete(received, length)
     checks.verify(trailers.values)
     if held:
         yield held
+
+
+def _too_long() -> IncompleteBody:
+    return IncompleteBody("The body is longer than it was declared.")
+
+
+def _incomplete(received: int, length: int) -> IncompleteBody:
+    return IncompleteBody(
+        "You did not provide the number of bytes specified by the Content-Length header.",
+        ExpectedBytes=length,
+        ReceivedBytes=received,
+    )
 
 
 class _Checks:
@@ -135,6 +182,11 @@ class _Checks:
         self._checksums = {name: CHECKSUMS[name]() for name in names}
         running = (self._sha256, self._md5, *self._checksums.values())
         self._running: list[Digest] = [digest for digest in running if digest is not None]
+
+    @property
+    def none(self) -> bool:
+        """Whether nothing is computed of the body."""
+        return not self._running
 
     def update(self, block: bytes) -> None:
         """Take a block of the body in."""

@@ -6,6 +6,7 @@ from typing import Generic, Self, TypeVar, cast
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from gateway.conduit import Outlet
 from gateway.light import light
 
 T = TypeVar("T")
@@ -89,3 +90,10 @@ class Reply:
         if self.public == public:
             return self
         return Reply(self.status, self.headers, self.body, self.authored, public, self.of)
+
+
+async def pour_body(body: Body, outlet: Outlet) -> None:
+    """Nothing, once what of a stream can go there unread has gone; the rest is to be read."""
+    pour = getattr(body, "pour", None)
+    if pour is not None:
+        await pour(outlet)

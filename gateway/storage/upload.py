@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from gateway.conduit import Blocked, Outlet
 from gateway.errors import IncompleteBody
 from gateway.s3.canonical import EMPTY_SHA256
 from gateway.s3.chunked import ChunkSigning
 from gateway.s3.framing import Trailers, framed, framed_length
-from gateway.s3.message import Body
+from gateway.s3.message import Body, pour_body
 from gateway.s3.payload import Form
 from gateway.storage.upstream import UNSIGNED_PAYLOAD, Outgoing
 
@@ -57,11 +58,11 @@ class Upload:
     """A request's body on its way, counted.
 
     `signing` signs the chunks, where the carriage has signed ones. `whole` is the body where it
-    is at hand as it goes. `failure` is what the body raised.
+    is at hand as it goes. `left` is how much has not gone yet; `failure` is what the body raised.
     """
 
     def __init__(self, request: Outgoing, carriage: Carriage, signing: ChunkSigning | None) -> None:
-        self.length = carriage.length
+        self.length = self.left = carriage.length
         self.failure: Exception | None = None
         body = request.body
         self.whole = body if isinstance(body, bytes) and not carriage.framed else None
@@ -70,19 +71,30 @@ class Upload:
             trailers = request.trailers or Trailers()
             self._body = framed(self._body, _length_of(request), trailers, signing)
 
+    async def pour(self, outlet: Outlet) -> None:
+        """Nothing, once what need not be read has gone; Blocked. The rest comes in pieces."""
+        try:
+            await pour_body(self._body, outlet)
+        except Blocked:
+            raise
+        except Exception as error:
+            self.failure = error
+            raise
+        finally:
+            self.left -= outlet.size
+
     async def pieces(self) -> AsyncIterator[bytes]:
         """The body, exactly as long as was said: IncompleteBody otherwise."""
-        left = self.length
         try:
             async for piece in self._body:
-                left -= len(piece)
-                if left < 0:
+                self.left -= len(piece)
+                if self.left < 0:
                     break
                 yield piece
         except Exception as error:
             self.failure = error
             raise
-        if left:
+        if self.left:
             self.failure = IncompleteBody("the body is not as long as was declared")
             raise self.failure
 

@@ -1,13 +1,15 @@
 """Requests as they arrive: aiohttp's turned into the gateway's own, nothing believed yet."""
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import Self
 
 from aiohttp import EMPTY_PAYLOAD, ClientError, HttpVersion10, HttpVersion11, hdrs, web
 from aiohttp.http import HttpProcessingError
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from gateway.conduit import Dry, Outlet, Silent, conduct
 from gateway.errors import (
     IncompleteBody,
     InvalidRequest,
@@ -15,7 +17,7 @@ from gateway.errors import (
     NotImplementedByGateway,
     RequestTimeout,
 )
-from gateway.s3.message import NOTHING, Request
+from gateway.s3.message import NOTHING, Body, Request
 from gateway.web.asked import Asked
 
 IDLE_SECONDS = 60
@@ -55,13 +57,15 @@ class Arrival:
             headers, remote = _believed(headers, remote, trusted)
         path, _, query = _origin_form(head.path).partition("?")
         length = headers.get(hdrs.CONTENT_LENGTH)
-        empty = asked.content is EMPTY_PAYLOAD and not self.waiting
+        body: Body = NOTHING
+        if asked.content is not EMPTY_PAYLOAD or self.waiting:
+            body = self._pieces() if length is None else _Body(self, self._pieces())
         self.message = Request(
             method=head.method,
             path=path,
             query=query,
             headers=headers,
-            body=NOTHING if empty else self._pieces(),
+            body=body,
             length=None if length is None else int(length),
             remote=remote,
             notes=None if asked.known is None else {},
@@ -94,7 +98,31 @@ class Arrival:
             raise NotImplementedByGateway("of transfer codings this gateway knows chunked alone")
         self._doubtful = False
 
-    async def _pieces(self) -> AsyncIterator[bytes]:
+    async def pour(self, outlet: Outlet) -> None:
+        """Nothing, once what of a long body has not been read has gone; the rest is to be read.
+
+        RequestTimeout, IncompleteBody, Blocked.
+        """
+        length, content = self.message.length or 0, self._asked.content
+        tap = None if self._upgrading else self._asked.tap(length, IDLE_SECONDS)
+        if tap is None:
+            return
+        began = tap.left
+        try:
+            with tap:
+                piece = content.read_nowait()
+                self.received += len(piece)
+                outlet.write(piece)
+                await conduct(tap, outlet)
+        except Silent:
+            raise self._timed_out() from None
+        except Dry as error:
+            raise _broken_off() from error
+        finally:
+            self.received += began - tap.left
+            self._asked.tapped(tap)
+
+    async def _pieces(self) -> AsyncGenerator[bytes, None]:
         content = self._asked.content
         due = self._asked.body_due
         try:
@@ -108,17 +136,20 @@ class Arrival:
                 self.received += len(piece)
                 yield piece
         except TimeoutError:
-            self.stalled = True
-            raise RequestTimeout(f"nothing came for {IDLE_SECONDS} seconds") from None
+            raise self._timed_out() from None
         except (
             ClientError,
             ConnectionError,
             HttpProcessingError,
             web.RequestPayloadError,
         ) as error:
-            raise IncompleteBody("the body ended before its declared length") from error
+            raise _broken_off() from error
         finally:
             due.clear()
+
+    def _timed_out(self) -> RequestTimeout:
+        self.stalled = True
+        return RequestTimeout(f"nothing came for {IDLE_SECONDS} seconds")
 
     def _go_on(self) -> None:
         if not self.waiting:
@@ -140,6 +171,25 @@ class Bodiless:
 
     def check(self) -> None:
         """Nothing: it was checked."""
+
+
+class _Body:
+    """A body whose length is known, in pieces or not."""
+
+    def __init__(self, arrival: Arrival, pieces: AsyncGenerator[bytes, None]) -> None:
+        self._pieces = pieces
+        self.pour = arrival.pour
+        self.aclose = pieces.aclose
+
+    def __aiter__(self) -> Self:
+        return self
+
+    def __anext__(self) -> Awaitable[bytes]:
+        return self._pieces.__anext__()
+
+
+def _broken_off() -> IncompleteBody:
+    return IncompleteBody("the body ended before its declared length")
 
 
 def _believed(

@@ -6,7 +6,7 @@ from typing import Protocol
 from aiohttp import StreamReader, web
 from aiohttp.http import RawRequestMessage
 
-from gateway.conduit import Outlet, is_plain
+from gateway.conduit import Outlet, Tap, outlet_of
 from gateway.web.deadline import Deadline
 from gateway.web.heads import Known
 
@@ -32,6 +32,12 @@ class Line(Protocol):
 
     async def drain(self, seconds: float) -> None:
         """Nothing, once the client has room again; ConnectionError where it makes none in time."""
+
+    def tap(self, content: StreamReader, length: int, seconds: float) -> Tap | None:
+        """Where the rest of a body is to be had; None where it has to be read."""
+
+    def tapped(self, tap: Tap) -> None:
+        """Nothing; what the tap has left comes in again."""
 
     def force_close(self) -> None:
         """Close, and read nothing more."""
@@ -83,12 +89,18 @@ class Asked:
         `seconds` is how long the client may take nothing.
         """
         transport = self._line.transport
-        if transport is None or not is_plain(transport):
-            return None
-        try:
-            return Outlet(transport, most, seconds)
-        except OSError:
-            return None
+        return None if transport is None else outlet_of(transport, most, seconds)
+
+    def tap(self, length: int, seconds: float) -> Tap | None:
+        """Where the rest of a body of this length is, behind what is in `content`.
+
+        None where it has to be read. `seconds` is how long nothing may come.
+        """
+        return self._line.tap(self.content, length, seconds)
+
+    def tapped(self, tap: Tap) -> None:
+        """Nothing; what the tap has left comes in again."""
+        self._line.tapped(tap)
 
     @property
     def crowded(self) -> bool:

@@ -22,6 +22,7 @@ from gateway.web.coming import Coming
 from gateway.web.deadline import Deadline
 from gateway.web.edge import Edge, UnderWay
 from gateway.web.heads import END, LONGEST_KEPT, Heads, Known, is_alone
+from gateway.web.intake import Intake
 from gateway.web.misread import LONGEST_LINE, refusal
 
 MOST_HEADERS = 1_000
@@ -41,7 +42,7 @@ READING = (b"GET ", b"HEAD")
 logger = logging.getLogger(__name__)
 
 
-class Connection(web.RequestHandler):
+class Connection(Intake):
     """aiohttp's protocol of one connection, within bounds."""
 
     __slots__ = (

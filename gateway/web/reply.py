@@ -8,7 +8,6 @@ from aiohttp import HttpVersion10, HttpVersion11, hdrs
 from aiohttp.helpers import rfc822_formatted_time
 from multidict import CIMultiDict, MultiMapping
 
-from gateway.conduit import LEAST
 from gateway.s3.message import Body, Reply
 from gateway.web.asked import Asked
 
@@ -203,7 +202,7 @@ class _Flow:
             asked.write(head)
         if asked.crowded:
             await asked.drain(STALL_SECONDS)
-        if self._length is not None and self._length - self.size >= LEAST:
+        if self._length is not None:
             await self._conduct(rest, self._length - self.size)
         async for piece in rest:
             if piece:

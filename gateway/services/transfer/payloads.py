@@ -8,7 +8,7 @@ from gateway.conduit import Outlet
 from gateway.errors import EntityTooLarge
 from gateway.s3.exchange import Verified
 from gateway.s3.integrity import checked
-from gateway.s3.message import Body
+from gateway.s3.message import Body, pour_body
 from gateway.s3.payload import Payload
 
 # Its x-amz-checksum-* are those of the object that it makes, not of its own body.
@@ -37,13 +37,6 @@ async def close_body(body: Body) -> None:
     close = getattr(body, "aclose", None)
     if close is not None:
         await close()
-
-
-async def pour_body(body: Body, outlet: Outlet) -> None:
-    """Nothing, once what of a stream can go there unread has gone; the rest is to be read."""
-    pour = getattr(body, "pour", None)
-    if pour is not None:
-        await pour(outlet)
 
 
 class Measured:

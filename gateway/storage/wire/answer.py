@@ -3,13 +3,16 @@
 import asyncio
 from typing import Self
 
-from gateway.conduit import Dry, Outlet, conduct
+from gateway.conduit import Blocked, Dry, Outlet, Stalled, conduct
 from gateway.errors import EntityTooLarge, ServiceUnavailable
 from gateway.s3.message import Body
 from gateway.storage.upload import Upload
 from gateway.storage.upstream import BrokenUpstream, Upstream
 from gateway.storage.wire.connection import Connection
 from gateway.storage.wire.incoming import Broken, Incoming, Silent
+
+PARTING_SECONDS = 0.1
+"""How long a backend that takes no more may still be heard: it may have said why."""
 
 
 class Reset(Exception):
@@ -151,10 +154,21 @@ async def exchange(connection: Connection, method: str, head: bytes, upload: Upl
 
 async def _send(connection: Connection, upload: Upload, incoming: Incoming) -> None:
     try:
+        outlet = connection.outlet(upload.left)
+        if outlet is not None:
+            with outlet:
+                await upload.pour(outlet)
         async for piece in upload.pieces():
             await connection.send(piece)
     except Broken:
         return  # the answer's reader is told by the connection
+    except Stalled as error:
+        connection.give_up(incoming, Silent(str(error)))
+        return
+    except Blocked as error:
+        await asyncio.sleep(PARTING_SECONDS)
+        connection.give_up(incoming, Broken(str(error)))
+        return
     except Exception:  # noqa: BLE001 - the upload keeps what its source raised
         connection.give_up(incoming)
         return

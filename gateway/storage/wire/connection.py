@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 from typing import cast
 
-from gateway.conduit import LEAST, Tap, is_plain
+from gateway.conduit import LEAST, Outlet, Tap, outlet_of, tap_of
 from gateway.storage.wire.chunks import BrokenChunks, Chunks
 from gateway.storage.wire.head import BEGINNING, LONGEST, BrokenHead, answer_head
 from gateway.storage.wire.incoming import Broken, Incoming, Silent
@@ -76,6 +76,11 @@ class Connection(asyncio.BufferedProtocol):
         if self._transport is None:
             raise Broken("the backend closed the connection")
 
+    def outlet(self, most: int) -> Outlet | None:
+        """Where the next `most` bytes of a body can go that are not sent as pieces; or None."""
+        transport = self._transport
+        return None if transport is None else outlet_of(transport, most, IDLE_SECONDS)
+
     def sent(self) -> None:
         """The request's body has ended: from here on the backend is waited for."""
         self._moved = self._loop.time()
@@ -96,15 +101,11 @@ class Connection(asyncio.BufferedProtocol):
         None where it has to be taken in pieces. Until `tapped`, nothing is read here.
         """
         transport, left = self._transport, self._left
-        if incoming is not self._incoming or left is None or not LEAST <= left <= most:
+        if transport is None or incoming is not self._incoming or left is None or left > most:
             return None
-        if transport is None or not is_plain(transport):
-            return None
-        try:
-            tap = Tap(transport, left, IDLE_SECONDS)
-        except OSError:
-            return None
-        self._hold()
+        tap = tap_of(transport, left, IDLE_SECONDS)
+        if tap is not None:
+            self._hold()
         return tap
 
     def tapped(self, incoming: Incoming, left: int) -> None:
@@ -117,10 +118,10 @@ class Connection(asyncio.BufferedProtocol):
         else:
             self._end_exchange()
 
-    def give_up(self, incoming: Incoming) -> None:
+    def give_up(self, incoming: Incoming, reason: Broken | None = None) -> None:
         """Close at once, unless the exchange is over: by then somebody else may have begun one."""
         if incoming is self._incoming:
-            self._fail(Broken("the exchange was given up"))
+            self._fail(reason or Broken("the exchange was given up"))
 
     def close(self) -> None:
         """Close a connection on which no exchange is under way."""
@@ -194,15 +195,11 @@ class Connection(asyncio.BufferedProtocol):
         incoming.wake()
         if incoming.ended:
             self._end_exchange()
-        elif incoming.held >= BUFFER_BYTES or (begins and self._is_long):
+        elif incoming.held >= BUFFER_BYTES or (begins and (self._left or 0) >= LEAST):
             # Of a long body the rest may be tapped: it waits until somebody asks for it.
             self._hold()
 
     # How an answer is taken apart.
-
-    @property
-    def _is_long(self) -> bool:
-        return self._left is not None and self._left >= LEAST
 
     @property
     def _until_end(self) -> bool:
