@@ -15,6 +15,7 @@ from sqlalchemy import select, text
 
 from bench.figures import Report, timed
 from bench.scene import Scene, database_settings, scene
+from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.manifest import is_collection
 from gateway.artifact.value import Fields, JsonValue
 from gateway.artifact.words import manifest_words
@@ -68,8 +69,9 @@ async def fill(here: Scene, members: int) -> None:
                     [member.row(workspace_id) for member in some],
                 )
                 for (identity,), member in zip(ids, some, strict=True):
+                    artifact = Artifact(identity, workspace_id, member.prefix)
                     words = manifest_words(member.prefix, member.fields)
-                    await index_words(connection, identity, words)
+                    await index_words(connection, artifact, words)
         if database.dialect == "postgresql":
             await _gather_statistics(url)
 

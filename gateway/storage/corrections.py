@@ -61,7 +61,7 @@ class Corrections:
                 kind = fields.get("type")
                 now = {"type": kind, "collection": kind == "collection", "fields": dict(fields)}
                 await change(connection, artifact_id, now)
-                await index_words(connection, artifact_id, manifest_words(artifact.prefix, fields))
+                await index_words(connection, artifact, manifest_words(artifact.prefix, fields))
             said = record.manifest is not None and record.manifest.data == manifest
             await _correct_pins(connection, artifact, record, manifest=said)
 

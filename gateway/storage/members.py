@@ -15,7 +15,7 @@ from gateway.storage.conditions import holds, ordering
 from gateway.storage.database import Database
 from gateway.storage.rows import artifact_of, below
 from gateway.storage.tables import COMMITTED
-from gateway.storage.words import found_by
+from gateway.storage.words import found_by, mark_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,14 @@ class MemberIndex:
         """
         table = tables.artifact
         async with self._database.reading(long=True) as connection:
-            where = and_(*await self._where(connection, workspace_id, prefix, query, public))
-            counted = await connection.execute(select(func.count()).select_from(table).where(where))
-            total = int(counted.scalar_one())
+            marked = self._marked(workspace_id, prefix, query, public=public)
+            if marked is None:
+                where = and_(*await self._where(connection, workspace_id, prefix, query, public))
+                total = await _count(connection, select(table.c.id).where(where))
+            else:
+                total = await _count(connection, marked)
+                members = self._members(workspace_id, prefix, public, rare=total <= FEW)
+                where = and_(*members, table.c.id.in_(marked))
             wanted = max(0, min(limit, total - offset))
             if not wanted:
                 return Page([], total)
@@ -86,6 +91,15 @@ class MemberIndex:
         page = ids.order_by(prefix).offset(offset).limit(wanted)
         return [row[0] for row in await connection.execute(page)]
 
+    def _marked(
+        self, workspace_id: str, prefix: str, query: MemberQuery, *, public: bool
+    ) -> Select[tuple[int]] | None:
+        """The members' ids, by their words and marks alone, where the query is of words alone."""
+        if query.conditions or query.any_of or not query.keywords or _halved(prefix, public=public):
+            return None
+        words = [word for each in query.keywords for word in each]
+        return found_by(self._database.dialect, words, mark_of(workspace_id, prefix))
+
     async def _where(
         self,
         connection: AsyncConnection,
@@ -98,9 +112,8 @@ class MemberIndex:
         rare = False
         if self._database.dialect == "sqlite" and not query.any_of:
             for words in query.keywords:
-                some = found_by("sqlite", words).limit(FEW + 1).subquery()
-                counted = await connection.execute(select(func.count()).select_from(some))
-                rare = rare or counted.scalar_one() <= FEW
+                some = found_by("sqlite", words).limit(FEW + 1)
+                rare = rare or await _count(connection, some) <= FEW
         return self.conditions(workspace_id, prefix, query, public=public, by_words=rare)
 
     def conditions(
@@ -116,9 +129,28 @@ class MemberIndex:
 
         With `by_words` no index of prefixes is gone through for them.
         """
+        where = self._members(workspace_id, prefix, public, rare=by_words)
+        dialect = self._database.dialect
+        asked: list[ColumnElement[bool]] = [
+            tables.artifact.c.id.in_(found_by(dialect, words)) for words in query.keywords
+        ]
+        asked += [holds(condition, dialect) for condition in query.conditions]
+        if asked:
+            where.append(or_(*asked) if query.any_of else and_(*asked))
+        return where
+
+    def _members(
+        self,
+        workspace_id: str,
+        prefix: str,
+        public: bool,  # noqa: FBT001
+        *,
+        rare: bool,
+    ) -> list[ColumnElement[bool] | TextClause]:
+        """What the rows of all members meet; of `rare` ones not by an index of prefixes."""
         column = tables.artifact.c
         workspace: ColumnElement[str] = column.workspace_id
-        if by_words:
+        if rare and self._database.dialect == "sqlite":
             workspace = workspace.concat("")  # no index serves that
         where: list[ColumnElement[bool] | TextClause] = [
             workspace == workspace_id,
@@ -126,13 +158,16 @@ class MemberIndex:
             text(f"({COMMITTED})"),
             below(column.prefix, f"{prefix}/") if prefix else column.prefix > "",
         ]
-        if public and prefix != PUBLIC and not prefix.startswith(f"{PUBLIC}/"):
+        if _halved(prefix, public=public):
             where.append(or_(column.prefix == PUBLIC, below(column.prefix, f"{PUBLIC}/")))
-        dialect = self._database.dialect
-        asked: list[ColumnElement[bool]] = [
-            column.id.in_(found_by(dialect, words)) for words in query.keywords
-        ]
-        asked += [holds(condition, dialect) for condition in query.conditions]
-        if asked:
-            where.append(or_(*asked) if query.any_of else and_(*asked))
         return where
+
+
+def _halved(prefix: str, *, public: bool) -> bool:
+    """Whether of the members at `prefix` some are public alone, and only these are wanted."""
+    return public and prefix != PUBLIC and not prefix.startswith(f"{PUBLIC}/")
+
+
+async def _count(connection: AsyncConnection, found: Select[tuple[int]]) -> int:
+    counted = await connection.execute(select(func.count()).select_from(found.subquery()))
+    return int(counted.scalar_one())

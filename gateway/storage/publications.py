@@ -67,7 +67,7 @@ async def publish(
     # First what two that publish at once both change: the second then runs again.
     await change(connection, artifact.id, _committed(artifact, record, fields or {}))
     if fields is not None:
-        await index_words(connection, artifact.id, manifest_words(artifact.prefix, fields))
+        await index_words(connection, artifact, manifest_words(artifact.prefix, fields))
     await insert_version(connection, artifact.id, record)
     await replace_pins(connection, artifact, record, prepared)
     await unstage_settled(connection, artifact, record, settled)

@@ -3,15 +3,31 @@
 Both are given words, not texts, so both find the same: FTS5's `ascii` takes every character
 beyond ASCII for a part of a word, as PostgreSQL's array does. A word holds neither separators
 nor quotes, so an expression made of words needs no more than to be bound.
+
+Besides, an artifact has a mark of each collection that it may be a member of, so that the members
+found are counted without a look at any of them. No word that somebody looks for is one.
 """
 
 from collections.abc import Collection, Sequence
+from hashlib import blake2b
 
-from sqlalchemy import ColumnElement, Select, bindparam, column, func, literal_column, select, table
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    bindparam,
+    cast,
+    column,
+    literal_column,
+    select,
+    table,
+)
 from sqlalchemy import text as sql
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Text
+
+from gateway.artifact.layout import ancestors
+from gateway.artifact.lifecycle import Artifact
 
 _WORDS = table("artifact_words", column("rowid"), column("artifact_id"), column("words"))
 _ADD = {
@@ -27,16 +43,23 @@ _FORGET = {
 
 
 async def index_words(
-    connection: AsyncConnection, artifact_id: int, words: Collection[str]
+    connection: AsyncConnection, artifact: Artifact, words: Collection[str]
 ) -> None:
-    """Have an artifact found by these words, and no others."""
-    await forget_words(connection, artifact_id)
-    if not words:
-        return
-    sqlite = connection.dialect.name == "sqlite"
-    given = " ".join(sorted(words)) if sqlite else sorted(words)
+    """Have an artifact found by these words, and no others, in the collections above it."""
+    await forget_words(connection, artifact.id)
+    above = (prefix for prefix in ancestors(artifact.prefix) if prefix != artifact.prefix)
+    marks = (mark_of(artifact.workspace_id, prefix) for prefix in above)
+    written = sorted({*words, *marks})
+    given = " ".join(written) if connection.dialect.name == "sqlite" else written
     statement = _ADD[connection.dialect.name]
-    await connection.execute(statement, {"id": artifact_id, "words": given})
+    await connection.execute(statement, {"id": artifact.id, "words": given})
+
+
+def mark_of(workspace_id: str, prefix: str) -> str:
+    """What all members have among their words, of the collection at `prefix`; "" is the root."""
+    place = f"{workspace_id}/{prefix}".encode(errors="surrogatepass")
+    # To both databases the dot is a part of a word, to words_of it is none.
+    return f"·{blake2b(place, digest_size=8).hexdigest()}"
 
 
 async def forget_words(connection: AsyncConnection, artifact_id: int) -> None:
@@ -44,13 +67,14 @@ async def forget_words(connection: AsyncConnection, artifact_id: int) -> None:
     await connection.execute(_FORGET[connection.dialect.name], {"id": artifact_id})
 
 
-def found_by(dialect: str, words: Sequence[str]) -> Select[tuple[int]]:
-    """The ids of the artifacts that have, for each of these words, one that begins so."""
+def found_by(dialect: str, words: Sequence[str], mark: str = "") -> Select[tuple[int]]:
+    """The ids of the artifacts that have, for each of these words, one that begins so.
+
+    With the `mark` of a collection, of its members alone.
+    """
     if dialect == "sqlite":
-        expression = " AND ".join(f'"{word}"*' for word in words)
+        expression = " AND ".join([f'"{word}"*' for word in words] + [f'"{mark}"'] * bool(mark))
         matching: ColumnElement[bool] = literal_column("artifact_words").op("MATCH")(expression)
         return select(_WORDS.c.rowid).where(matching)
-    expression = " & ".join(f"'{word}':*" for word in words)
-    return select(_WORDS.c.artifact_id).where(
-        _WORDS.c.words.op("@@")(func.to_tsquery(literal_column("'simple'::regconfig"), expression))
-    )
+    expression = " & ".join([f"'{word}':*" for word in words] + [f"'{mark}'"] * bool(mark))
+    return select(_WORDS.c.artifact_id).where(_WORDS.c.words.op("@@")(cast(expression, TSQUERY)))

@@ -8,10 +8,19 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
+from gateway.artifact.query import MemberQuery
 from gateway.storage.database import Database
+from gateway.storage.members import MemberIndex
 from gateway.storage.migrations import configuration
 from gateway.storage.revision import NEWEST
 from gateway.storage.tables import metadata
+from tests.storage.index import DATASET, WORKSPACE, Index
+
+WITHOUT_MARKS = {
+    "sqlite": "UPDATE artifact_words SET words = rtrim(substr(words, 1, instr(words, '·') - 1))",
+    "postgresql": "UPDATE artifact_words SET words = ts_delete(words, ARRAY("
+    "SELECT word FROM unnest(tsvector_to_array(words)) AS word WHERE word LIKE '·%'))",
+}
 
 OPEN = """
 import asyncio, sys
@@ -121,6 +130,22 @@ async def test_many_that_open_an_empty_database_at_once_are_safe(database_url: s
             version = await connection.execute(text("SELECT version_num FROM alembic_version"))
             assert version.scalars().all() == [head()]
         await database.__aexit__(None, None, None)
+
+
+async def test_members_of_before_are_found_by_words(index: Index, index_url: str) -> None:
+    await index.committed("a", fields={"type": "collection"})
+    await index.committed("a/b", fields=DATASET)
+    await index.committed("c", fields=DATASET)
+    query = MemberQuery(keywords=(("a",),))
+    async with index.database.writing() as connection:
+        await connection.execute(text(WITHOUT_MARKS[index.database.dialect]))
+        await connection.execute(text("UPDATE alembic_version SET version_num = '0007'"))
+    assert (await MemberIndex(index.database).page(WORKSPACE, "a", query, limit=9)).total == 0
+    async with Database(index_url) as database:
+        for prefix, expected in {"a": ["a/b"], "": ["a", "a/b", "c"]}.items():
+            page = await MemberIndex(database).page(WORKSPACE, prefix, query, limit=9)
+            assert [member.prefix for member in page.items] == expected
+            assert page.total == len(expected)
 
 
 def test_revisions_form_one_line_and_are_named_after_their_files() -> None:
