@@ -50,6 +50,13 @@ but by the gateway that answers *in memory*.
 *hash*, in signed *chunks*, and *staged* into an artifact.
 """
 
+PROFILED = """\
+## Where the time goes
+
+py-spy looked at the gateway while it answered. A function has the time of what it calls in
+C, such as `send` and `recv` of the kernel, where there is no Python function in between.
+"""
+
 
 def main() -> None:
     """Write the page."""
@@ -74,6 +81,7 @@ def write(run: Document, docs: Path) -> None:
         if svg:
             (folder / f"{name}.svg").write_text(svg)
         sections.append(text)
+    sections += _profiles(run["profiles"])
     (docs / "performance.md").write_text("\n".join(sections))
 
 
@@ -129,6 +137,15 @@ def _contest(contest: Document, address: str) -> tuple[str, str]:
     alternative = f"{contest['title']}. {told(unit, values)}"
     plot = bars(contest["title"], unit, values)
     return f"{heading}![{alternative}]({address})\n\n{table}", plot
+
+
+def _profiles(found: Mapping[str, Sequence[tuple[str, float]]]) -> Iterator[str]:
+    """Where the gateway's time went, where it was looked at."""
+    if found:
+        yield PROFILED
+    for title, profile in found.items():
+        rows = [(f"`{name}`", f"{share:.1f} %") for name, share in profile]
+        yield f"### {title}\n\n" + _table(("the innermost Python function", "of the time"), rows)
 
 
 def _cell(value: float | None) -> str:

@@ -17,6 +17,7 @@ from bench.speed.calls import calls
 from bench.speed.contests import Contest, contests, usual
 from bench.speed.machine import machine, versions
 from bench.speed.measuring import Standing, measure
+from bench.speed.profiles import Profile, profiles
 from bench.speed.promises import add_calls, add_contests, add_starting, hashing_alone
 from bench.speed.stand import LARGE, Stand
 from bench.speed.starting import starting
@@ -29,7 +30,7 @@ COLUMNS = (
     ("cpu", "CPU µs/request", 0),
     ("memory", "peak MiB", 0),
 )
-CALLS, STARTING = "calls", "starting"
+PROFILES, CALLS, STARTING = "profiles", "calls", "starting"
 CALLS_A_ROUND = 10
 WIDTH = 120
 
@@ -51,6 +52,7 @@ class Run:
     options: Options
     contests: list[tuple[Contest, dict[str, Standing]]] = field(default_factory=list)
     promised: Report = field(default_factory=lambda: Report("What is promised"))
+    profiles: dict[str, Profile] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     machine: Mapping[str, str] = field(default_factory=machine)
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -65,12 +67,15 @@ class Run:
                 self._try(contest.title, partial(self._contest, contest))
                 if contest.up and contest.size == LARGE:
                     hashing = hashing_alone(rounds)
-        judged: dict[str, dict[str, Standing]] = {}
+        judged: dict[str, tuple[Contest, dict[str, Standing]]] = {}
         for contest, standings in self.contests:
             if contest.connections == usual(self.options.connections):
-                judged[contest.name] = standings
-            judged.setdefault(contest.name, standings)
-        add_contests(self.promised, judged, hashing)
+                judged[contest.name] = contest, standings
+            judged.setdefault(contest.name, (contest, standings))
+        add_contests(self.promised, {name: each for name, (_, each) in judged.items()}, hashing)
+        self._try(
+            PROFILES, lambda: self.profiles.update(profiles(each for each, _ in judged.values()))
+        )
         self._try(CALLS, lambda: add_calls(self.promised, calls(stand, rounds * CALLS_A_ROUND)))
         self._try(STARTING, lambda: add_starting(self.promised, starting(stand, rounds)))
         self.promised.show()
@@ -134,6 +139,7 @@ class Run:
                 }
                 for figure in self.promised.figures
             ],
+            "profiles": {title: list(profile) for title, profile in self.profiles.items()},
             "failures": self.failures,
         }
 

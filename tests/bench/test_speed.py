@@ -10,6 +10,7 @@ from bench.speed import page
 from bench.speed.load import read_load
 from bench.speed.measuring import Sample, Standing
 from bench.speed.plots import Bar, bars
+from bench.speed.profiles import shares
 from bench.speed.promises import add_contests
 from bench.speed.proxies import HAPROXY, NGINX
 from bench.speed.signing import CHUNK, Ask, Payload
@@ -115,6 +116,7 @@ def test_the_page_says_what_was_missed(tmp_path: Path) -> None:
             {"name": "put_file", "median": 4.0, "unit": "ms", "most": 3.0, "kept": False},
             {"name": "Import", "median": 400.0, "unit": "ms", "most": None, "kept": None},
         ],
+        "profiles": {"GET 4 KiB: gateway": [["gateway/web/reply.py: send", 12.34]]},
         "failures": ["HEAD: no answer"],
         "contests": [
             {
@@ -127,6 +129,22 @@ def test_the_page_says_what_was_missed(tmp_path: Path) -> None:
     text = (tmp_path / "performance.md").read_text()
     assert "| put_file | 4.00 ms | ≤ 3 ms | **missed** |" in text
     assert "- HEAD: no answer" in text
+    assert "### GET 4 KiB: gateway\n" in text
+    assert "| `gateway/web/reply.py: send` | 12.3 % |" in text
     address = "performance/get-4-kib-16-connections.svg"
     assert f"In µs of CPU a request: nginx 1.50; gateway 1.50.]({address})" in text
     assert (tmp_path / address).read_text().startswith("<svg")
+
+
+def test_a_look_counts_for_the_innermost_function() -> None:
+    lines = [
+        "main (gateway/a.py:1);send (gateway/web/b.py:7) 3",
+        "main (gateway/a.py:1);send (gateway/web/b.py:9) 4",
+        "main (gateway/a.py:1);run (/x/lib/site-packages/y/z.py:3) 2",
+        "main (gateway/a.py:2) 1",
+    ]
+    assert shares(lines) == [
+        ("gateway/web/b.py: send", 70.0),
+        ("y/z.py: run", 20.0),
+        ("gateway/a.py: main", 10.0),
+    ]
