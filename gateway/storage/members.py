@@ -4,7 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, TextClause, and_, func, or_, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    TextClause,
+    and_,
+    case,
+    exists,
+    false,
+    func,
+    or_,
+    select,
+    text,
+    true,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.layout import PUBLIC
@@ -58,8 +71,9 @@ class MemberIndex:
                 total = await _count(connection, select(table.c.id).where(where))
             else:
                 total = await _count(connection, marked)
-                members = self._members(workspace_id, prefix, public, rare=total <= FEW)
-                where = and_(*members, table.c.id.in_(marked))
+                rare = total <= FEW
+                members = self._members(workspace_id, prefix, public, rare=rare)
+                where = and_(*members, self._holds(marked, rare=rare))
             wanted = max(0, min(limit, total - offset))
             if not wanted:
                 return Page([], total)
@@ -99,6 +113,15 @@ class MemberIndex:
             return None
         words = [word for each in query.keywords for word in each]
         return found_by(self._database.dialect, words, mark_of(workspace_id, prefix))
+
+    def _holds(self, marked: Select[tuple[int]], *, rare: bool) -> ColumnElement[bool]:
+        """Whether an artifact is among those that were found."""
+        if rare or self._database.dialect == "sqlite":
+            return tables.artifact.c.id.in_(marked)
+        # Of many a page is soon found by going through the members; PostgreSQL, which can't look
+        # into a CASE, would find all of them first.
+        (identity,) = marked.selected_columns
+        return case((exists(marked.where(identity == tables.artifact.c.id)), true()), else_=false())
 
     async def _where(
         self,

@@ -18,7 +18,7 @@ from gateway.artifact.query import MemberQuery, microseconds, parse_query
 from gateway.artifact.value import Fields, JsonValue
 from gateway.artifact.words import manifest_words
 from gateway.errors import InvalidArgument
-from gateway.storage import tables
+from gateway.storage import members, tables
 from gateway.storage.members import MemberIndex
 from tests.storage.index import NOW, WORKSPACE, Index
 
@@ -122,6 +122,18 @@ async def test_members_come_by_prefix(shelf: Shelf) -> None:
 @given(query=queries)
 async def test_members_are_what_the_query_says(shelf: Shelf, query: MemberQuery) -> None:
     page = await shelf.index.page(WORKSPACE, ROOT, query, limit=100)
+    assert [member.prefix for member in page.items] == expected(shelf.members, query)
+    assert page.total == len(page.items)
+
+
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(query=queries)
+async def test_members_of_many_are_what_the_query_says(shelf: Shelf, query: MemberQuery) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(members, "FEW", 0)
+        page = await shelf.index.page(WORKSPACE, ROOT, query, limit=100)
     assert [member.prefix for member in page.items] == expected(shelf.members, query)
     assert page.total == len(page.items)
 
