@@ -27,7 +27,7 @@ LAG = timedelta(minutes=1)
 """By so much a journal may come later than the others: clicks are held against each other."""
 
 
-# Made once: a merge comes every half second, and making them costs as much as running them.
+# Made once: merges come all the time, and making them costs as much as running them.
 MOVE = (
     update(tables.worker)
     .where(tables.worker.c.id == bindparam("worker"), tables.worker.c.merged == bindparam("start"))

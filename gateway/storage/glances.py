@@ -1,7 +1,7 @@
 """Looks into SQLite that take microseconds; one tells how often anything has changed.
 
 Triggers count it, in the transaction that changes something: no writer can forget to, in
-whatever process it is. Counters of downloads are counted apart: they are written twice a second.
+whatever process it is. Counters of downloads are counted apart: they are written at every merge.
 Whoever has looked, and then asked a question, may give the answer again for as long as another
 look finds the same: nothing was committed in between. And as long as the header of SQLite's log is
 the same (`storage/log_header`), a look would find the same: then none is taken.

@@ -15,7 +15,7 @@ import logging
 import mmap
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,6 +89,7 @@ class Journal:
             record = bytes(self._held)
             self._held.clear()
         self._warm = 0
+        syncing = self._syncing  # it may end meanwhile, with this record's page clean again
         try:
             written = os.pwrite(self._file, record, self._at)
         except OSError as error:
@@ -100,7 +101,7 @@ class Journal:
             self._fail(OSError("the disk took a part of a record"), record[written:])
             return
         self.failure = None
-        if not self._syncing:
+        if not syncing:
             self._warm = min(_whole_pages(self._at), len(self._pages))
 
     def flush(self) -> None:
@@ -131,28 +132,26 @@ class Journal:
                 os.ftruncate(former, self._at)
         self._base, self._at, self._warm = self.end, 0, 0
 
-    @contextmanager
-    def cooling(self) -> Iterator[None]:
-        """While it is synced, pages are cleaned: the next record of each asks the disk again."""
+    def cool(self) -> None:
+        """Have each record ask the disk until a `sync`, which cleans pages, has ended."""
         self._warm, self._syncing = 0, True
-        try:
-            yield
-        finally:
-            self._syncing = False
 
     def sync(self) -> None:
         """Return when all that was appended before survives a power failure.
 
         A thread may call it, one at a time, while the event loop appends but does not rotate,
-        and has it `cooling`.
+        and has called `cool` before.
         """
-        while self._retired:
-            file = self._retired.pop()
-            try:
-                os.fdatasync(file)
-            finally:
-                os.close(file)
-        os.fdatasync(self._file)
+        try:
+            while self._retired:
+                file = self._retired.pop()
+                try:
+                    os.fdatasync(file)
+                finally:
+                    os.close(file)
+            os.fdatasync(self._file)
+        finally:
+            self._syncing = False
 
     def close(self) -> None:
         """Close the files; what is held is lost, and what is appended from here on."""

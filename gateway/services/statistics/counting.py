@@ -23,6 +23,7 @@ from gateway.s3.message import Request
 from gateway.services.statistics.grouping import Grouped
 from gateway.services.statistics.merging import Merging
 from gateway.services.statistics.recognising import Recognising
+from gateway.services.statistics.syncing import Syncing
 from gateway.services.statistics.today import Today
 from gateway.services.statistics.waiting import Waiting
 from gateway.storage import tally
@@ -30,7 +31,7 @@ from gateway.storage.counters import Counters
 from gateway.storage.journal import Journal
 from gateway.storage.workers import WorkersFolder
 
-MERGE_SECONDS = 0.5
+MERGE_SECONDS = 0.8
 SYNC_SECONDS = 0.1
 SWEEP_SECONDS = 15.0
 MOST_WAITING = 256 * 1_048_576
@@ -86,9 +87,6 @@ class Counting:
         self._merges = Grouped(self._merging.merge_host)
         self._waiting = Waiting()
         self._today = Today(clock)
-        self._syncs = Grouped(self._sync)
-        self._synced = 0
-        self._turn = False
         self._away: str | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -97,10 +95,12 @@ class Counting:
         self._at_once = asyncio.get_running_loop().create_future()
         self._at_once.set_result(None)
         self._journal = Journal(self._folder.enter(self.worker_id))
+        self._syncing = Syncing(self._journal)
         try:
             await self._merging.register(self._clock())
             await self._merging.sweep()
         except BaseException:
+            self._syncing.close()
             self._journal.close()
             self._folder.leave(self.worker_id)
             raise
@@ -124,11 +124,12 @@ class Counting:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         try:
-            await self._syncs.done()
+            await self._syncing.done()
             await self._merging.leave()
         except (GatewayError, OSError) as reason:
             _log.warning("the journal stays for the next start to merge: %s", reason)
         finally:
+            self._syncing.close()
             self._journal.close()
             self._folder.leave(self.worker_id)
 
@@ -186,7 +187,7 @@ class Counting:
 
     async def _hardened(self) -> None:
         try:
-            await self._syncs.done()
+            await self._syncing.done()
         except OSError as error:
             raise ServiceUnavailable("Downloads can't be recorded; try again.") from error
 
@@ -255,17 +256,7 @@ class Counting:
         self._away = None
 
     async def _sync_own(self) -> None:
-        if self._journal.end > self._synced or self._journal.failure:
-            await self._syncs.done()
-
-    async def _sync(self) -> None:
-        self._journal.flush()
-        self._journal.rotate(at_once=self._turn)
-        self._turn = False
-        end = self._journal.end
-        with self._journal.cooling():
-            await asyncio.to_thread(self._journal.sync)
-        self._synced = end
+        self._syncing.begin()
 
     async def _keep_house(self) -> None:
         await self._merging.register(self._clock())
@@ -273,8 +264,7 @@ class Counting:
         await self._counters.forget_clicks(self._clock())
         if self._rules.double_click_seconds:
             # What tells clients apart is merged in time, and then removed with its file.
-            self._turn = True
-            await self._syncs.done()
+            await self._syncing.turned()
 
     async def _repeat(self, work: Callable[[], Awaitable[None]], seconds: float) -> None:
         while True:
