@@ -45,8 +45,9 @@ are sent by Python, since wrk waits for their bodies.
 
 The gateway is asked for *plain* objects, in no artifact, and for *committed* files by a caller
 who may read: verified, authorised, resolved to the pinned version, and counted; no byte is cached
-but by the gateway that answers *in memory*. A turn goes round some dozens of requests, signed for it: they
-come again byte for byte, as downloads without credentials and presigned URLs do, and the gateway makes use of that.
+but by the gateway that answers *in memory*. A turn goes round some dozens of requests, signed for
+it: they come again byte for byte, as downloads without credentials and presigned URLs do, and the
+gateway makes use of that.
 *Silent* ones come by URLs of `get_file` that count nothing. Bodies go up *unsigned*, with a
 *hash*, in signed *chunks*, and *staged* into an artifact.
 """

@@ -25,6 +25,8 @@ A_SECOND = 500
 """How often py-spy looks; a look takes the gateway a part of a millisecond."""
 
 SHOWN = 12
+WAITING = "concurrent/futures/thread.py: _worker"
+"""Where a thread is that has nothing to do."""
 
 Profile = Sequence[tuple[str, float]]
 """Functions, and the share of the looks, in per cent, that found the event loop in them."""
@@ -68,7 +70,7 @@ def _until(ended: threading.Event, send: "partial[object]") -> None:
 
 
 def shares(lines: Iterable[str]) -> Profile:
-    """The functions that most looks found at work, each with its share of all looks in per cent.
+    """The functions that most looks found at work, each with its share of these looks in per cent.
 
     A line is the frames of a stack, outermost first, and how many looks found it so.
     """
@@ -76,6 +78,7 @@ def shares(lines: Iterable[str]) -> Profile:
     for line in lines:
         stack, _, number = line.rpartition(" ")
         found[_spelled(stack.rpartition(";")[2])] += int(number)
+    del found[WAITING]
     total = sum(found.values())
     return [(name, 100 * number / total) for name, number in found.most_common(SHOWN)]
 

@@ -142,6 +142,7 @@ def test_a_look_counts_for_the_innermost_function() -> None:
         "main (gateway/a.py:1);send (gateway/web/b.py:9) 4",
         "main (gateway/a.py:1);run (/x/lib/site-packages/y/z.py:3) 2",
         "main (gateway/a.py:2) 1",
+        "run (threading.py:9);_worker (concurrent/futures/thread.py:81) 90",
     ]
     assert shares(lines) == [
         ("gateway/web/b.py: send", 70.0),
