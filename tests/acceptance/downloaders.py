@@ -66,9 +66,10 @@ class Downloaders:
 
     async def _work(self) -> None:
         timeout = aiohttp.ClientTimeout(total=60)
-        # aiohttp repeats a GET by itself where a kept connection breaks: that would count twice.
         connector = aiohttp.TCPConnector(limit=AT_ONCE, force_close=True)
         async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
+            # aiohttp repeats a GET by itself where a connection breaks: that would count twice.
+            session._retry_connection = False  # noqa: SLF001 - it has no other switch
             await asyncio.gather(*(self._download(session) for _ in range(AT_ONCE)))
 
     def _goes_on(self) -> bool:

@@ -31,7 +31,7 @@ from gateway.storage.counters import Counters
 from gateway.storage.journal import Journal
 from gateway.storage.workers import WorkersFolder
 
-MERGE_SECONDS = 0.8
+MERGE_SECONDS = 0.5
 SYNC_SECONDS = 0.1
 SWEEP_SECONDS = 15.0
 MOST_WAITING = 256 * 1_048_576
