@@ -27,7 +27,7 @@ from gateway.storage.marks import (
     unstage_paths,
 )
 from gateway.storage.packed import pack, unpacked
-from gateway.storage.pins import Replacement, replace_pins, replacement
+from gateway.storage.pins import Replacement, forget_ahead, replace_pins, replacement
 from gateway.storage.rows import STAGED_FILE, following
 from gateway.storage.statements import unstaging
 from gateway.storage.words import forget_words, index_words
@@ -63,6 +63,8 @@ async def publish(
     `replacement` takes, if it still holds.
     """
     if prepared is None or prepared.after != artifact.number:
+        if prepared is not None:
+            await forget_ahead(connection, artifact.id)
         prepared = await replacement(connection, artifact, record)
     # First what two that publish at once both change: the second then runs again.
     await change(connection, artifact.id, _committed(artifact, record, fields or {}))

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.version import Pin, Record
-from gateway.storage import pins, tables
+from gateway.storage import pins, publications, tables
 from gateway.storage.packed import ROWS
 from tests.storage.index import DATASET, WORKSPACE, Index, next_record, pin
 
@@ -76,6 +77,24 @@ async def test_two_that_make_the_same_ahead_make_it_once(
 
 async def _nothing(connection: object, artifact_id: int) -> None:
     del connection, artifact_id
+
+
+async def test_what_was_made_for_another_version_before_it_goes(index: Index) -> None:
+    artifact = await index.committed("a", *BEFORE)
+    await index.new("a")
+    later = replace(next_record(artifact, MANY), number=3)
+    async with index.database.reading() as connection:
+        change = await pins.replacement(connection, artifact, later)
+    assert await index.commits.publish(artifact.id, next_record(artifact, BEFORE), DATASET)
+    between = await index.again(artifact)
+    await make_ahead(index, between, later, slice(None))
+    async with index.database.writing() as connection:
+        stale = replace(change, ahead=True)
+        await publications.publish(connection, between, later, DATASET, prepared=stale)
+    found = await index.catalogue.pins(artifact.id, 3)
+    assert [found[each.path] for each in MANY] == MANY
+    # Two versions' manifests, and the third's.
+    assert await index.count(tables.pin) == len(BEFORE) + len(MANY) + 3
 
 
 async def test_of_many_that_publish_the_same_at_once_one_does(index: Index, other: Index) -> None:
