@@ -10,7 +10,6 @@ credentials included.
 import asyncio
 import logging
 from contextlib import suppress
-from hashlib import sha256
 
 from aiohttp import EMPTY_PAYLOAD, StreamReader, web
 from aiohttp.http import RawRequestMessage, StreamWriter
@@ -21,7 +20,7 @@ from gateway.web.begun import Begun
 from gateway.web.coming import Coming
 from gateway.web.deadline import Deadline
 from gateway.web.edge import Edge, UnderWay
-from gateway.web.heads import END, LONGEST_KEPT, Heads, Known, is_alone
+from gateway.web.heads import Heads, Known, digest_of, is_alone
 from gateway.web.intake import Intake
 from gateway.web.misread import LONGEST_LINE, refusal
 
@@ -38,7 +37,6 @@ LINGER_SECONDS = 10.0
 """How long what is still to come of a body is read and dropped, so that its answer is heard."""
 
 REFUSED = 400
-READING = (b"GET ", b"HEAD")
 logger = logging.getLogger(__name__)
 
 
@@ -100,13 +98,11 @@ class Connection(Intake):
 
     def data_received(self, data: bytes) -> None:
         """Take what the client sent in."""
-        digest = known = None
-        if data[:4] in READING and self._awaits_a_head and data.endswith(END):
-            digest = sha256(data).digest() + self._peer if len(data) <= LONGEST_KEPT else None
-            known = None if digest is None else self._heads.find(digest)
-            if known is not None and known.head is not None:
-                self._answer_again(known, known.head)
-                return
+        digest = digest_of(data, self._peer) if self._awaits_a_head else None
+        known = None if digest is None else self._heads.find(digest)
+        if known is not None and known.head is not None:
+            self._answer_again(known, known.head)
+            return
         body, count = self._body, self._request_count
         read = 0 if body is None else body.total_bytes
         super().data_received(data)

@@ -12,6 +12,7 @@ memory as the keys themselves do, and nowhere else; a head that was refused leav
 """
 
 from collections.abc import Sequence
+from hashlib import sha256
 
 from aiohttp import EMPTY_PAYLOAD, HttpVersion11, StreamReader, hdrs
 from aiohttp.http import RawRequestMessage
@@ -27,6 +28,7 @@ MOST = 2_048
 MOST_SEEN = 8_192
 """Of how many it is known that they have come once."""
 
+READING = (b"GET ", b"HEAD")
 END = b"\r\n\r\n"
 
 # What a body comes with, or something else than a request.
@@ -70,6 +72,13 @@ class Heads:
         self._known[digest] = known
         if len(self._known) > self._most:
             del self._known[next(iter(self._known))]
+
+
+def digest_of(data: bytes, whose: bytes) -> bytes | None:
+    """What a head is known by, if what a client sent may be one that is kept; else None."""
+    if data[:4] in READING and data.endswith(END) and len(data) <= LONGEST_KEPT:
+        return sha256(data).digest() + whose
+    return None
 
 
 def is_alone(messages: Sequence[tuple[object, StreamReader]], data: bytes) -> bool:

@@ -145,8 +145,8 @@ class Connection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
         incoming = self._incoming
-        until_end = incoming is not None and incoming.head is not None and self._until_end
-        if incoming is not None and until_end and exc is None:
+        until_end = self._left is None and self._chunks is None
+        if incoming is not None and incoming.head is not None and until_end and exc is None:
             incoming.ended = True
         self._lost(Broken(str(exc) if exc else "the backend closed the connection"))
 
@@ -174,9 +174,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what has come in."""
-        self._take(bytes(_ROOM[:nbytes]))
-
-    def _take(self, data: bytes) -> None:
+        data = bytes(_ROOM[:nbytes])
         incoming = self._incoming
         self._moved = self._loop.time()
         if incoming is None:
@@ -200,10 +198,6 @@ class Connection(asyncio.BufferedProtocol):
             self._hold()
 
     # How an answer is taken apart.
-
-    @property
-    def _until_end(self) -> bool:
-        return self._left is None and self._chunks is None
 
     def _take_head(self, incoming: Incoming, data: bytes) -> bytes:
         """What comes behind the head, once it is whole; answers before the answer are passed by."""
