@@ -254,8 +254,9 @@ def _slice(path: Path, position: int, most: int) -> bytes:
     except FileNotFoundError:
         return b""
     try:
-        # What is read ahead would be there as large pages, slow to write to.
-        os.posix_fadvise(file, 0, 0, os.POSIX_FADV_RANDOM)
+        if hasattr(os, "posix_fadvise"):  # not on macOS
+            # What is read ahead would be there as large pages, slow to write to.
+            os.posix_fadvise(file, 0, 0, os.POSIX_FADV_RANDOM)
         return os.pread(file, most, position).partition(b"\0")[0]
     finally:
         os.close(file)
