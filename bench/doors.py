@@ -25,7 +25,7 @@ from gateway.s3.message import Reply, Request
 from gateway.web import access_log, server
 from gateway.web.boundary import Boundary
 from gateway.web.exchange import Exchange
-from gateway.web.operations import Measures
+from gateway.web.measures import Measures
 
 SMALL, PIECE, LARGE = 4_096, 262_144, 64 << 20
 RECEIVED = 1 << 20

@@ -129,7 +129,13 @@ class Said(Upstream):
     def __init__(self, status: int, headers: CIMultiDictProxy[str], body: bytes) -> None:
         self.status = status
         self.headers = headers
+        self.notes = None
         self._body = body
+
+    @property
+    def date(self) -> str:
+        """It has no clock."""
+        return ""
 
     async def read(self, limit: int) -> bytes:
         """The whole body."""

@@ -30,7 +30,8 @@ from gateway.web.hypha.door import HyphaDoor
 from gateway.web.hypha.message_cache import MessageCache
 from gateway.web.hypha.origins import Origins
 from gateway.web.json_body import most_call_bytes
-from gateway.web.operations import Check, Measures, Operations
+from gateway.web.measures import Measures
+from gateway.web.operations import Check, Operations
 from gateway.web.rpc import RpcDoor
 from gateway.web.s3 import S3Door
 
@@ -89,7 +90,7 @@ def _boundary(lifecycle: Lifecycle, objects: Objects, registry: RegistryRooms) -
     measures.gauge("gateway_hypha_connections", "Websockets that are open.", hypha.connections)
 
     def choose(request: Request) -> Door:
-        if virtual_host(hosts.named(request), config.listen.domain):
+        if config.listen.domain and virtual_host(hosts.named(request), config.listen.domain):
             return s3  # the whole path is a key
         if Operations.serves(request.path):
             return operations

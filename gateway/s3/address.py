@@ -12,6 +12,7 @@ KEY_BYTES = 1024
 """The longest key, in bytes of UTF-8."""
 
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_PLAIN = re.compile(r"[A-Za-z0-9\-._~/]*")
 _SLASHES = re.compile(r"[/\\]+")
 _BUCKET_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{1,61})[a-z0-9]")
 _IP_ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
@@ -234,6 +235,8 @@ def _decode(text: str) -> str:
 
 
 def _encode(text: str, safe: str) -> str:
+    if _PLAIN.fullmatch(text) and (safe or "/" not in text):
+        return text
     try:
         return quote(text, safe=safe)
     except UnicodeEncodeError as error:

@@ -62,7 +62,8 @@ def normal_query(pairs: Iterable[str]) -> str | None:
 
 def header_value(values: Iterable[str]) -> str:
     """The canonical value of all headers of one name: trimmed, spaces folded, joined by ","."""
-    return ",".join([_folded(value) for value in values])
+    folded = [_folded(value) for value in values]
+    return folded[0] if len(folded) == 1 else ",".join(folded)
 
 
 def _folded(value: str) -> str:

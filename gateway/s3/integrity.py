@@ -82,6 +82,42 @@ async def checked(
     return _resumed(await anext(blocks, b""), blocks)
 
 
+async def checked_whole(
+    body: Body,
+    payload: Payload,
+    signing: ChunkSigning | None = None,
+    *,
+    elsewhere: BackendChecks = NOTHING,
+) -> bytes:
+    """The decoded body in one piece, if everything declared of it agrees; raises as `checked`.
+
+    It is as long as the payload says: ask for no more than can be held.
+    """
+    if payload.form.chunked:
+        blocks = await checked(body, payload, signing, elsewhere=elsewhere)
+        return b"".join([block async for block in blocks])
+    checks = _Checks(payload, elsewhere)
+    at_hand = getattr(body, "at_hand", None)
+    whole: bytes | None = None if at_hand is None else at_hand()
+    if whole is None:
+        whole = await _joined(body, payload.length)
+    if len(whole) != payload.length:
+        raise _incomplete(len(whole), payload.length)
+    checks.update(whole)
+    checks.verify({})
+    return whole
+
+
+async def _joined(body: Body, most: int) -> bytes:
+    pieces, received = list[bytes](), 0
+    async for piece in body:
+        received += len(piece)
+        if received > most:
+            raise _too_long()
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
 class _Passed:
     """A body of which nothing but its length is checked: none of it has to be read, or held."""
 
@@ -171,6 +207,15 @@ class _Checks:
         self._sha256 = sha256() if hashed else None
         summed = payload.content_md5 is not None and not elsewhere.content_md5
         self._md5 = md5(usedforsecurity=False) if summed else None
+        self._headers: tuple[tuple[str, str], ...] = ()
+        self._trailers: tuple[str, ...] = ()
+        self._checksums: dict[str, Digest] = {}
+        if payload.checksums or payload.trailers:
+            self._sum(payload, elsewhere)
+        running = (self._sha256, self._md5, *self._checksums.values())
+        self._running: list[Digest] = [digest for digest in running if digest is not None]
+
+    def _sum(self, payload: Payload, elsewhere: BackendChecks) -> None:
         self._headers = tuple(
             (name, value) for name, value in payload.checksums if name not in elsewhere.headers
         )
@@ -180,8 +225,6 @@ class _Checks:
                 raise InvalidRequest(f"Value for {name} header is invalid.")
         names = {name for name, _ in self._headers}.union(self._trailers)
         self._checksums = {name: CHECKSUMS[name]() for name in names}
-        running = (self._sha256, self._md5, *self._checksums.values())
-        self._running: list[Digest] = [digest for digest in running if digest is not None]
 
     @property
     def none(self) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Generic, Self, TypeVar, cast
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
@@ -45,24 +45,32 @@ class Request:
     body: Body = field(repr=False)
     length: int | None = None
     remote: str = ""
-    notes: dict[object, object] | None = field(default=None, repr=False)
+    notes: dict[object, Any] | None = field(default=None, repr=False)
+
+
+class Noted(Protocol):
+    """A request, or the head of an answer of the backend's: what may come again, byte for byte."""
+
+    @property
+    def notes(self) -> dict[object, Any] | None:
+        """Where what is worked out of it is kept; None where it will not come again."""
 
 
 class Note(Generic[T]):
-    """What is worked out of requests, kept for when the same one comes again, byte for byte.
+    """What is worked out of a head, kept for when the same one comes again, byte for byte.
 
-    Whoever keeps something finds out each time what it depends on besides the request.
+    Whoever keeps something finds out each time what it depends on besides the head.
     """
 
-    def of(self, request: Request) -> T | None:
-        """What was kept of the request; None where nothing was."""
-        notes = request.notes
-        return None if notes is None else cast("T | None", notes.get(self))
+    def of(self, noted: Noted) -> T | None:
+        """What was kept of a head; None where nothing was."""
+        notes = noted.notes
+        return None if notes is None else notes.get(self)
 
-    def keep(self, request: Request, value: T) -> None:
-        """Keep it, if the request may come again."""
-        if request.notes is not None:
-            request.notes[self] = value
+    def keep(self, noted: Noted, value: T) -> None:
+        """Keep it, if the head may come again."""
+        if noted.notes is not None:
+            noted.notes[self] = value
 
 
 @light

@@ -1,5 +1,6 @@
 """What a request does: its row of the operation table, found once."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -21,6 +22,7 @@ _PASSED_OVER = SIGNING_PARAMETERS | {"x-id"}
 _METADATA = "x-amz-meta-"
 _ACL_OPERATIONS = frozenset({"PutBucketAcl", "PutObjectAcl"})
 _OWNERSHIP = "x-amz-object-ownership"
+_GRANT = re.compile("x-amz-grant-", re.IGNORECASE)
 
 
 class Level(Enum):
@@ -275,8 +277,8 @@ def _for_request(operation: Operation, headers: MultiMapping[str]) -> Operation:
 
 def _with_acl(operation: Operation, headers: MultiMapping[str]) -> Operation:
     canned = headers.getall("x-amz-acl", [])
-    private = all(value.strip() == "private" for value in canned)
-    grants = any(name.lower().startswith("x-amz-grant-") for name in headers)
+    private = not canned or all(value.strip() == "private" for value in canned)
+    grants = any(map(_GRANT.match, headers))
     owning = _OWNERSHIP in operation.headers and _OWNERSHIP in headers
     dangerous = not private or grants or owning
     if operation.name in _ACL_OPERATIONS:

@@ -75,7 +75,7 @@ class Signer:
         signature = sign(key, string_to_sign(timestamp, scope, request))
         added["Authorization"] = (
             f"{ALGORITHM} Credential={self.access_key_id}/{scope}, "
-            f"SignedHeaders={';'.join(name for name, _ in signed)}, Signature={signature}"
+            f"SignedHeaders={';'.join([name for name, _ in signed])}, Signature={signature}"
         )
         return added
 
@@ -128,6 +128,8 @@ def presign(  # noqa: PLR0913, PLR0917 - a URL has these parts
 def _canonical_headers(
     headers: Mapping[str, str], added: Mapping[str, str]
 ) -> list[tuple[str, str]]:
+    if not headers:
+        return sorted([(name.lower(), header_value((value,))) for name, value in added.items()])
     values: dict[str, list[str]] = {name.lower(): [value] for name, value in added.items()}
     for name, value in headers.items():
         if not _FORBIDDEN.isdisjoint(value):

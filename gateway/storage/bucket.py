@@ -99,10 +99,12 @@ class Bucket(Objects, Parts, Buckets):
             raise RuntimeError("the bucket is not open")
         carriage = carriage_of(request, sign_chunks=self.payload_signing == "chunks")
         host, head, chunks = await self._signed(request, carriage)
-        try:
-            connection = await self._pool.connection(host)
-        except NotConnected as error:
-            raise ServiceUnavailable("the backend does not answer; try again") from error
+        connection = self._pool.kept(host)
+        if connection is None:
+            try:
+                connection = await self._pool.connect(host)
+            except NotConnected as error:
+                raise ServiceUnavailable("the backend does not answer; try again") from error
         return await exchange(connection, request.method, head, Upload(request, carriage, chunks))
 
     async def _signed(

@@ -9,7 +9,7 @@ from gateway.errors import IncompleteBody
 from gateway.s3.canonical import EMPTY_SHA256
 from gateway.s3.chunked import ChunkSigning
 from gateway.s3.framing import Trailers, framed, framed_length
-from gateway.s3.message import Body, pour_body
+from gateway.s3.message import NOTHING, Body, pour_body
 from gateway.s3.payload import Form
 from gateway.storage.upstream import UNSIGNED_PAYLOAD, Outgoing
 
@@ -30,18 +30,24 @@ class Carriage:
     signed: bool = False
 
 
+NO_BODY = Carriage(EMPTY_SHA256, 0)
+
+
 def carriage_of(request: Outgoing, *, sign_chunks: bool) -> Carriage:
     """How the body of `request` goes: as it is where its hash is known, or can be.
 
-    A stream whose hash is not known goes unsigned, or chunk by chunk with `sign_chunks`.
+    A body whose hash is not known goes unsigned, or chunk by chunk with `sign_chunks`.
     ValueError for a stream of unknown length.
     """
-    length, body = _length_of(request), request.body
+    body, known = request.body, request.payload_hash
+    if body == b"" and known is None and request.trailers is None:
+        return NO_BODY
+    length = _length_of(request)
     if request.trailers is None:
-        if request.payload_hash != UNSIGNED_PAYLOAD:
-            return Carriage(request.payload_hash, length)
-        if isinstance(body, bytes):
-            return Carriage(sha256(body).hexdigest() if body else EMPTY_SHA256, length)
+        if known is not None and known != UNSIGNED_PAYLOAD:
+            return Carriage(known, length)
+        if isinstance(body, bytes) and (known is None or sign_chunks):
+            return Carriage(sha256(body).hexdigest(), length)
         if not sign_chunks:
             return Carriage(UNSIGNED_PAYLOAD, length)
     names = () if request.trailers is None else request.trailers.names
@@ -66,7 +72,9 @@ class Upload:
         self.failure: Exception | None = None
         body = request.body
         self.whole = body if isinstance(body, bytes) and not carriage.framed else None
-        self._body: Body = _cut(body) if isinstance(body, bytes) else body
+        self._body: Body = NOTHING
+        if self.whole is None:
+            self._body = _cut(body) if isinstance(body, bytes) else body
         if carriage.framed:
             trailers = request.trailers or Trailers()
             self._body = framed(self._body, _length_of(request), trailers, signing)

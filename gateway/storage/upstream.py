@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
@@ -45,8 +46,8 @@ class Outgoing:
     `bucket` and `key` are the backend's, decoded, "" when absent. `headers` are those that go
     on, without Host, Content-Length and signing headers. A `body` that is a stream needs its
     `length` in bytes and is sent once; `trailers` come after it, and have their values when it
-    has ended. `payload_hash` is a SHA-256 in hex, or UNSIGNED-PAYLOAD where it is not known
-    beforehand: then the sender chooses how the body goes.
+    has ended. `payload_hash` is a SHA-256 in hex, or UNSIGNED-PAYLOAD where nobody knows it; with
+    None, that of a body at hand is made.
     """
 
     method: str
@@ -56,7 +57,7 @@ class Outgoing:
     headers: CIMultiDict[str] = field(default_factory=CIMultiDict, repr=False)
     body: bytes | Body = field(default=b"", repr=False)
     length: int | None = None
-    payload_hash: str = UNSIGNED_PAYLOAD
+    payload_hash: str | None = None
     trailers: Trailers | None = None
 
 
@@ -69,6 +70,13 @@ class Upstream(ABC):
 
     status: int
     headers: CIMultiDictProxy[str]
+    notes: dict[object, Any] | None
+    """For what follows from status and headers (`s3.message.Note`), if these may come again."""
+
+    @property
+    @abstractmethod
+    def date(self) -> str:
+        """When it was given, by the backend's clock, as HTTP says it; "" where it does not say."""
 
     @abstractmethod
     async def read(self, limit: int) -> bytes:

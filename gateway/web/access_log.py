@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from json.encoder import encode_basestring as _text
 from typing import TextIO
 from urllib.parse import unquote
@@ -16,6 +17,12 @@ logger = logging.getLogger("gateway.access")
 
 SECRETS = ("signature", "token", "secret", "credential", "password", "customer-key")
 HIDDEN = "…"
+
+KEPT = 1_024
+"""Of how many lines the parts are kept that come again."""
+
+LONGEST_KEPT = 1_024
+"""The longest of these, about, in characters."""
 
 
 @light
@@ -49,8 +56,14 @@ Observer = Callable[[Entry], None]
 
 def write(entry: Entry) -> None:
     """Nothing; the entry is logged by "gateway.access" as a line of JSON."""
-    if logger.isEnabledFor(logging.INFO):
-        logger.handle(_Record(_line(entry), entry.time.timestamp()))
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    line, handlers = _line(entry), logger.handlers
+    # Nothing else hears of it where the stream's own lines are all that listens.
+    if len(handlers) == 1 and not logger.propagate and isinstance(handlers[0], Lines):
+        handlers[0].take(line)
+    else:
+        logger.handle(_Record(line, entry.time.timestamp()))
 
 
 class Lines(logging.StreamHandler[TextIO]):
@@ -62,7 +75,11 @@ class Lines(logging.StreamHandler[TextIO]):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Nothing; the record's text is a line, or soon will be."""
-        self._waiting.append(record.getMessage())
+        self.take(record.getMessage())
+
+    def take(self, line: str) -> None:
+        """Nothing; the line is written, or soon will be."""
+        self._waiting.append(line)
         if len(self._waiting) == 1:
             try:
                 asyncio.get_running_loop().call_soon(self.flush)
@@ -97,17 +114,47 @@ _COMMON = vars(logging.LogRecord(logger.name, logging.INFO, __file__, 0, "", (),
 
 def _line(entry: Entry) -> str:
     """The entry as JSON, its fields in their order."""
-    return (
-        f'{{"time": "{entry.time.isoformat()}", "request_id": {_text(entry.request_id)}, '
-        f'"remote": {_text(entry.remote)}, "door": {_text(entry.door)}, '
-        f'"operation": {_text_or_null(entry.operation)}, "method": {_text(entry.method)}, '
-        f'"path": {_text(entry.path)}, "status": {entry.status}, '
-        f'"received": {entry.received}, "sent": {entry.sent}, '
-        f'"seconds": {round(entry.seconds, 6)!r}, '
-        f'"complete": {"true" if entry.complete else "false"}, '
-        f'"access_key_id": {_text_or_null(entry.access_key_id)}, '
-        f'"workspace": {_text_or_null(entry.workspace)}, "error": {_text_or_null(entry.error)}}}'
+    said = len(entry.path) + len(entry.method) + len(entry.workspace or "")
+    before, after = (_parts if said <= LONGEST_KEPT else _parts.__wrapped__)(
+        entry.remote,
+        entry.door,
+        entry.operation,
+        entry.method,
+        entry.path,
+        entry.access_key_id,
+        entry.workspace,
+        entry.error,
     )
+    return (
+        f'{{"time": "{entry.time.isoformat()}", "request_id": "{entry.request_id}", {before}, '
+        f'"status": {entry.status}, "received": {entry.received}, "sent": {entry.sent}, '
+        f'"seconds": {entry.seconds:.6f}, "complete": {"true" if entry.complete else "false"}, '
+        f"{after}}}"
+    )
+
+
+@lru_cache(KEPT)
+def _parts(
+    remote: str,
+    door: str,
+    operation: str | None,
+    method: str,
+    path: str,
+    access_key_id: str | None,
+    workspace: str | None,
+    error: str | None,
+) -> tuple[str, str]:
+    """What a line says of who asked for what, before and after what it says of the answer."""
+    before = (
+        f'"remote": {_text(remote)}, "door": {_text(door)}, '
+        f'"operation": {_text_or_null(operation)}, "method": {_text(method)}, '
+        f'"path": {_text(path)}'
+    )
+    after = (
+        f'"access_key_id": {_text_or_null(access_key_id)}, '
+        f'"workspace": {_text_or_null(workspace)}, "error": {_text_or_null(error)}'
+    )
+    return before, after
 
 
 def _text_or_null(text: str | None) -> str:

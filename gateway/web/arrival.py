@@ -122,6 +122,16 @@ class Arrival:
             self.received += began - tap.left
             self._asked.tapped(tap)
 
+    def at_hand(self) -> bytes | None:
+        """All of a body that has come by now, of which nothing is left then; None before."""
+        content = self._asked.content
+        if self.received or not content.is_eof() or content.exception() is not None:
+            return None
+        self.waiting = False  # nobody waits for leave to send what is here
+        whole = content.read_nowait()
+        self.received = len(whole)
+        return whole
+
     async def _pieces(self) -> AsyncGenerator[bytes, None]:
         content = self._asked.content
         due = self._asked.body_due
@@ -179,6 +189,7 @@ class _Body:
     def __init__(self, arrival: Arrival, pieces: AsyncGenerator[bytes, None]) -> None:
         self._pieces = pieces
         self.pour = arrival.pour
+        self.at_hand = arrival.at_hand
         self.aclose = pieces.aclose
 
     def __aiter__(self) -> Self:

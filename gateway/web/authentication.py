@@ -174,7 +174,8 @@ class Authentication:
         if signature is None:
             return True
         check_time(signature.claim, now)
-        return await self._identities.secret_for(signature.claim.access_key_id) == proof.key
+        key = await self._identities.secret_for(signature.claim.access_key_id)
+        return key is proof.key or key == proof.key
 
     async def _prove(
         self, claim: Claim, request: Request, now: datetime

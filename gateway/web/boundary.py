@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,7 +15,7 @@ from multidict import CIMultiDict
 from gateway.errors import GatewayError, InternalError, ServiceUnavailable
 from gateway.s3.message import Note, Reply, Request
 from gateway.s3.xml import render_error
-from gateway.web import access_log
+from gateway.web import access_log, request_ids
 from gateway.web.access_log import Entry, Observer
 from gateway.web.arrival import Arrival, Bodiless, Network
 from gateway.web.asked import Asked
@@ -73,7 +72,7 @@ class Boundary:
     async def handle(self, asked: Asked) -> Sent:
         """What was sent, whatever happened; only a connection that was cut has no answer."""
         started = time.monotonic()
-        request_id = secrets.token_hex(8).upper()
+        request_id = request_ids.draw()
         known = asked.known
         request = None if known is None else known.request
         way = None if request is None else WAY.of(request)
@@ -117,7 +116,7 @@ class Boundary:
     async def refuse(self, asked: Asked, error: GatewayError) -> Sent:
         """What was sent to who could not be understood; it ends the connection."""
         arrival = Arrival(asked)
-        exchange = Exchange(arrival.message, secrets.token_hex(8).upper(), self._clock())
+        exchange = Exchange(arrival.message, request_ids.draw(), self._clock())
         exchange.notes.error = error.code
         reply = Reply(error.status, body=_xml(error, exchange))
         headers = final_headers(reply, exchange, None, self._cors)

@@ -98,9 +98,12 @@ class Connection(Intake):
 
     def data_received(self, data: bytes) -> None:
         """Take what the client sent in."""
-        digest = digest_of(data, self._peer) if self._awaits_a_head else None
-        known = None if digest is None else self._heads.find(digest)
-        if known is not None and known.head is not None:
+        waiter, digest, known = self._waiter, None, None
+        # Only where nothing is being answered, and nothing of a request has come.
+        if waiter is not None and not (waiter.done() or self._coming.size or self._close):
+            digest = digest_of(data, self._peer)
+            known = None if digest is None else self._heads.find(digest)
+        if known is not None and known.head is not None and not self._force_close:
             self._answer_again(known, known.head)
             return
         body, count = self._body, self._request_count
@@ -209,7 +212,7 @@ class Connection(Intake):
             else:
                 self._asked = Asked(ERROR, content, self)
                 sent = await self._edge.refuse(self._asked, refusal(getattr(head, "exc", None)))
-            if not content.is_eof():
+            if content is not EMPTY_PAYLOAD and not content.is_eof():
                 await self._linger(content)
         except asyncio.CancelledError:
             self.force_close()
@@ -222,13 +225,6 @@ class Connection(Intake):
             self._asked = None
             self._under_way.end()
         return sent.lasting
-
-    @property
-    def _awaits_a_head(self) -> bool:
-        """Whether nothing is being answered, and nothing of a request has come."""
-        waiter = self._waiter
-        idle = waiter is not None and not waiter.done() and not self._coming.size
-        return idle and not self._close and not self._force_close
 
     def _answer_again(self, known: Known, head: RawRequestMessage) -> None:
         """Answer a head that was answered before; what has to wait, waits in the task."""

@@ -27,19 +27,17 @@ class UnderWay:
 
     def __init__(self) -> None:
         self._number = 0
-        self._none = asyncio.Event()
-        self._none.set()
+        self._waiter: asyncio.Future[None] | None = None
 
     def begin(self) -> None:
         """One more is."""
         self._number += 1
-        self._none.clear()
 
     def end(self) -> None:
         """One less is."""
         self._number -= 1
-        if not self._number:
-            self._none.set()
+        if self._waiter is not None and not self._number and not self._waiter.done():
+            self._waiter.set_result(None)
 
     def none(self) -> bool:
         """Whether nobody waits for an answer."""
@@ -47,6 +45,9 @@ class UnderWay:
 
     async def ended(self, seconds: float) -> None:
         """Nothing, once all are answered, or after so many seconds."""
+        if not self._number:
+            return
+        self._waiter = asyncio.get_running_loop().create_future()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._none.wait()
+                await self._waiter

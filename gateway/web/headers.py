@@ -12,8 +12,6 @@ Every answer of every door takes this path, so no handler can forget it:
   sandbox, so that a browser neither guesses their type nor runs them as a page of the gateway's.
 """
 
-from http import HTTPStatus
-
 from aiohttp import hdrs
 from multidict import CIMultiDict
 
@@ -21,6 +19,7 @@ from gateway.s3.message import Reply
 from gateway.web.cors import Cors
 from gateway.web.exchange import Door, Exchange
 
+REFUSAL = 400
 SERVER = "ArtifactGateway"
 PRIVATE = "private, no-store"
 NOSNIFF = "nosniff"
@@ -35,7 +34,7 @@ def final_headers(
     headers[hdrs.SERVER] = SERVER
     headers["x-amz-request-id"] = exchange.request_id
     headers["X-Request-Id"] = exchange.request_id
-    if not reply.public or reply.status >= HTTPStatus.BAD_REQUEST:
+    if not reply.public or reply.status >= REFUSAL:
         headers[hdrs.CACHE_CONTROL] = PRIVATE
     if reply.authored:
         headers["X-Content-Type-Options"] = NOSNIFF

@@ -28,7 +28,8 @@ class Hosts:
 
     def named(self, request: Request) -> str:
         """The host that the client asked, by a trusted proxy's word where there is one."""
-        return next(iter(_named(request)), "")
+        headers = request.headers
+        return headers.get("X-Forwarded-Host", "") or headers.get("Host", "")
 
     def signed(self, request: Request) -> tuple[str, ...]:
         """The hosts that the client may have named when it signed, likeliest first."""

@@ -3,89 +3,21 @@
 import asyncio
 import hmac
 import json
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from ipaddress import ip_address
 
 from multidict import CIMultiDict
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from gateway.errors import AccessDenied, GatewayError, MethodNotAllowed, NoSuchKey
+from gateway.errors import AccessDenied, MethodNotAllowed, NoSuchKey
 from gateway.s3.message import Reply, Request
-from gateway.web.access_log import Entry
 from gateway.web.exchange import Exchange
-
-logger = logging.getLogger(__name__)
+from gateway.web.measures import Measures
 
 CHECK_SECONDS = 5
 FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP")
 PREFIXES = ("/_health/", "/_metrics")
 
 Check = Callable[[], Awaitable[object]]
-
-
-class Measures:
-    """Counters of what was answered, for Prometheus; an observer of the boundary."""
-
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self._asked: dict[str, tuple[Gauge, Callable[[], Awaitable[float]]]] = {}
-        # Looking a series up by its labels takes longer than counting.
-        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram, Counter, Counter]] = {}
-        labels = ("door", "method")
-        self._requests = Counter(
-            "gateway_requests", "Requests answered.", (*labels, "status"), registry=self.registry
-        )
-        self._seconds = Histogram(
-            "gateway_request_seconds", "Time to the last byte.", labels, registry=self.registry
-        )
-        self._received = Counter(
-            "gateway_received_bytes", "Bytes of request bodies.", ("door",), registry=self.registry
-        )
-        self._sent = Counter(
-            "gateway_sent_bytes", "Bytes of answers' bodies.", ("door",), registry=self.registry
-        )
-        self._cut = Counter(
-            "gateway_cut_answers", "Answers that were cut off.", ("door",), registry=self.registry
-        )
-
-    def observe(self, entry: Entry) -> None:
-        """Nothing; the entry is counted."""
-        # Any word can be a method on the wire: a series for each would fill the memory.
-        method = entry.method if entry.method in METHODS else "other"
-        series = self._series.get((entry.door, method, entry.status))
-        if series is None:
-            series = self._series[entry.door, method, entry.status] = (
-                self._requests.labels(entry.door, method, entry.status),
-                self._seconds.labels(entry.door, method),
-                self._received.labels(entry.door),
-                self._sent.labels(entry.door),
-            )
-        requests, seconds, received, sent = series
-        requests.inc()
-        seconds.observe(entry.seconds)
-        if entry.received:
-            received.inc(entry.received)
-        if entry.sent:
-            sent.inc(entry.sent)
-        if not entry.complete:
-            self._cut.labels(entry.door).inc()
-
-    def gauge(self, name: str, documentation: str, value: Callable[[], Awaitable[float]]) -> None:
-        """Nothing; from now on `value` is asked whenever the metrics are."""
-        self._asked[name] = Gauge(name, documentation, registry=self.registry), value
-
-    async def show(self) -> bytes:
-        """The metrics as Prometheus reads them; of what can't be asked now, what was known last."""
-        for name, (gauge, value) in self._asked.items():
-            try:
-                gauge.set(await value())
-            except GatewayError as error:
-                logger.warning("the metric %s is not up to date: %s", name, error.message)
-        return generate_latest(self.registry)
-
-
-METHODS = frozenset(("GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"))
 
 
 class Operations:

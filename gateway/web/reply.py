@@ -8,6 +8,7 @@ from aiohttp import HttpVersion10, HttpVersion11, hdrs
 from aiohttp.helpers import rfc822_formatted_time
 from multidict import CIMultiDict, MultiMapping
 
+from gateway.light import light
 from gateway.s3.message import Body, Reply
 from gateway.web.asked import Asked
 
@@ -23,6 +24,7 @@ STALL_SECONDS = 300.0
 """How long a client may take to read a piece: longer than a player that has enough for now."""
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Sent:
     """What went out: the status, the bytes of the body, and what cut it off, if anything.
@@ -38,6 +40,7 @@ class Sent:
     lasting: bool = False
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class _Framing:
     """How an answer goes: without a body, with a declared length, in chunks, or to the end."""
@@ -48,6 +51,7 @@ class _Framing:
     lasting: bool
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Whole:
     """The head of an answer whose body is at hand, with its status, and how the body goes."""
@@ -67,7 +71,23 @@ def whole(
 
 async def send_whole(asked: Asked, before: Whole, body: bytes) -> Sent:
     """What was sent of a head and its body."""
-    return await _write_whole(asked, before.status, before.head, body, before.framing)
+    status, framing = before.status, before.framing
+    if framing.bodiless:
+        body = b""
+    try:
+        if len(body) > JOINED_BYTES:
+            asked.write_two(before.head, body)
+        else:
+            asked.write(before.head + body)
+        if asked.crowded:
+            await asked.drain(STALL_SECONDS)
+    except Exception as error:  # noqa: BLE001 - after the status there is one honest answer
+        asked.abort()
+        return Sent(status, len(body), error)
+    except BaseException:
+        asked.abort()
+        raise
+    return Sent(status, len(body), lasting=framing.lasting)
 
 
 async def send(
@@ -136,27 +156,6 @@ def _head(asked: Asked, status: int, headers: MultiMapping[str]) -> bytes:
         name = next(n for n, v in headers.items() if not BREAKS.isdisjoint(n + v))
         raise ValueError(f"the header {name!r} of an answer holds a line break or NUL")
     return data + b"\r\n\r\n"
-
-
-async def _write_whole(
-    asked: Asked, status: int, head: bytes, body: bytes, framing: _Framing
-) -> Sent:
-    if framing.bodiless:
-        body = b""
-    try:
-        if len(body) > JOINED_BYTES:
-            asked.write_two(head, body)
-        else:
-            asked.write(head + body)
-        if asked.crowded:
-            await asked.drain(STALL_SECONDS)
-    except Exception as error:  # noqa: BLE001 - after the status there is one honest answer
-        asked.abort()
-        return Sent(status, len(body), error)
-    except BaseException:
-        asked.abort()
-        raise
-    return Sent(status, len(body), lasting=framing.lasting)
 
 
 async def _write_stream(

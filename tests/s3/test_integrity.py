@@ -4,6 +4,7 @@ import hashlib
 import zlib
 from base64 import b64encode
 from collections.abc import AsyncIterator
+from typing import Self
 
 import pytest
 from hypothesis import given, settings
@@ -21,7 +22,7 @@ from gateway.errors import (
 from gateway.s3.chunked import ChunkSigning
 from gateway.s3.digests import checksum
 from gateway.s3.framing import Trailers, framed, framed_length
-from gateway.s3.integrity import NOTHING, BackendChecks, checked
+from gateway.s3.integrity import NOTHING, BackendChecks, checked, checked_whole
 from gateway.s3.payload import CHECKSUM_LENGTHS, Form, Payload
 from tests.s3.framing import SIGNING, signed_chunks, split, unsigned_chunks
 from tests.s3.oracle import body_of, collect
@@ -36,6 +37,22 @@ def crc32(body: bytes) -> str:
 
 def hashed(body: bytes) -> Payload:
     return Payload(Form.HASHED, len(body), hashlib.sha256(body).hexdigest())
+
+
+class AtHand:
+    """A body that is there as it is asked for, and nowhere else."""
+
+    def __init__(self, whole: bytes) -> None:
+        self._whole = whole
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        raise AssertionError("what is at hand was waited for")
+
+    def at_hand(self) -> bytes:
+        return self._whole
 
 
 async def seen(
@@ -79,6 +96,10 @@ async def test_right_body_comes_whole_in_every_form(body: bytes, cuts: list[int]
         got = await seen(split(raw, cuts) if raw else [], payload, trailers)
         assert got == (body, None)
         assert trailers.values == (dict([crc]) if payload.trailers else {})
+        pieces = split(raw, cuts) if raw else []
+        assert await checked_whole(body_of(pieces), payload, SIGNING) == body
+        if not payload.form.chunked:
+            assert await checked_whole(AtHand(raw), payload) == body
 
 
 @settings(max_examples=60)
@@ -107,6 +128,11 @@ async def test_wrong_body_never_comes_whole_in_any_form(
         assert isinstance(ended, error)
         assert len(got) < len(body)
         assert wrong.startswith(got)
+        with pytest.raises(error):
+            await checked_whole(body_of(split(raw, cuts)), payload, SIGNING)
+        if not payload.form.chunked:
+            with pytest.raises(error):
+                await checked_whole(AtHand(raw), payload)
 
 
 @settings(max_examples=60)
@@ -133,6 +159,12 @@ async def test_body_of_another_length_never_comes_whole(
         got, ended = await seen(split(raw, cuts), payload)
         assert isinstance(ended, IncompleteBody)
         assert len(got) < max(len(body), 1)
+    for raw, payload in short + long:
+        with pytest.raises(IncompleteBody):
+            await checked_whole(body_of(split(raw, cuts) if raw else []), payload, SIGNING)
+        if not payload.form.chunked:
+            with pytest.raises(IncompleteBody):
+                await checked_whole(AtHand(raw), payload)
 
 
 @pytest.mark.parametrize(

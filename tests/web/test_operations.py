@@ -13,7 +13,8 @@ from gateway.s3.message import Reply, Request
 from gateway.web import operations
 from gateway.web.access_log import Entry
 from gateway.web.exchange import Exchange
-from gateway.web.operations import Check, Measures, Operations
+from gateway.web.measures import Measures
+from gateway.web.operations import Check, Operations
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

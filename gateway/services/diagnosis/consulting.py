@@ -44,7 +44,7 @@ class Consulting:
         except ServiceUnavailable as error:
             remedy = f"start it, or mend backend.endpoint_url; {TRY_AGAIN}"
             return [failure("backend", f"{self._endpoint}: {reason(error)}", remedy)]
-        now, date = datetime.now(UTC), upstream.headers.get("Date", "")
+        now, date = datetime.now(UTC), upstream.date
         data = await upstream.read(LIMIT)
         verdicts = [self._speaks(upstream.status, data)]
         if not verdicts[0].remedy:

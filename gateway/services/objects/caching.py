@@ -7,6 +7,7 @@ condition, a range, a customer's key) is the backend's to answer.
 """
 
 import asyncio
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -48,8 +49,20 @@ PASSING = frozenset(("date", "x-amz-id-2"))
 # AWS says so of every object, other kinds of encryption ask more of who reads.
 ENCRYPTION = ("x-amz-server-side-encryption", "AES256")
 
-# Of a sight, which a workspace's key was found under.
-PINNED: Note[tuple[Sight, Pinned | None]] = Note()
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a request is for, by the sight that its caller has of the key.
+
+    `version` is what the backend is asked for, `pinned` the file that may be in memory.
+    """
+
+    sight: Sight
+    version: Changes
+    pinned: Pinned | None
+
+
+WANTED: Note[Wanted] = Note()
 
 
 class Caching:
@@ -62,14 +75,14 @@ class Caching:
 
     async def forward(self, verified: Verified, workspace: Workspace, sight: Sight) -> Reply:
         """The object of the sight, as `Forwarding.forward` answers it."""
-        known = PINNED.of(verified.request)
-        if known is not None and known[0] is sight:
-            pinned = known[1]
-        else:
-            pinned = self._pinned(verified, workspace, sight)
-            PINNED.keep(verified.request, (sight, pinned))
+        wanted = WANTED.of(verified.request)
+        if wanted is None or wanted.sight is not sight:
+            version = Changes(version_id=sight.version_id)
+            wanted = Wanted(sight, version, self._pinned(verified, workspace, sight))
+            WANTED.keep(verified.request, wanted)
+        pinned, version = wanted.pinned, wanted.version
         if pinned is None:
-            return await self._forward(verified, workspace, sight)
+            return await self._forwarding.forward(verified, workspace, version)
         file = self._files.get(pinned)
         fetch = None if file is not None else self._fetches.get(pinned)
         if fetch is not None:
@@ -83,8 +96,8 @@ class Caching:
             or verified.operation.method == "HEAD"
             or not self._files.admits(pinned, size)
         ):
-            return await self._forward(verified, workspace, sight)
-        return await self._fetch(pinned, verified, workspace, sight)
+            return await self._forwarding.forward(verified, workspace, version)
+        return await self._fetch(pinned, verified, workspace, wanted)
 
     def _pinned(self, verified: Verified, workspace: Workspace, sight: Sight) -> Pinned | None:
         """What the request is for, if it is for a small committed file, and for nothing else."""
@@ -109,18 +122,14 @@ class Caching:
         key = workspace.backend_key(verified.address.key)
         return Pinned(workspace.bucket, key, pin.version_id, checksums)
 
-    async def _forward(self, verified: Verified, workspace: Workspace, sight: Sight) -> Reply:
-        changes = Changes(version_id=sight.version_id)
-        return await self._forwarding.forward(verified, workspace, changes)
-
     async def _fetch(
-        self, pinned: Pinned, verified: Verified, workspace: Workspace, sight: Sight
+        self, pinned: Pinned, verified: Verified, workspace: Workspace, wanted: Wanted
     ) -> Reply:
         fetch = self._fetches[pinned] = asyncio.get_running_loop().create_future()
         file = None
         try:
-            reply = await self._forward(verified, workspace, sight)
-            headers = _lasting(reply, sight.pin)
+            reply = await self._forwarding.forward(verified, workspace, wanted.version)
+            headers = _lasting(reply, wanted.sight.pin)
             if headers is None:
                 return reply
             file = HotFile(headers, await _whole(reply))

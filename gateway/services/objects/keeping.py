@@ -18,7 +18,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime
-from http import HTTPStatus
 
 from gateway.errors import NoSuchBucket
 from gateway.identity import Workspace
@@ -26,6 +25,8 @@ from gateway.s3.message import Body, Reply
 from gateway.services.objects.finishing import Finishing
 from gateway.services.transfer.payloads import close_body
 from gateway.services.workspaces import Workspaces
+
+REDIRECTION = 300
 
 
 class Keeping:
@@ -51,10 +52,7 @@ class Keeping:
         CopyObject and CompleteMultipartUpload may answer before they have stored anything: then
         the end of the answer waits, and never comes where nothing stays.
         """
-        if (
-            reply.status >= HTTPStatus.MULTIPLE_CHOICES
-            or self._workspaces.configured(workspace.name) is not None
-        ):
+        if reply.status >= REDIRECTION or self._workspaces.configured(workspace.name) is not None:
             return reply
         if isinstance(reply.body, bytes):
             await self.check(workspace, now)

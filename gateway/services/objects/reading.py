@@ -25,12 +25,16 @@ ABSENT = frozenset(("NoSuchKey", "NoSuchVersion", "NotFound"))
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a request's callers see who have this right, in one generation of the index."""
+    """What a request's callers see who have this right, in one generation of the index.
+
+    `public` is None where the answer has to say whether it is for everybody.
+    """
 
     generation: Hashable
     right: Right
     workspace: Workspace
     sight: Sight
+    public: bool | None
 
 
 SEEN: Note[Seen] = Note()
@@ -56,7 +60,10 @@ class Reading:
     async def again(self, caller: Caller, seen: Seen, verified: Verified) -> Reply:
         """What `open` answers where the caller sees what was seen before."""
         reply = await self._caching.forward(verified, seen.workspace, seen.sight)
-        return await self._shown(reply, caller, seen.workspace, seen.sight, verified)
+        public = seen.public
+        if public is None:
+            public = _is_public(reply, seen.workspace, seen.sight, verified)
+        return await self._shown(reply, caller, seen.sight, verified, public=public)
 
     async def open(
         self,
@@ -101,21 +108,20 @@ class Reading:
             location = now
         else:
             raise missing(location, version_id)
+        public = _is_public(reply, workspace, sight, verified)
         if sight.ordinary:
             reply = await _uniform(reply, location, version_id)
         elif generation is not None and sight.pin is not None and named:
             right = self._seeing.right_on(caller, workspace)
-            SEEN.keep(verified.request, Seen(generation, right, workspace, sight))
-        return await self._shown(reply, caller, workspace, sight, verified)
+            lasting = None if sight.version_id is None else public
+            SEEN.keep(verified.request, Seen(generation, right, workspace, sight, lasting))
+        return await self._shown(reply, caller, sight, verified, public=public)
 
     async def _shown(
-        self, reply: Reply, caller: Caller, workspace: Workspace, sight: Sight, verified: Verified
+        self, reply: Reply, caller: Caller, sight: Sight, verified: Verified, *, public: bool
     ) -> Reply:
         """The reply, said to be for everybody or not, and counted."""
-        own = verified.own
-        staged = own is not None and own.first("stage") == "true"
-        public = not staged and shown_to_all(workspace, verified.address.key, sight, reply)
-        reply = reply.shown(public=public)
+        reply, own = reply.shown(public=public), verified.own
         silent = own is not None and own.first("silent") == "true"
         if sight.pin is None or silent or not verified.operation.reads_bytes:
             return reply
@@ -161,6 +167,12 @@ class Reading:
             return reply
         sent = partial(self._counting.sent, artifact.id, artifact.epoch, pin.path)
         return replace(reply, body=Measured(reply.body, sent))
+
+
+def _is_public(reply: Reply, workspace: Workspace, sight: Sight, verified: Verified) -> bool:
+    own = verified.own
+    staged = own is not None and own.first("stage") == "true"
+    return not staged and shown_to_all(workspace, verified.address.key, sight, reply)
 
 
 def shown_to_all(workspace: Workspace, key: str, sight: Sight, reply: Reply) -> bool:

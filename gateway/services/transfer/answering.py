@@ -5,14 +5,13 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from http import HTTPStatus
 from typing import Self
 
-from multidict import CIMultiDict, CIMultiDictProxy
+from multidict import CIMultiDict
 
 from gateway.errors import MalformedXML, ServiceUnavailable
 from gateway.s3.exchange import Verified
-from gateway.s3.message import Body, Reply
+from gateway.s3.message import Body, Note, Reply
 from gateway.s3.naming import Names, rename_arns
 from gateway.s3.rewriting import Hiding, Rewriter, rewrite
 from gateway.storage.bucket import BrokenUpstream, Upstream
@@ -21,7 +20,9 @@ logger = logging.getLogger(__name__)
 
 WHOLE_BYTES = 1 << 16
 POLICY_BYTES = 1 << 20
-BODILESS = frozenset((HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED))
+# Numbers: a member of an enumeration takes longer to be looked up than to be compared.
+REDIRECTION, REFUSAL, FORBIDDEN = 300, 400, 403
+BODILESS = frozenset((204, 304))
 
 # Of the connection, or of the server that said it: browsers would take them for the gateway's.
 # The request has an id of the gateway's; Vary names headers that the client has sent.
@@ -50,6 +51,7 @@ DROPPED = frozenset(
 )
 OF_SIGNATURES = frozenset({"InvalidAccessKeyId", "RequestTimeTooSkewed", "SignatureDoesNotMatch"})
 _CODE = re.compile(rb"<Code>(\w+)</Code>")
+PASSING: Note[CIMultiDict[str]] = Note()
 VENDORS = ("access-control-", "seaweed-", "x-seaweedfs-", "x-minio-")
 
 
@@ -62,19 +64,24 @@ async def answer(
     they are never changed, and said to be `authored`. A listing that is translated comes
     without what `hiding` hides. BrokenUpstream where a document can't be read.
     """
-    headers = _headers(upstream.headers)
-    is_object = verified.operation.shows_object and upstream.status < HTTPStatus.BAD_REQUEST
+    passing = _passing(upstream)
+    headers = passing.copy()
+    of = None if upstream.notes is None else passing
+    is_object = verified.operation.shows_object and upstream.status < REFUSAL
     _relocate(upstream.status, headers, names)
     if verified.request.method == "HEAD" or upstream.status in BODILESS:
         await upstream.close()
-        if upstream.status >= HTTPStatus.BAD_REQUEST and not names.equal:
+        if upstream.status >= REFUSAL and not names.equal:
             # The length of a document with the backend's names in it.
             headers.popall("Content-Length", None)
-        return Reply(upstream.status, headers, authored=is_object)
+        return Reply(upstream.status, headers, authored=is_object, of=of)
     kind = "" if is_object or names.equal else headers.get("Content-Type", "")
     encoded = verified.query.first("encoding-type") == "url"
     length = int(headers.get("Content-Length", WHOLE_BYTES + 1))
-    refused = upstream.status == HTTPStatus.FORBIDDEN
+    refused = upstream.status == FORBIDDEN
+    if is_object and length <= WHOLE_BYTES:
+        document = await upstream.read(WHOLE_BYTES)
+        return Reply(upstream.status, headers, document, authored=True, of=of)
     if length <= WHOLE_BYTES or "json" in kind or refused:
         document = await upstream.read(POLICY_BYTES)
         if refused:
@@ -116,8 +123,13 @@ def _readable() -> Iterator[None]:
         raise BrokenUpstream(f"the backend's answer can't be read: {error.message}") from error
 
 
-def _headers(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
-    return CIMultiDict([each for each in headers.items() if _passes(each[0])])
+def _passing(upstream: Upstream) -> CIMultiDict[str]:
+    """The headers that the client may have."""
+    passing = PASSING.of(upstream)
+    if passing is None:
+        passing = CIMultiDict([each for each in upstream.headers.items() if _passes(each[0])])
+        PASSING.keep(upstream, passing)
+    return passing
 
 
 @lru_cache(1_024)
@@ -129,7 +141,7 @@ def _passes(name: str) -> bool:
 def _relocate(status: int, headers: CIMultiDict[str], names: Names) -> None:
     if "Location" not in headers:
         return
-    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+    if REDIRECTION <= status < REFUSAL:
         # It leads to the backend, where the client has no business.
         del headers["Location"]
     elif not names.equal:

@@ -124,8 +124,9 @@ class Forwarding:
         if (
             known is None
             or known.verified is not verified  # a listing asks for other pages in its name
-            or known.workspace != workspace
-            or known.changes != changes
+            # What is the same object needs no look into it.
+            or (known.workspace is not workspace and known.workspace != workspace)
+            or (known.changes is not changes and known.changes != changes)
         ):
             known = await self._onward(verified, workspace, changes)
         outgoing, names = known.outgoing, known.names

@@ -7,7 +7,7 @@ from typing import Self
 from gateway.conduit import Outlet
 from gateway.errors import EntityTooLarge
 from gateway.s3.exchange import Verified
-from gateway.s3.integrity import checked
+from gateway.s3.integrity import checked_whole
 from gateway.s3.message import Body, pour_body
 from gateway.s3.payload import Payload
 
@@ -28,8 +28,7 @@ async def read_payload(verified: Verified, limit: int) -> bytes:
     if payload.length > limit:
         raise EntityTooLarge(f"this body is {payload.length} bytes; at most {limit} are taken here")
     signing = None if verified.signature is None else verified.signature.chunks
-    body = await checked(verified.request.body, payload, signing)
-    return b"".join([block async for block in body])
+    return await checked_whole(verified.request.body, payload, signing)
 
 
 async def close_body(body: Body) -> None:

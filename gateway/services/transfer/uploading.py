@@ -13,7 +13,7 @@ from gateway.s3.deletion import DeleteEntry, parse_delete, render_delete
 from gateway.s3.digests import checksum
 from gateway.s3.exchange import Verified
 from gateway.s3.framing import Trailers
-from gateway.s3.integrity import NOTHING, BackendChecks, checked
+from gateway.s3.integrity import NOTHING, BackendChecks, checked, checked_whole
 from gateway.s3.message import Body
 from gateway.s3.payload import Form
 from gateway.services.transfer.payloads import body_payload, read_payload
@@ -21,6 +21,8 @@ from gateway.services.transfer.payloads import body_payload, read_payload
 DELETE_BYTES = 8 << 20
 IGNORED_BYTES = 1 << 16
 UNSIGNED = "UNSIGNED-PAYLOAD"
+WHOLE_BYTES = 1 << 16
+"""Up to this size a body is taken whole: its request to the backend is one piece then."""
 # What the probe has tried; other bodies are small documents, cheap to check here.
 TRIED = frozenset({"PutObject", "UploadPart"})
 # A header that promises a checksum.
@@ -32,18 +34,20 @@ ALGORITHM = "x-amz-sdk-checksum-algorithm"
 class Upload:
     """A body for the backend: its length in bytes, its x-amz-content-sha256, and headers.
 
+    With no `payload_hash`, who sends it makes one.
     `trailers` come after it, with their values when it has ended. The headers take the place of
     those of the request; `drop` goes from them.
     """
 
     body: bytes | Body = field(repr=False)
     length: int
-    payload_hash: str = UNSIGNED
+    payload_hash: str | None = None
     headers: CIMultiDict[str] = field(default_factory=CIMultiDict)
     drop: frozenset[str] = frozenset()
     trailers: Trailers | None = None
 
 
+NOTHING_DROPPED = frozenset[str]()
 ABSENT = Upload(b"", 0)
 
 
@@ -52,25 +56,26 @@ async def streamed(
 ) -> Upload:
     """The request's own body, which ends only if everything declared of it is true.
 
-    What the backend was seen to check is not computed here. Checksums that come as trailers go
-    on as trailers, where the backend takes some. Raises what `checked` raises, for a body of
-    which no byte is right.
+    A small one has been read, whole, unless trailers follow it. What the backend was seen to check
+    is not computed here. Checksums that come as trailers go on as trailers, where the backend takes
+    some. Raises what `checked` raises, for a body of which no byte is right.
     """
     request, payload = verified.request, body_payload(verified)
     trailing = takes_trailers and bool(payload.trailers)
     if verified.operation.name not in TRIED:
         checks = NOTHING
-    elif not trailing:
+    elif not trailing and checks.trailers:
         checks = replace(checks, trailers=())
     chunks = None if verified.signature is None else verified.signature.chunks
-    trailers = Trailers(payload.trailers)
-    body = await checked(request.body, payload, chunks, trailers, elsewhere=checks)
     if trailing:
-        return Upload(body, payload.length, trailers=trailers)
-    drop = frozenset({ALGORITHM} if payload.trailers else ())
+        trailers = Trailers(payload.trailers)
+        body = await checked(request.body, payload, chunks, trailers, elsewhere=checks)
+        return Upload(body, payload.length, UNSIGNED, trailers=trailers)
+    read = checked_whole if payload.length <= WHOLE_BYTES else checked
+    decoded = await read(request.body, payload, chunks, elsewhere=checks)
     sent = payload.sha256 if payload.form is Form.HASHED else UNSIGNED
-    # Where nothing is left to send, bytes can be sent again where a stream can't.
-    return Upload(body if payload.length else b"", payload.length, sent, drop=drop)
+    drop = frozenset({ALGORITHM}) if payload.trailers else NOTHING_DROPPED
+    return Upload(decoded, payload.length, sent, drop=drop)
 
 
 async def ignored(verified: Verified) -> Upload:

@@ -9,6 +9,7 @@ from gateway.s3.message import Body
 from gateway.storage.upload import Upload
 from gateway.storage.upstream import BrokenUpstream, Upstream
 from gateway.storage.wire.connection import Connection
+from gateway.storage.wire.head import date_of
 from gateway.storage.wire.incoming import Broken, Incoming, Silent
 
 PARTING_SECONDS = 0.1
@@ -31,7 +32,12 @@ class Answer(Upstream):
         head = incoming.head
         if head is None:
             raise RuntimeError("there is no answer yet")
-        self.status, self.headers = head.status, head.headers
+        self.status, self.headers, self.notes = head.status, head.headers, head.notes
+
+    @property
+    def date(self) -> str:
+        """When it was given, by the backend's clock."""
+        return date_of(self._incoming.written)
 
     async def read(self, limit: int) -> bytes:
         """The whole body."""
@@ -51,7 +57,8 @@ class Answer(Upstream):
                 self._connection.taken(incoming)
                 await incoming.change()
         finally:
-            await self.close()
+            if self._sending is not None or not incoming.ended:
+                await self.close()
 
     def stream(self) -> Body:
         """The body as it comes."""

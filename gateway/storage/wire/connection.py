@@ -211,7 +211,8 @@ class Connection(asyncio.BufferedProtocol):
                     raise BrokenHead("the head is too long")
                 self._head = data
                 return b""
-            head = answer_head(data[:end], incoming.method)
+            written = data[:end]
+            head = answer_head(written, incoming.method)
             data = data[end + 4 :]
             if head.status == _SWITCHING:
                 raise BrokenHead("nobody asked for another protocol")
@@ -221,7 +222,7 @@ class Connection(asyncio.BufferedProtocol):
         self._left = head.length
         self._chunks = Chunks() if head.chunked else None
         self._reusable = head.lasting
-        incoming.head = head
+        incoming.head, incoming.written = head, written
         return data
 
     def _take_body(self, incoming: Incoming, data: bytes) -> None:

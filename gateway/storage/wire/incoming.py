@@ -17,15 +17,16 @@ class Silent(Broken):
 class Incoming:
     """An answer as it comes: its head, then the pieces of its body.
 
-    `head` is None until it is there. `ended` says that all of the body has come. `failure`
-    says what ended it before.
+    `head` is None until it is there; `written` is what it was read from. `ended` says that all of
+    the body has come. `failure` says what ended it before.
     """
 
-    __slots__ = ("_waiter", "ended", "failure", "head", "held", "method", "pieces")
+    __slots__ = ("_waiter", "ended", "failure", "head", "held", "method", "pieces", "written")
 
     def __init__(self, method: str) -> None:
         self.method = method
         self.head: Head | None = None
+        self.written = b""
         self.pieces: deque[bytes] = deque()
         self.held = 0
         self.ended = False

@@ -30,19 +30,23 @@ class Pool:
         self._context = ssl.create_default_context() if scheme == "https" else None
         self._kept: dict[str, list[Connection]] = {}
 
-    async def connection(self, host: str) -> Connection:
-        """A connection to `host` (with its port, if it is another than the scheme's) that is free.
-
-        NotConnected when there is none within CONNECT_SECONDS.
-        """
-        kept = self._kept.setdefault(host, [])
+    def kept(self, host: str) -> Connection | None:
+        """A connection to `host` that is free; None where there is none."""
+        kept = self._kept.get(host)
         while kept:
             connection = kept.pop()
             if connection.open:
                 if connection.unused_seconds < KEEPALIVE_SECONDS:
                     return connection
                 connection.close()
-        return await self._connect(host, kept)
+        return None
+
+    async def connect(self, host: str) -> Connection:
+        """A new connection to `host` (with its port, if it is another than the scheme's).
+
+        NotConnected when there is none within CONNECT_SECONDS.
+        """
+        return await self._connect(host, self._kept.setdefault(host, []))
 
     def close(self) -> None:
         """Close the connections that nobody uses."""

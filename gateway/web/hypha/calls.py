@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import secrets
 import time
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
@@ -11,6 +10,7 @@ from datetime import UTC, datetime
 
 from gateway.errors import EntityTooLarge, GatewayError, InternalError, InvalidRequest, SlowDown
 from gateway.services.registry.method import METHODS
+from gateway.web import request_ids
 from gateway.web.hypha import frames
 from gateway.web.hypha.bounds import AT_ONCE, MOST_WAITING, MOST_WAITING_BYTES, Shared
 from gateway.web.hypha.failures import told
@@ -125,7 +125,7 @@ class Calls:
             # A client that takes no answers keeps its own turns, and nobody else's place.
             async with self._shared.reads if reads else nullcontext():
                 started, began = time.monotonic(), datetime.now(UTC)
-                request_id = secrets.token_hex(8).upper()
+                request_id = request_ids.draw()
                 messages, error = await self._answer(pending, methods, request_id, began)
             sent = sum(map(len, messages))
             if not self._shared.take(sent):

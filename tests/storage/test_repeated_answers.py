@@ -1,0 +1,58 @@
+"""A head of the backend's that comes again in the same words is read once."""
+
+import pytest
+
+from gateway.storage.wire.head import LONGEST_KEPT, BrokenHead, answer_head, date_of
+
+LINES = 'ETag: "1"\r\nContent-Length: 7\r\nX-Amz-Request-Id: {}\r\nDate: {}\r\nServer: s'
+
+
+def head(request: str, date: str, lines: str = LINES) -> bytes:
+    return f"HTTP/1.1 200 OK\r\n{lines.format(request, date)}".encode()
+
+
+def test_what_differs_by_the_moment_is_the_same_head() -> None:
+    first = answer_head(head("A", "Mon, 01 Jan 2026 00:00:00 GMT"), "GET")
+    assert answer_head(head("B", "Mon, 01 Jan 2026 00:00:01 GMT"), "GET") is first
+    assert [*first.headers] == ["ETag", "Content-Length", "Server"]
+    assert (first.length, first.notes) == (7, {})
+
+
+def test_what_differs_by_more_is_another() -> None:
+    first = answer_head(head("A", "then"), "GET")
+    others = [
+        answer_head(head("A", "then"), "HEAD"),
+        answer_head(head("A", "then").replace(b"200", b"206"), "GET"),
+        answer_head(head("A", "then", LINES.replace('"1"', '"2"')), "GET"),
+        answer_head(head("A", "then", LINES + "\r\nA: 1"), "GET"),
+    ]
+    assert len({id(each) for each in (first, *others)}) == 5
+    assert others[0].length == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "lines"),
+    [
+        ("PUT", LINES),  # what is stored has another tag each time
+        ("GET", LINES + "\r\nx-amz-id-2: 1"),
+        ("GET", LINES + "\r\nx-amz-meta-a: " + "a" * LONGEST_KEPT),
+    ],
+)
+def test_what_does_not_come_again_is_not_kept(method: str, lines: str) -> None:
+    one, other = (answer_head(head("A", "then", lines), method) for _ in range(2))
+    assert one is not other
+    assert one.notes is None
+    assert [*one.headers.items()] == [*other.headers.items()]
+
+
+@pytest.mark.parametrize(
+    "line", ["Date: a\r\n b", "X-Amz-Request-Id: a\nb", "Date: a\0", "Date: \r"]
+)
+def test_line_of_the_moment_that_is_broken_breaks_the_head(line: str) -> None:
+    with pytest.raises(BrokenHead):
+        answer_head(f"HTTP/1.1 200 OK\r\n{line}\r\nContent-Length: 7".encode(), "GET")
+
+
+def test_date_is_what_the_clock_said() -> None:
+    assert date_of(head("A", "Mon, 01 Jan 2026 00:00:00 GMT")) == "Mon, 01 Jan 2026 00:00:00 GMT"
+    assert not date_of(b"HTTP/1.1 200 OK\r\nX-Date: then")
