@@ -1,4 +1,4 @@
-"""Bytes from one socket to another that are never copied: through a pipe, by Linux's splice(2).
+"""Both ends of the way of bytes that are never copied: from one socket to another.
 
 For long bodies that pass as they are. Both sockets are plain TCP and belong to transports of the
 event loop, of which the one does not read meanwhile, and the other has nothing to write. Where
@@ -12,8 +12,6 @@ import socket
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Self
-
-from gateway.pipes import PIPE_BYTES, PIPES, Pipe
 
 LEAST = 1 << 18
 """How many bytes have to be left, or it does not pay."""
@@ -40,21 +38,35 @@ class Stalled(Blocked):
 class End(ABC):
     """A transport's socket, at one end of the way. `seconds` is how long it may do nothing.
 
-    It is opened once more, and has to be closed: event loops keep the transport's to themselves.
+    Once it is waited for it has to be closed: it is opened once more then, since event loops keep
+    the transport's to themselves.
     """
 
-    __slots__ = ("_transport", "fd", "seconds")
+    __slots__ = ("_opened", "_transport", "fd", "seconds")
 
     def __init__(self, transport: asyncio.Transport, seconds: float) -> None:
         self._transport = transport
+        self._opened = False
         self.seconds = seconds
-        self.fd = os.dup(transport.get_extra_info("socket").fileno())
+        self.fd: int = transport.get_extra_info("socket").fileno()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self.fd)
+        if self._opened:
+            os.close(self.fd)
+
+    def open(self) -> None:
+        """Nothing; the socket stays what it is, whatever becomes of its transport. OSError."""
+        if not self._opened:
+            self.fd = os.dup(self.fd)
+            self._opened = True
+
+    @property
+    def closed(self) -> bool:
+        """Whether the transport has come to its end."""
+        return self._transport.is_closing()
 
     @abstractmethod
     def watch(self, loop: asyncio.AbstractEventLoop, ready: Callable[[], None]) -> None:
@@ -107,11 +119,6 @@ class Outlet(End):
         self._transport.write(piece)
 
     @property
-    def closed(self) -> bool:
-        """Whether the transport has come to its end."""
-        return self._transport.is_closing()
-
-    @property
     def occupied(self) -> bool:
         """Whether the transport has something to write first."""
         return self._transport.get_write_buffer_size() > 0
@@ -157,134 +164,3 @@ def _is_plain(transport: asyncio.Transport) -> bool:
         return False
     carrier = transport.get_extra_info("socket")
     return carrier is not None and carrier.family in (socket.AF_INET, socket.AF_INET6)
-
-
-async def conduct(tap: Tap, outlet: Outlet) -> None:
-    """Nothing, once all has gone, or as much as can go here: `tap.left` says what has not.
-
-    Dry, Blocked: then something may have been taken that has not gone.
-    """
-    passage = _Passage(tap, outlet)
-    try:
-        await passage.ended
-    finally:
-        passage.close()
-
-
-class _Passage:
-    """A body on its way. It has a pipe while there is something in it."""
-
-    __slots__ = (
-        "_inside",
-        "_loop",
-        "_moved",
-        "_outlet",
-        "_pipe",
-        "_tap",
-        "_timer",
-        "_waits",
-        "ended",
-    )
-
-    def __init__(self, tap: Tap, outlet: Outlet) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._tap = tap
-        self._outlet = outlet
-        self._pipe: Pipe | None = None
-        self._inside = 0
-        self._waits: End | None = None
-        self._moved = self._loop.time()
-        self._timer = self._loop.call_later(min(tap.seconds, outlet.seconds), self._look)
-        self.ended: asyncio.Future[None] = self._loop.create_future()
-        self._go_on()
-
-    def close(self) -> None:
-        """Nothing; whatever is inside is lost."""
-        self._wait(None)
-        self._timer.cancel()
-        if self._pipe is not None:
-            PIPES.destroy(self._pipe)
-
-    def _go_on(self) -> None:
-        if self.ended.done():
-            return
-        try:
-            waits = self._move()
-        except (Dry, Blocked) as error:
-            self.ended.set_exception(error)
-            return
-        if waits is None:
-            self.ended.set_result(None)
-        self._wait(waits)
-
-    def _move(self) -> End | None:
-        """Whom to wait for, once what could go at once has gone; None at the end."""
-        tap, outlet = self._tap, self._outlet
-        if outlet.closed:
-            raise Blocked("the connection was closed")
-        if outlet.occupied:
-            return outlet
-        if self._pipe is None:
-            self._pipe = PIPES.take()
-        pipe = self._pipe
-        if pipe is None:
-            return None
-        if not self._inside and not self._fill(pipe):
-            return tap
-        self._moved = self._loop.time()
-        if not self._empty(pipe):
-            return outlet
-        return tap if tap.left else None
-
-    def _fill(self, pipe: Pipe) -> bool:
-        """Whether something is in the pipe now."""
-        tap = self._tap
-        most = min(tap.left, PIPE_BYTES)
-        try:
-            self._inside = os.splice(tap.fd, pipe.into, most, flags=os.SPLICE_F_NONBLOCK)
-        except BlockingIOError:
-            self._give_back(pipe)
-            return False
-        except OSError as error:
-            raise Dry(str(error)) from error
-        if not self._inside:
-            raise Dry("the connection was closed")
-        tap.left -= self._inside
-        return True
-
-    def _empty(self, pipe: Pipe) -> bool:
-        """Whether nothing is in the pipe any more."""
-        outlet = self._outlet
-        try:
-            while self._inside:
-                size = os.splice(pipe.out, outlet.fd, self._inside, flags=os.SPLICE_F_NONBLOCK)
-                self._inside -= size
-                outlet.size += size
-        except BlockingIOError:
-            return False
-        except OSError as error:
-            raise Blocked(str(error)) from error
-        self._give_back(pipe)
-        return True
-
-    def _give_back(self, pipe: Pipe) -> None:
-        self._pipe = None
-        PIPES.give_back(pipe)
-
-    def _wait(self, end: End | None) -> None:
-        if end is self._waits:
-            return
-        if self._waits is not None:
-            self._waits.leave(self._loop)
-        if end is not None:
-            end.watch(self._loop, self._go_on)
-        self._waits = end
-
-    def _look(self) -> None:
-        """End what has not moved for too long: one timer a body, not one a move."""
-        unused = self._loop.time() - self._moved
-        end = self._waits or self._tap
-        if unused < end.seconds:
-            self._timer = self._loop.call_later(max(end.seconds - unused, 0.01), self._look)
-        elif not self.ended.done():
-            self.ended.set_exception(end.overdue())

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from gateway import conduit, pipes
-from gateway.conduit import Blocked, Dry, Outlet, Silent, Tap, conduct
+from gateway import passage, pipes
+from gateway.conduit import Blocked, Dry, Outlet, Silent, Tap
+from gateway.passage import conduct
 
 BODY = secrets.token_bytes(5 << 20)
 
@@ -166,7 +167,7 @@ async def test_without_a_pipe_nothing_is_touched(
         raise OSError(refused)
 
     # Those of the process may have been made already.
-    monkeypatch.setattr(conduit, "PIPES", pipes.Pipes())
+    monkeypatch.setattr(passage, "PIPES", pipes.Pipes())
     monkeypatch.setattr(pipes, "MOST_PIPES", 0 if refused == "take" else 1)
     if refused == "pipe":
         monkeypatch.setattr(os, "pipe2", refuse)
@@ -177,6 +178,37 @@ async def test_without_a_pipe_nothing_is_touched(
         before = _open_files()
         assert await there.conduct(4) == (4, 0)
         assert _open_files() == before
+
+
+async def test_where_no_more_files_can_be_opened_the_rest_is_left_to_be_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_: int) -> int:
+        raise OSError("too many open files")
+
+    async with way() as there:
+        await there.loop.sock_sendall(there.sender, BODY[:1000])
+        monkeypatch.setattr(os, "dup", refuse)
+        assert await there.conduct(len(BODY)) == (len(BODY) - 1000, 1000)
+        assert await there.received(1000) == BODY[:1000]
+        # A reader that takes nothing: by then there is something in the pipe.
+        size = 10 * len(BODY)
+        sending = asyncio.create_task(there.loop.sock_sendall(there.sender, BODY * 10))
+        left = size
+        while not there.sink.get_write_buffer_size():
+            await asyncio.sleep(0)
+            left, _ = await there.conduct(left)
+        went = size - left
+        assert await there.received(went) == (BODY * 10)[:went]
+        sending.cancel()
+
+
+async def test_transport_that_was_closed_is_not_read_from() -> None:
+    async with way() as there:
+        tap = Tap(there.source, 1_000, 20)
+        there.source.abort()
+        with Outlet(there.sink, 1_000, 20) as outlet, pytest.raises(Dry):
+            await conduct(tap, outlet)
 
 
 async def test_pipes_are_used_again_and_broken_ones_are_closed() -> None:

@@ -9,7 +9,7 @@ from aiohttp import EMPTY_PAYLOAD, ClientError, HttpVersion10, HttpVersion11, hd
 from aiohttp.http import HttpProcessingError
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from gateway.conduit import Dry, Outlet, Silent, conduct
+from gateway.conduit import Dry, Outlet, Silent
 from gateway.errors import (
     IncompleteBody,
     InvalidRequest,
@@ -17,6 +17,7 @@ from gateway.errors import (
     NotImplementedByGateway,
     RequestTimeout,
 )
+from gateway.passage import conduct
 from gateway.s3.message import NOTHING, Body, Request
 from gateway.web.asked import Asked
 

@@ -3,8 +3,9 @@
 import asyncio
 from typing import Self
 
-from gateway.conduit import Blocked, Dry, Outlet, Stalled, conduct
+from gateway.conduit import Blocked, Dry, Outlet, Stalled
 from gateway.errors import EntityTooLarge, ServiceUnavailable
+from gateway.passage import conduct
 from gateway.s3.message import Body
 from gateway.storage.upload import Upload
 from gateway.storage.upstream import BrokenUpstream, Upstream

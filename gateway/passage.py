@@ -1,0 +1,180 @@
+"""Bytes from one socket to another that are never copied: through a pipe, by Linux's splice(2)."""
+
+import asyncio
+import os
+
+from gateway.conduit import Blocked, Dry, End, Outlet, Tap
+from gateway.pipes import PIPE_BYTES, PIPES, Pipe
+
+MOVES = 4
+"""How many times a pipe is filled and emptied before others have their turn."""
+
+WITHOUT_WAITING = getattr(os, "SPLICE_F_NONBLOCK", 0)
+
+
+async def conduct(tap: Tap, outlet: Outlet) -> None:
+    """Nothing, once all has gone, or as much as can go here: `tap.left` says what has not.
+
+    Dry, Blocked: then something may have been taken that has not gone.
+    """
+    if tap.closed:
+        raise Dry("the connection was closed")
+    passage = _Passage(tap, outlet)
+    try:
+        waits = passage.move()
+        if waits is not None:
+            await passage.rest(waits)
+    finally:
+        passage.close()
+
+
+class _Passage:
+    """A body on its way. It has a pipe while there is something in it."""
+
+    __slots__ = (
+        "_ended",
+        "_inside",
+        "_loop",
+        "_moved",
+        "_outlet",
+        "_pipe",
+        "_tap",
+        "_timer",
+        "_waits",
+    )
+
+    def __init__(self, tap: Tap, outlet: Outlet) -> None:
+        self._tap = tap
+        self._outlet = outlet
+        self._pipe: Pipe | None = None
+        self._inside = 0
+        self._waits: End | None = None
+
+    def close(self) -> None:
+        """Nothing; whatever is inside is lost."""
+        if self._pipe is None:
+            return
+        if self._inside:
+            PIPES.destroy(self._pipe)
+        else:
+            self._give_back(self._pipe)
+
+    async def rest(self, waits: End) -> None:
+        """Nothing, once what could not go at once has gone too."""
+        tap, outlet = self._tap, self._outlet
+        try:
+            tap.open()
+            outlet.open()
+        except OSError:  # too many files are open
+            self._spill()
+            return
+        self._loop = loop = asyncio.get_running_loop()
+        self._moved = loop.time()
+        self._ended: asyncio.Future[None] = loop.create_future()
+        self._timer = loop.call_later(min(tap.seconds, outlet.seconds), self._look)
+        try:
+            self._wait(waits)
+            await self._ended
+        finally:
+            self._wait(None)
+            self._timer.cancel()
+
+    def _go_on(self) -> None:
+        if self._ended.done():
+            return
+        try:
+            waits = self.move()
+        except (Dry, Blocked) as error:
+            self._ended.set_exception(error)
+            return
+        if waits is None:
+            self._ended.set_result(None)
+        self._wait(waits)
+
+    def move(self) -> End | None:
+        """Whom to wait for, once what could go at once has gone; None at the end."""
+        outlet = self._outlet
+        if outlet.closed:
+            raise Blocked("the connection was closed")
+        if outlet.occupied:
+            return outlet
+        if self._pipe is None:
+            self._pipe = PIPES.take()
+        return None if self._pipe is None else self._move_through(self._pipe)
+
+    def _move_through(self, pipe: Pipe) -> End | None:
+        tap, outlet = self._tap, self._outlet
+        for _ in range(MOVES):
+            most = 0
+            if not self._inside:
+                most = min(tap.left, PIPE_BYTES)
+                if not self._fill(pipe, most):
+                    break
+            all_was_there = self._inside < most
+            if self._waits is not None:
+                self._moved = self._loop.time()
+            if not self._empty(pipe):
+                return outlet
+            if all_was_there or not tap.left:
+                break
+        self._give_back(pipe)
+        return tap if tap.left else None
+
+    def _fill(self, pipe: Pipe, most: int) -> bool:
+        """Whether something is in the pipe now."""
+        tap = self._tap
+        try:
+            inside = os.splice(tap.fd, pipe.into, most, flags=WITHOUT_WAITING)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise Dry(str(error)) from error
+        if not inside:
+            raise Dry("the connection was closed")
+        self._inside = inside
+        tap.left -= inside
+        return True
+
+    def _empty(self, pipe: Pipe) -> bool:
+        """Whether nothing is in the pipe any more."""
+        outlet = self._outlet
+        try:
+            while self._inside:
+                size = os.splice(pipe.out, outlet.fd, self._inside, flags=WITHOUT_WAITING)
+                self._inside -= size
+                outlet.size += size
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise Blocked(str(error)) from error
+        return True
+
+    def _spill(self) -> None:
+        """Nothing is in the pipe any more: it goes as what was read does."""
+        pipe = self._pipe
+        while pipe is not None and self._inside:
+            piece = os.read(pipe.out, self._inside)
+            self._inside -= len(piece)
+            self._outlet.write(piece)
+
+    def _give_back(self, pipe: Pipe) -> None:
+        self._pipe = None
+        PIPES.give_back(pipe)
+
+    def _wait(self, end: End | None) -> None:
+        if end is self._waits:
+            return
+        if self._waits is not None:
+            self._waits.leave(self._loop)
+        if end is not None:
+            end.watch(self._loop, self._go_on)
+        self._waits = end
+
+    def _look(self) -> None:
+        """End what has not moved for too long: one timer a body, not one a move."""
+        unused = self._loop.time() - self._moved
+        end = self._waits or self._tap
+        if unused < end.seconds:
+            self._timer = self._loop.call_later(max(end.seconds - unused, 0.01), self._look)
+        elif not self._ended.done():
+            self._ended.set_exception(end.overdue())
