@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes
 
 from gateway.errors import InvalidArgument, InvalidURI, KeyTooLong
+from gateway.light import light
 from gateway.s3.memo import memo
 
 KEY_BYTES = 1024
@@ -19,6 +20,7 @@ _IP_ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
 _COPY_VERSION = "versionId="
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Address:
     """A bucket and a key, decoded; each "" when absent."""
@@ -66,6 +68,7 @@ SEAWEEDFS_RULES = KeyRules(
 """SeaweedFS 4.48: old versions are below `.versions`, the parts of open uploads `.uploads`."""
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Query:
     """A query's decoded pairs, in the order of the wire; a flag (`?acl`) has the value ""."""

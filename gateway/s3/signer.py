@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway.errors import InvalidArgument
+from gateway.light import light
 from gateway.s3.address import Query
 from gateway.s3.canonical import (
     ALGORITHM,
@@ -38,6 +39,7 @@ _NOT_SIGNED = frozenset(
 _FORBIDDEN = frozenset("\r\n\0")
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Signer:
     """Credentials of the backend, and signatures made with them."""

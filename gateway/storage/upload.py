@@ -6,6 +6,7 @@ from hashlib import sha256
 
 from gateway.conduit import Blocked, Outlet
 from gateway.errors import IncompleteBody
+from gateway.light import light
 from gateway.s3.canonical import EMPTY_SHA256
 from gateway.s3.chunked import ChunkSigning
 from gateway.s3.framing import Trailers, framed, framed_length
@@ -16,6 +17,7 @@ from gateway.storage.upstream import UNSIGNED_PAYLOAD, Outgoing
 PIECE_BYTES = 1 << 16
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Carriage:
     """How a body goes on the wire: its x-amz-content-sha256, its bytes there, its headers.

@@ -17,6 +17,7 @@ from gateway.errors import (
     XAmzContentSHA256Mismatch,
 )
 from gateway.identity import ANONYMOUS, AccessKey, Caller
+from gateway.light import light
 from gateway.s3.address import (
     Address,
     KeyRules,
@@ -63,6 +64,7 @@ class Identities(Protocol):
         """Who calls with this bearer token; AccessDenied when it is not valid now."""
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Proof:
     """That a request's signature holds, as long as its time is right and the key is the same.

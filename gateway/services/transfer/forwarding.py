@@ -70,6 +70,7 @@ class Changes:
 AS_IT_CAME = Changes()
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Onward:
     """What a verified request is to the backend, in a workspace and with these changes."""

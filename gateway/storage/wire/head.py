@@ -13,6 +13,7 @@ from typing import Any
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from gateway.errors import InvalidArgument
+from gateway.light import light
 
 LONGEST = 262_144
 """The longest head of an answer, in bytes."""
@@ -45,6 +46,7 @@ class BrokenHead(Exception):
     """This is no head of an HTTP/1.1 answer."""
 
 
+@light
 @dataclass(frozen=True, slots=True, eq=False)
 class Head:
     """An answer's head. `length` is None where the body is `chunked`, or ends with the connection.
