@@ -20,6 +20,7 @@ from gateway.services.transfer.forwarding import Changes, Forwarding
 from gateway.services.transfer.payloads import Measured, close_body
 from gateway.storage.catalogue import Catalogue
 
+OK = 200
 ABSENT = frozenset(("NoSuchKey", "NoSuchVersion", "NotFound"))
 
 
@@ -155,18 +156,18 @@ class Reading:
         served = reply.headers.get("x-amz-version-id")
         if served is not None and pin.version_id is not None and served != pin.version_id:
             return reply
-        visit = self._counting.visit(caller, request)
-        if not self._counting.counts(visit, reply.status, reply.headers.get("Content-Range")):
+        counting, body, status = self._counting, reply.body, reply.status
+        visit = counting.visit(caller, request)
+        extent = None if status == OK else reply.headers.get("Content-Range")
+        if not counting.counts(visit, status, extent):
             return reply
-        whole = len(reply.body) if isinstance(reply.body, bytes) else 0
-        self._counting.download(
-            artifact.id, artifact.epoch, pin.path, pin.weight, visit, size=whole
-        )
-        await self._counting.settled()
-        if isinstance(reply.body, bytes):
+        whole = len(body) if isinstance(body, bytes) else 0
+        counting.download(artifact.id, artifact.epoch, pin.path, pin.weight, visit, size=whole)
+        await counting.settled()
+        if isinstance(body, bytes):
             return reply
-        sent = partial(self._counting.sent, artifact.id, artifact.epoch, pin.path)
-        return replace(reply, body=Measured(reply.body, sent))
+        sent = partial(counting.sent, artifact.id, artifact.epoch, pin.path)
+        return replace(reply, body=Measured(body, sent))
 
 
 def _is_public(reply: Reply, workspace: Workspace, sight: Sight, verified: Verified) -> bool:
