@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 from gateway.artifact.value import brief
 from gateway.errors import InvalidPath, KeyTooLong
@@ -13,6 +14,9 @@ STAGED_MANIFEST = "_manifest.yaml"
 KEY_BYTES = 1024
 PUBLIC = "public"
 DOTS = frozenset((".", ".."))
+
+CHECKED = 1_024
+"""Of how many prefixes and paths it is kept that they may be some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,7 @@ def place(key: str, nodes: Sequence[Node]) -> Place:
     return Place(Role.ARRIVING, f"{prefix}/{member}" if prefix else member, rest)
 
 
+@lru_cache(CHECKED)
 def check_prefix(prefix: str) -> str:
     """`prefix` as it came ("" is the root), when an artifact may have it; InvalidPath."""
     segments = prefix.split("/") if prefix else []
@@ -100,6 +105,7 @@ def check_prefix(prefix: str) -> str:
     return prefix
 
 
+@lru_cache(CHECKED)
 def check_path(path: str, *, collection: bool = False) -> str:
     """`path` as it came, when a file may have it in an artifact; InvalidPath with the reason.
 

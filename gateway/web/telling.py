@@ -23,7 +23,7 @@ class Telling:
 
     def tells(self, reply: Reply) -> bool:
         """Whether it is what goes before the reply."""
-        return self.of is reply.of and self.public == reply.public
+        return self.of == reply.of and self.public == reply.public
 
     def again(self, request_id: str) -> Whole:
         """The head for another request of the same words."""

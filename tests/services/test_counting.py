@@ -234,7 +234,7 @@ async def test_a_worker_that_ends_leaves_nothing_but_its_counts(
         counting.download(artifact_id, 0, "a", MILLION)
     assert await totals(database, artifact_id) == (MILLION, 0)
     assert await Counters(database).workers() == []
-    assert WorkersFolder(tmp_path / "journal").workers() == []
+    assert not WorkersFolder(tmp_path / "journal").workers()
 
 
 async def test_a_reset_in_the_midst_of_traffic_lets_nothing_come_back(
@@ -293,7 +293,7 @@ async def test_downloads_survive_sigkill_and_are_counted_once(
     for each in both:
         await each.__aexit__(None, None, None)
     assert (await totals(database, artifact_id))[0] == micros
-    assert WorkersFolder(folder).workers() == []
+    assert not WorkersFolder(folder).workers()
 
 
 async def test_downloads_go_on_while_the_database_is_away(tmp_path: Path) -> None:
@@ -329,7 +329,7 @@ async def test_downloads_go_on_while_the_database_is_away(tmp_path: Path) -> Non
             counting.download(artifact_id, 0, "a", MILLION)
             server.stop()
         # It ended without its database: the journal stays, and the next start merges it.
-        assert folder.workers() == [counting.worker_id]
+        assert [*folder.workers()] == [counting.worker_id]
         assert not folder.lives(counting.worker_id)
         server.start()
         async with Counting(Counters(database), folder, clock, Stats(), SECRET):
@@ -495,7 +495,7 @@ async def test_a_journal_of_another_database_is_put_aside(
     stranger.close()
     folder.leave("stranger")
     async with Counting(Counters(database), folder, clock, Stats(), SECRET) as counting:
-        assert folder.workers() == [counting.worker_id]
+        assert [*folder.workers()] == [counting.worker_id]
         assert await totals(database, artifact_id) == (0, 0)
     assert "belongs to another database" in caplog.text
     assert [path.name for path in (tmp_path / "journal-unplaced").iterdir()] == ["stranger"]

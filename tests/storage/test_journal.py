@@ -433,7 +433,7 @@ def test_a_worker_lives_until_its_process_ends_however_it_does(tmp_path: Path) -
     ) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == b"held\n"
-        assert folder.workers() == ["w1"]
+        assert [*folder.workers()] == ["w1"]
         assert folder.lives("w1")
         with folder.taking("w1") as taken:
             assert not taken
@@ -445,8 +445,23 @@ def test_a_worker_lives_until_its_process_ends_however_it_does(tmp_path: Path) -
         with WorkersFolder(tmp_path).taking("w1") as again:
             assert not again
         folder.remove("w1")
-    assert folder.workers() == []
+    assert not folder.workers()
     assert not folder.lives("w1")
+
+
+@pytest.mark.parametrize("changed_at", [1_000_000_000.0, None])
+def test_workers_are_seen_as_they_come_and_go(tmp_path: Path, changed_at: float | None) -> None:
+    folder, other = WorkersFolder(tmp_path), WorkersFolder(tmp_path)
+    for number, worker_id in enumerate(("w1", "w2")):
+        if changed_at is not None:
+            os.utime(tmp_path, (0, changed_at + number))  # then it is known by heart
+        known = folder.workers()
+        assert [*folder.workers()] == [*known]
+        other.enter(worker_id)
+        assert {*folder.workers()} == {*known, worker_id}
+    other.leave("w1")
+    other.remove("w1")
+    assert [*folder.workers()] == ["w2"]
 
 
 def test_a_worker_takes_itself_for_living(tmp_path: Path) -> None:
@@ -484,5 +499,5 @@ def test_a_folder_that_is_set_aside_is_no_worker_any_more(tmp_path: Path) -> Non
     Journal(folder.enter("w1")).append(b"kept\n")
     folder.leave("w1")
     aside = folder.set_aside("w1")
-    assert folder.workers() == []
+    assert not folder.workers()
     assert lines(aside) == [b"kept"]

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from gateway.artifact.layout import PUBLIC, check_prefix, is_public
 from gateway.artifact.lifecycle import Artifact
-from gateway.artifact.manifest import listing
+from gateway.artifact.manifest import Stats, listing
 from gateway.artifact.value import JsonValue
 from gateway.artifact.version import Pin
 from gateway.errors import NoSuchArtifact, NoSuchVersion
@@ -64,21 +64,21 @@ class Browsing:
         self, caller: Caller, workspace: Workspace, prefix: str, wanted: Wanted
     ) -> dict[str, JsonValue]:
         """The manifest merged with what the gateway knows; a view, unless silent or staged."""
-        artifact = await self._viewed(caller, workspace, prefix, wanted)
-        return await self._showing.show(caller, workspace, artifact, wanted)
+        artifact, stats = await self._viewed(caller, workspace, prefix, wanted)
+        return await self._showing.show(caller, workspace, replace(artifact, stats=stats), wanted)
 
     async def document(
         self, caller: Caller, workspace: Workspace, prefix: str, wanted: Wanted
     ) -> bytes:
         """As `read`, as JSON."""
         generation = self._catalogue.generation()
-        artifact = await self._viewed(caller, workspace, prefix, wanted)
-        return await self._showing.written(caller, workspace, artifact, wanted, generation)
+        artifact, stats = await self._viewed(caller, workspace, prefix, wanted)
+        return await self._showing.written(caller, workspace, artifact, wanted, stats, generation)
 
     async def _viewed(
         self, caller: Caller, workspace: Workspace, prefix: str, wanted: Wanted
-    ) -> Artifact:
-        """The artifact that is read, with the counters of now; a view, as `read` says."""
+    ) -> tuple[Artifact, Stats]:
+        """The artifact that is read, and the counters of now; a view, as `read` says."""
         artifact = await self.find(caller, workspace, prefix, wanted)
         number = wanted.version
         there = number is None or await self._catalogue.has_version(artifact, number)
@@ -87,8 +87,9 @@ class Browsing:
         if artifact.collection:
             # It shows its members' counters, too.
             await self._counting.merge_now()
-            return await self._catalogue.by_id(artifact.id) or artifact
-        return replace(artifact, stats=await self._counting.stats(artifact.id))
+            artifact = await self._catalogue.by_id(artifact.id) or artifact
+            return artifact, artifact.stats
+        return artifact, await self._counting.stats(artifact.id)
 
     async def stats(
         self,

@@ -1,11 +1,12 @@
 """Show an artifact: its manifest merged with what the gateway knows."""
 
+import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.artifact.layout import MANIFEST
 from gateway.artifact.lifecycle import Artifact
-from gateway.artifact.manifest import Members, listing, merged, summary, summary_fields
+from gateway.artifact.manifest import Members, Stats, listing, merged, summary, summary_fields
 from gateway.artifact.query import MemberQuery
 from gateway.artifact.value import Fields, JsonValue
 from gateway.artifact.version import Pin
@@ -104,6 +105,7 @@ class Showing:
         workspace: Workspace,
         artifact: Artifact,
         wanted: Wanted,
+        stats: Stats,
         generation: Hashable | None,
     ) -> bytes:
         """As `show`, as JSON; `generation` is that of the index before the artifact was found.
@@ -112,16 +114,18 @@ class Showing:
         collection's, whose members are not.
         """
         if wanted.stage or artifact.collection:
-            return await written(await self.show(caller, workspace, artifact, wanted))
+            counted = replace(artifact, stats=stats)
+            return await written(await self.show(caller, workspace, counted, wanted))
         about = artifact.id, artifact.version if wanted.version is None else wanted.version
         text = self._texts.get(about, generation)
         if text is None:
-            shown = await self.show(caller, workspace, artifact, wanted)
+            counted = replace(artifact, stats=stats)
+            shown = await self.show(caller, workspace, counted, wanted)
             if "collection" in shown and "_child_count" in shown:
                 return await written(shown)  # it was a collection once
             text = await written({name: shown[name] for name in shown if name != "_stats"})
             self._texts.keep(about, generation, text, len(text))
-        return b'%b, "_stats": %b}' % (text[:-1], await written(artifact.stats.shown()))
+        return b'%b, "_stats": %b}' % (text[:-1], json.dumps(stats.shown()).encode())
 
     async def _show_stage(
         self, caller: Caller, workspace: Workspace, artifact: Artifact

@@ -4,6 +4,7 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Self
 
@@ -50,9 +51,18 @@ DROPPED = frozenset(
     )
 )
 OF_SIGNATURES = frozenset({"InvalidAccessKeyId", "RequestTimeTooSkewed", "SignatureDoesNotMatch"})
-_CODE = re.compile(rb"<Code>(\w+)</Code>")
-PASSING: Note[CIMultiDict[str]] = Note()
 VENDORS = ("access-control-", "seaweed-", "x-seaweedfs-", "x-minio-")
+_CODE = re.compile(rb"<Code>(\w+)</Code>")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Passing:
+    """What a client may have of one head of the backend's: the same again, and no other like it."""
+
+    headers: CIMultiDict[str]
+
+
+PASSING: Note[Passing] = Note()
 
 
 async def answer(
@@ -65,7 +75,7 @@ async def answer(
     without what `hiding` hides. BrokenUpstream where a document can't be read.
     """
     passing = _passing(upstream)
-    headers = passing.copy()
+    headers = passing.headers.copy()
     of = None if upstream.notes is None else passing
     is_object = verified.operation.shows_object and upstream.status < REFUSAL
     _relocate(upstream.status, headers, names)
@@ -123,11 +133,12 @@ def _readable() -> Iterator[None]:
         raise BrokenUpstream(f"the backend's answer can't be read: {error.message}") from error
 
 
-def _passing(upstream: Upstream) -> CIMultiDict[str]:
+def _passing(upstream: Upstream) -> Passing:
     """The headers that the client may have."""
     passing = PASSING.of(upstream)
     if passing is None:
-        passing = CIMultiDict([each for each in upstream.headers.items() if _passes(each[0])])
+        kept = [each for each in upstream.headers.items() if _passes(each[0])]
+        passing = Passing(CIMultiDict(kept))
         PASSING.keep(upstream, passing)
     return passing
 
