@@ -1,19 +1,15 @@
-"""What was answered, counted for Prometheus.
+"""What was answered, counted for Prometheus in plain numbers.
 
-Plain numbers are added up; they become metrics when somebody asks for these. prometheus_client's
-own counters take a lock for each number, and one answer has ten of them.
+prometheus_client's own counters take a lock for each number, and one answer has ten of them. It is
+read, and speaks, when somebody asks for the metrics (`web/exposition`).
 """
 
 import logging
 from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
 from math import inf
-
-from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
 
 from gateway.errors import GatewayError
 from gateway.web.access_log import Entry
@@ -21,39 +17,52 @@ from gateway.web.access_log import Entry
 logger = logging.getLogger(__name__)
 
 METHODS = frozenset(("GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"))
-BOUNDS = Histogram.DEFAULT_BUCKETS
+BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, inf)
+"""Of how long an answer may take, in seconds: prometheus_client's own."""
+
+Way = tuple[str, str, int]
+"""A door, a method, and a status."""
 
 
-class _Series:
-    """What was answered through one door, by one method, with one status; sums of it."""
+@dataclass(slots=True)
+class Series:
+    """Sums of what was answered in one way.
 
-    __slots__ = ("buckets", "cut", "received", "seconds", "sent")
+    `buckets` counts answers by the least of the `BOUNDS` that they kept to; `cut` are those that
+    were cut off.
+    """
 
-    def __init__(self) -> None:
-        self.buckets = [0] * len(BOUNDS)  # by the least bound that is not exceeded
-        self.seconds = 0.0
-        self.received = 0
-        self.sent = 0
-        self.cut = 0
+    buckets: list[int] = field(default_factory=lambda: [0] * len(BOUNDS))
+    seconds: float = 0.0
+    received: int = 0
+    sent: int = 0
+    cut: int = 0
 
 
-class Measures(Collector):
+@dataclass(slots=True)
+class Level:
+    """What is asked for whenever the metrics are; `known` is what was said last."""
+
+    documentation: str
+    ask: Callable[[], Awaitable[float]]
+    known: float = 0.0
+
+
+class Measures:
     """Counters of what was answered; an observer of the boundary."""
 
     def __init__(self) -> None:
-        self._series: dict[tuple[str, str, int], _Series] = {}
-        self._asked: dict[str, tuple[Gauge, Callable[[], Awaitable[float]]]] = {}
-        self.registry = CollectorRegistry()
-        self.registry.register(self)
+        self._series: dict[Way, Series] = {}
+        self._levels: dict[str, Level] = {}
 
     def observe(self, entry: Entry) -> None:
         """Nothing; the entry is counted."""
         # Any word can be a method on the wire: a series for each would fill the memory.
         method = entry.method if entry.method in METHODS else "other"
-        key = entry.door, method, entry.status
-        series = self._series.get(key)
+        way = entry.door, method, entry.status
+        series = self._series.get(way)
         if series is None:
-            series = self._series[key] = _Series()
+            series = self._series[way] = Series()
         series.buckets[bisect_left(BOUNDS, entry.seconds)] += 1
         series.seconds += entry.seconds
         series.received += entry.received
@@ -61,63 +70,17 @@ class Measures(Collector):
         if not entry.complete:
             series.cut += 1
 
-    def collect(self) -> Iterator[Metric]:
-        """The sums so far, as prometheus_client has them."""
-        labels = ["door", "method"]
-        requests = CounterMetricFamily(
-            "gateway_requests", "Requests answered.", labels=[*labels, "status"]
-        )
-        seconds = HistogramMetricFamily(
-            "gateway_request_seconds", "Time to the last byte.", labels=labels
-        )
-        received = CounterMetricFamily(
-            "gateway_received_bytes", "Bytes of request bodies.", labels=["door"]
-        )
-        sent = CounterMetricFamily(
-            "gateway_sent_bytes", "Bytes of answers' bodies.", labels=["door"]
-        )
-        cut = CounterMetricFamily(
-            "gateway_cut_answers", "Answers that were cut off.", labels=["door"]
-        )
-        ways: defaultdict[tuple[str, str], _Series] = defaultdict(_Series)
-        doors: defaultdict[str, _Series] = defaultdict(_Series)
-        for (door, method, status), series in self._series.items():
-            requests.add_metric([door, method, str(status)], sum(series.buckets))
-            _add(ways[door, method], series)
-            _add(doors[door], series)
-        for way, series in ways.items():
-            seconds.add_metric(list(way), _cumulated(series.buckets), series.seconds)
-        for door, series in doors.items():
-            received.add_metric([door], series.received)
-            sent.add_metric([door], series.sent)
-            cut.add_metric([door], series.cut)
-        yield from (requests, seconds, received, sent, cut)
-
     def gauge(self, name: str, documentation: str, value: Callable[[], Awaitable[float]]) -> None:
         """Nothing; from now on `value` is asked whenever the metrics are."""
-        self._asked[name] = Gauge(name, documentation, registry=self.registry), value
+        self._levels[name] = Level(documentation, value)
 
     async def show(self) -> bytes:
         """The metrics as Prometheus reads them; of what can't be asked now, what was known last."""
-        for name, (gauge, value) in self._asked.items():
+        for name, level in self._levels.items():
             try:
-                gauge.set(await value())
+                level.known = await level.ask()
             except GatewayError as error:
                 logger.warning("the metric %s is not up to date: %s", name, error.message)
-        return generate_latest(self.registry)
-
-
-def _add(sums: _Series, more: _Series) -> None:
-    sums.buckets = [one + other for one, other in zip(sums.buckets, more.buckets, strict=True)]
-    sums.seconds += more.seconds
-    sums.received += more.received
-    sums.sent += more.sent
-    sums.cut += more.cut
-
-
-def _cumulated(buckets: list[int]) -> list[tuple[str, float]]:
-    """How many took no longer than each bound."""
-    return [
-        ("+Inf" if bound == inf else str(bound), float(sum(buckets[: number + 1])))
-        for number, bound in enumerate(BOUNDS)
-    ]
+        expose: Callable[[Mapping[Way, Series], Mapping[str, Level]], bytes]
+        expose = import_module("gateway.web.exposition").expose
+        return expose(self._series, self._levels)

@@ -105,6 +105,8 @@ def test_what_serves_does_without_what_few_starts_need() -> None:
     )
     loaded = {name.partition(".")[0] for name in found.stdout.split()}
     assert "sqlalchemy" in loaded
-    # Credentials of AWS's chain, migrations, and schemas, which child processes judge by.
-    assert not loaded & {"aiobotocore", "botocore", "alembic", "mako", "jsonschema"}
+    # Credentials of AWS's chain, migrations, schemas, which child processes judge by; tokens,
+    # and metrics.
+    few = {"aiobotocore", "botocore", "alembic", "mako", "jsonschema", "jwt", "prometheus_client"}
+    assert not loaded & few
     assert "gateway.assembly.maintenance" not in found.stdout.split()

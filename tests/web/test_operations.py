@@ -129,6 +129,12 @@ async def test_what_was_answered_is_counted() -> None:
     assert 'gateway_received_bytes_total{door="s3"} 3.0' in lines
     assert 'gateway_cut_answers_total{door="s3"} 1.0' in lines
     assert "gateway_open_edits 3.0" in lines
+    for bound, count in (("0.25", "0.0"), ("0.5", "2.0"), ("+Inf", "2.0")):
+        assert (
+            f'gateway_request_seconds_bucket{{door="s3",le="{bound}",method="GET"}} {count}'
+            in lines
+        )
+    assert 'gateway_request_seconds_sum{door="s3",method="GET"} 1.0' in lines
     assert "ecret" not in reply.body.decode().lower()
 
 

@@ -3,25 +3,15 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-import jwt
-from jwt.types import Options
-
 from gateway.derivation import derive
 from gateway.errors import AccessDenied, InvalidRequest
 from gateway.identity import ANONYMOUS, EVERY_WORKSPACE, Caller, Grants, Right, parse_grants
 from gateway.services.keys.access import HYPHA_ANONYMOUS, Access
+from gateway.services.keys.signed_claims import sign, verified
 from gateway.services.workspaces import Workspaces
 
 RECONNECTION_SECONDS = 10_800
 """How long a reconnection token lives: clients that ask for a new one every 2 hours keep up."""
-
-_ALGORITHM = "HS256"
-# The time is judged by the clock that the caller passes in.
-_OPTIONS: Options = {
-    "require": ["sub", "ws", "cid", "iat", "exp"],
-    "verify_exp": False,
-    "verify_iat": False,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +92,7 @@ class Connecting:
             "iat": int(now.timestamp()),
             "exp": int((now + timedelta(seconds=RECONNECTION_SECONDS)).timestamp()),
         }
-        return jwt.encode(claims, self._key, algorithm=_ALGORITHM)
+        return sign(claims, self._key)
 
     def _reconnected(self, hello: Hello, now: datetime) -> Session | None:
         """The session that a reconnection token says; None where the client has none that does."""
@@ -121,7 +111,7 @@ class Connecting:
 
     def _read(self, token: str, now: datetime) -> Session | None:
         try:
-            claims = jwt.decode(token, self._key, algorithms=[_ALGORITHM], options=_OPTIONS)
+            claims = verified(token, self._key)
             match claims:
                 case {
                     "sub": str(issuer),
@@ -134,7 +124,7 @@ class Connecting:
                     until = datetime.fromtimestamp(ends, UTC) if isinstance(ends, int) else None
                     held = parse_grants(grants)
                     return Session(client_id, workspace, issuer or None, held, until)
-        except (jwt.InvalidTokenError, ValueError, OverflowError, OSError):
+        except (ValueError, OverflowError, OSError):
             pass
         return None
 
