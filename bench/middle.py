@@ -30,7 +30,7 @@ from gateway.assembly.objects import Objects
 from gateway.config import Area, Backend, Config, Limits, WorkspaceSettings
 from gateway.identity import AccessKey, parse_grants
 from gateway.s3.address import SEAWEEDFS_RULES, Query
-from gateway.s3.integrity import BackendChecks
+from gateway.s3.checks import BackendChecks
 from gateway.s3.message import Body, Request
 from gateway.s3.signer import Signer
 from gateway.services.statistics.counting import Counting

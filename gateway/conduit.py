@@ -10,11 +10,14 @@ import fcntl
 import os
 import socket
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Self
 
 LEAST = 1 << 18
 """How many bytes have to be left, or it does not pay."""
+
+Sieve = Callable[[bytes | memoryview], Sequence[bytes | memoryview]]
+"""What looks at a body: what of the next bytes may go, in views of them; or it raises."""
 
 AVAILABLE = hasattr(os, "splice") and hasattr(fcntl, "F_SETPIPE_SZ")
 
@@ -104,14 +107,18 @@ class Tap(End):
 
 
 class Outlet(End):
-    """Where a body goes; `size` bytes of it have gone, of `most` that may."""
+    """Where a body goes; `size` bytes of it have gone, of `most` that may.
 
-    __slots__ = ("most", "size")
+    With a `sieve`, what comes is to go through it first.
+    """
+
+    __slots__ = ("most", "sieve", "size")
 
     def __init__(self, transport: asyncio.Transport, most: int, seconds: float) -> None:
         super().__init__(transport, seconds)
         self.most = most
         self.size = 0
+        self.sieve: Sieve | None = None
 
     def write(self, piece: bytes) -> None:
         """Nothing; what was read already goes before the rest."""

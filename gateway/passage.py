@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from abc import ABC, abstractmethod
 
 from gateway.conduit import Blocked, Dry, End, Outlet, Tap
 from gateway.pipes import PIPE_BYTES, PIPES, Pipe
@@ -19,47 +20,41 @@ async def conduct(tap: Tap, outlet: Outlet) -> None:
     """
     if tap.closed:
         raise Dry("the connection was closed")
-    passage = _Passage(tap, outlet)
-    try:
-        waits = passage.move()
-        if waits is not None:
-            await passage.rest(waits)
-    finally:
-        passage.close()
+    await _Spliced(tap, outlet).end()
 
 
-class _Passage:
-    """A body on its way. It has a pipe while there is something in it."""
+class Passage(ABC):
+    """A body on its way: what has to be waited for, and for how long."""
 
-    __slots__ = (
-        "_ended",
-        "_inside",
-        "_loop",
-        "_moved",
-        "_outlet",
-        "_pipe",
-        "_tap",
-        "_timer",
-        "_waits",
-    )
+    __slots__ = ("_ended", "_loop", "_moved", "_outlet", "_tap", "_timer", "_waits")
 
     def __init__(self, tap: Tap, outlet: Outlet) -> None:
         self._tap = tap
         self._outlet = outlet
-        self._pipe: Pipe | None = None
-        self._inside = 0
         self._waits: End | None = None
 
-    def close(self) -> None:
-        """Nothing; whatever is inside is lost."""
-        if self._pipe is None:
-            return
-        if self._inside:
-            PIPES.destroy(self._pipe)
-        else:
-            self._give_back(self._pipe)
+    async def end(self) -> None:
+        """Nothing, once all has gone that can go here."""
+        try:
+            waits = self._move()
+            if waits is not None:
+                await self._rest(waits)
+        finally:
+            self._close()
 
-    async def rest(self, waits: End) -> None:
+    @abstractmethod
+    def _carry(self) -> End | None:
+        """Whom to wait for, once what could go at once has gone; None at the end."""
+
+    @abstractmethod
+    def _spill(self) -> None:
+        """Nothing is inside any more: it goes as what was read does."""
+
+    @abstractmethod
+    def _close(self) -> None:
+        """Nothing; whatever is inside is lost."""
+
+    async def _rest(self, waits: End) -> None:
         """Nothing, once what could not go at once has gone too."""
         tap, outlet = self._tap, self._outlet
         try:
@@ -83,21 +78,53 @@ class _Passage:
         if self._ended.done():
             return
         try:
-            waits = self.move()
-        except (Dry, Blocked) as error:
+            waits = self._move()
+        except Exception as error:  # noqa: BLE001 - who waits for the end is told
             self._ended.set_exception(error)
             return
         if waits is None:
             self._ended.set_result(None)
         self._wait(waits)
 
-    def move(self) -> End | None:
-        """Whom to wait for, once what could go at once has gone; None at the end."""
-        outlet = self._outlet
-        if outlet.closed:
+    def _move(self) -> End | None:
+        if self._outlet.closed:
             raise Blocked("the connection was closed")
-        if outlet.occupied:
-            return outlet
+        return self._outlet if self._outlet.occupied else self._carry()
+
+    def _note_move(self) -> None:
+        if self._waits is not None:
+            self._moved = self._loop.time()
+
+    def _wait(self, end: End | None) -> None:
+        if end is self._waits:
+            return
+        if self._waits is not None:
+            self._waits.leave(self._loop)
+        if end is not None:
+            end.watch(self._loop, self._go_on)
+        self._waits = end
+
+    def _look(self) -> None:
+        """End what has not moved for too long: one timer a body, not one a move."""
+        unused = self._loop.time() - self._moved
+        end = self._waits or self._tap
+        if unused < end.seconds:
+            self._timer = self._loop.call_later(max(end.seconds - unused, 0.01), self._look)
+        elif not self._ended.done():
+            self._ended.set_exception(end.overdue())
+
+
+class _Spliced(Passage):
+    """A body that nobody looks at. It has a pipe while there is something in it."""
+
+    __slots__ = ("_inside", "_pipe")
+
+    def __init__(self, tap: Tap, outlet: Outlet) -> None:
+        super().__init__(tap, outlet)
+        self._pipe: Pipe | None = None
+        self._inside = 0
+
+    def _carry(self) -> End | None:
         if self._pipe is None:
             self._pipe = PIPES.take()
         return None if self._pipe is None else self._move_through(self._pipe)
@@ -111,8 +138,7 @@ class _Passage:
                 if not self._fill(pipe, most):
                     break
             all_was_there = self._inside < most
-            if self._waits is not None:
-                self._moved = self._loop.time()
+            self._note_move()
             if not self._empty(pipe):
                 return outlet
             if all_was_there or not tap.left:
@@ -150,7 +176,6 @@ class _Passage:
         return True
 
     def _spill(self) -> None:
-        """Nothing is in the pipe any more: it goes as what was read does."""
         pipe = self._pipe
         while pipe is not None and self._inside:
             piece = os.read(pipe.out, self._inside)
@@ -161,20 +186,10 @@ class _Passage:
         self._pipe = None
         PIPES.give_back(pipe)
 
-    def _wait(self, end: End | None) -> None:
-        if end is self._waits:
+    def _close(self) -> None:
+        if self._pipe is None:
             return
-        if self._waits is not None:
-            self._waits.leave(self._loop)
-        if end is not None:
-            end.watch(self._loop, self._go_on)
-        self._waits = end
-
-    def _look(self) -> None:
-        """End what has not moved for too long: one timer a body, not one a move."""
-        unused = self._loop.time() - self._moved
-        end = self._waits or self._tap
-        if unused < end.seconds:
-            self._timer = self._loop.call_later(max(end.seconds - unused, 0.01), self._look)
-        elif not self._ended.done():
-            self._ended.set_exception(end.overdue())
+        if self._inside:
+            PIPES.destroy(self._pipe)
+        else:
+            self._give_back(self._pipe)

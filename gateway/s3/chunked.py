@@ -30,8 +30,11 @@ MAX_LINE_BYTES = 1024
 MAX_TRAILERS = 16
 """How many lines may come after the zero chunk."""
 
-_SIZE = re.compile(rb"([0-9a-fA-F]{1,16})[ \t]*\r\n")
-_SIGNED_SIZE = re.compile(rb"([0-9a-fA-F]{1,16});chunk-signature=([0-9a-f]{64})[ \t]*\r\n")
+_SIZE = rb"([0-9a-fA-F]{1,16})[ \t]*\r\n"
+_SIGNED_SIZE = rb"([0-9a-fA-F]{1,16});chunk-signature=([0-9a-f]{64})[ \t]*\r\n"
+_HEADER, _SIGNED_HEADER = re.compile(_SIZE), re.compile(_SIGNED_SIZE)
+# A chunk's header with the end of the chunk before it: of most chunks both are there at once.
+_NEXT, _SIGNED_NEXT = re.compile(b"\r\n" + _SIZE), re.compile(b"\r\n" + _SIGNED_SIZE)
 _TRAILER = re.compile(r"([A-Za-z0-9-]+):[ \t]*(\S*)[ \t]*")
 
 
@@ -47,15 +50,16 @@ class ChunkSigning:
 
     def of_chunk(self, previous: str, digest: str) -> str:
         """The signature of a chunk, from the one before it and its SHA-256 in hex."""
-        return self._sign("PAYLOAD", previous, f"{EMPTY_SHA256}\n{digest}")
+        text = (
+            f"AWS4-HMAC-SHA256-PAYLOAD\n{self.timestamp}\n{self.scope}\n"
+            f"{previous}\n{EMPTY_SHA256}\n{digest}"
+        )
+        return sign(self.key, text)
 
     def of_trailer(self, previous: str, digest: str) -> str:
         """The signature of the trailers, from the last chunk's and their SHA-256 in hex."""
-        return self._sign("TRAILER", previous, digest)
-
-    def _sign(self, kind: str, previous: str, rest: str) -> str:
-        prefix = f"AWS4-HMAC-SHA256-{kind}\n{self.timestamp}\n{self.scope}"
-        return sign(self.key, f"{prefix}\n{previous}\n{rest}")
+        text = f"AWS4-HMAC-SHA256-TRAILER\n{self.timestamp}\n{self.scope}\n{previous}\n{digest}"
+        return sign(self.key, text)
 
 
 class _Part(Enum):
@@ -83,6 +87,7 @@ class ChunkDecoder:
         "_line",
         "_lines",
         "_names",
+        "_next",
         "_part",
         "_previous",
         "_received",
@@ -105,6 +110,7 @@ class ChunkDecoder:
         self._trailing = trailing
         self._part = _Part.HEADER
         self._line = bytearray()
+        self._next = _SIGNED_NEXT if signing else _NEXT
         self._left = self._received = self._lines = 0
         self._hash = sha256()
         self._previous = signing.seed if signing else ""
@@ -112,26 +118,27 @@ class ChunkDecoder:
         self._signed_trailer = sha256()
         self._values: dict[str, str] = {}
 
-    def feed(self, data: bytes) -> bytes:
-        """The decoded bytes of this piece, maybe none."""
-        out: list[bytes] = []
-        position, end = 0, len(data)
+    def feed(self, data: bytes | memoryview) -> list[memoryview]:
+        """The decoded bytes of this piece, maybe none, in views of it."""
+        view, out = memoryview(data), list[memoryview]()
+        position, end = 0, len(view)
         while position < end:
-            if self._part is _Part.DATA:
-                piece = data[position : position + self._left]
+            left = self._left
+            if left:
+                piece = view[position : position + left]
+                self._take(piece, left - len(piece))
                 position += len(piece)
-                self._take(piece)
                 out.append(piece)
+            elif (
+                self._part is _Part.DATA_END
+                and not self._line
+                and (header := self._next.match(view, position, position + MAX_LINE_BYTES))
+            ):
+                position = header.end()
+                self._start_chunk(header)
             else:
-                newline = data.find(b"\n", position)
-                stop = end if newline < 0 else newline + 1
-                if len(self._line) + stop - position > MAX_LINE_BYTES:
-                    raise InvalidRequest("A line of the aws-chunked framing is too long.")
-                self._line += data[position:stop]
-                position = stop
-                if newline >= 0:
-                    self._end_line()
-        return out[0] if len(out) == 1 else b"".join(out)
+                position = self._read_line(view, position)
+        return out
 
     def finish(self) -> dict[str, str]:
         """The trailers of the body, which is over; IncompleteBody where it should go on."""
@@ -155,19 +162,33 @@ class ChunkDecoder:
                 raise SignatureDoesNotMatch("The trailer's signature does not match.")
         return self._values
 
-    def _take(self, piece: bytes) -> None:
-        self._left -= len(piece)
+    def _take(self, piece: memoryview, left: int) -> None:
+        self._left = left
         if self._signing:
             self._hash.update(piece)
-        if not self._left:
+        if not left:
             self._verify_chunk()
             self._part = _Part.DATA_END
+
+    def _read_line(self, view: memoryview, position: int) -> int:
+        """Where a line ends that goes on, or begins, at `position`; or the view does."""
+        line = bytes(view[position : position + MAX_LINE_BYTES + 1 - len(self._line)])
+        newline = line.find(b"\n") + 1
+        self._line += line[:newline] if newline else line
+        if len(self._line) > MAX_LINE_BYTES:
+            raise InvalidRequest("A line of the aws-chunked framing is too long.")
+        if newline:
+            self._end_line()
+        return position + (newline or len(line))
 
     def _end_line(self) -> None:
         line = bytes(self._line)
         self._line.clear()
         if self._part is _Part.HEADER:
-            self._start_chunk(line)
+            header = (_SIGNED_HEADER if self._signing else _HEADER).fullmatch(line)
+            if header is None:
+                raise InvalidRequest("The header of a chunk is malformed.")
+            self._start_chunk(header)
         elif self._part is _Part.DATA_END:
             if line != b"\r\n":
                 raise InvalidRequest("A chunk is not as long as its header says.")
@@ -177,11 +198,8 @@ class ChunkDecoder:
         elif line.strip(b"\r\n"):
             raise InvalidRequest("Bytes came after the end of the aws-chunked body.")
 
-    def _start_chunk(self, line: bytes) -> None:
-        match = (_SIGNED_SIZE if self._signing else _SIZE).fullmatch(line)
-        if match is None:
-            raise InvalidRequest("The header of a chunk is malformed.")
-        size = int(match[1], 16)
+    def _start_chunk(self, header: re.Match[bytes]) -> None:
+        size = int(header[1], 16)
         self._received += size
         if self._received > self._length:
             raise IncompleteBody(
@@ -189,7 +207,7 @@ class ChunkDecoder:
                 ExpectedBytes=self._length,
             )
         if self._signing:
-            self._signature = match[2].decode("ascii")
+            self._signature = header[2].decode("ascii")
             self._hash = sha256()
         self._left = size
         self._part = _Part.DATA

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 class Digest(Protocol):
     """A digest under way, with the interface of hashlib's."""
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: bytes | memoryview, /) -> None:
         """Take the next piece in."""
 
     def digest(self) -> bytes:
@@ -23,12 +23,12 @@ class Digest(Protocol):
 class _CRC:
     """A CRC of `size` bytes; `add` makes the next value of a piece and the one before."""
 
-    def __init__(self, add: Callable[[bytes, int], int], size: int) -> None:
+    def __init__(self, add: Callable[[bytes | memoryview, int], int], size: int) -> None:
         self._add = add
         self._size = size
         self._value = 0
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: bytes | memoryview, /) -> None:
         self._value = self._add(data, self._value)
 
     def digest(self) -> bytes:
@@ -41,8 +41,8 @@ class _XXHash:
     def __init__(self, state: Any) -> None:  # noqa: ANN401 - awscrt has no types
         self._state = state
 
-    def update(self, data: bytes, /) -> None:
-        self._state.update(data)
+    def update(self, data: bytes | memoryview, /) -> None:
+        self._state.update(bytes(data))  # it takes nothing else
 
     def digest(self) -> bytes:
         return bytes(self._state.finalize())

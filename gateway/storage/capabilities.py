@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from gateway.s3.address import KeyRules
-from gateway.s3.integrity import BackendChecks
+from gateway.s3.checks import BackendChecks
 
 FORMAT = 3
 

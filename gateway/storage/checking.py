@@ -15,9 +15,9 @@ from http import HTTPStatus
 from multidict import CIMultiDict
 
 from gateway.s3.address import Query
+from gateway.s3.checks import BackendChecks
 from gateway.s3.digests import CHECKSUMS, checksum
 from gateway.s3.framing import Trailers
-from gateway.s3.integrity import BackendChecks
 from gateway.storage import answers
 from gateway.storage.bucket import Bucket, Outgoing
 from gateway.storage.upstream import UNSIGNED_PAYLOAD

@@ -19,6 +19,7 @@ from gateway.errors import (
 )
 from gateway.passage import conduct
 from gateway.s3.message import NOTHING, Body, Request
+from gateway.sieve import sift
 from gateway.web.asked import Asked
 
 IDLE_SECONDS = 60
@@ -113,8 +114,11 @@ class Arrival:
             with tap:
                 piece = content.read_nowait()
                 self.received += len(piece)
-                outlet.write(piece)
-                await conduct(tap, outlet)
+                if outlet.sieve is None:
+                    outlet.write(piece)
+                    await conduct(tap, outlet)
+                else:
+                    await sift(piece, tap, outlet, outlet.sieve)
         except Silent:
             raise self._timed_out() from None
         except Dry as error:

@@ -32,7 +32,7 @@ def decode(
     trailing: bool = True,
 ) -> tuple[bytes, dict[str, str]]:
     decoder = ChunkDecoder(length, signing, names, trailing=trailing)
-    data = b"".join([decoder.feed(piece) for piece in pieces])
+    data = b"".join([view for piece in pieces for view in decoder.feed(piece)])
     return data, decoder.finish()
 
 
@@ -205,3 +205,28 @@ def test_time_is_linear_in_the_bytes() -> None:
     seconds(1000)
     small = min(seconds(4000) for _ in range(3))
     assert min(seconds(32000) for _ in range(3)) < small * 8 * 4
+
+
+THREE = [b"first", b"second", b"third"]
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_framing_may_be_split_at_every_byte(*, signed: bool) -> None:
+    raw = signed_chunks(THREE, [CRC]) if signed else unsigned_chunks(THREE, [CRC])
+    signing = SIGNING if signed else None
+    whole = (b"".join(THREE), dict([CRC]))
+    for place in range(len(raw) + 1):
+        for pieces in ([raw[:place], raw[place:]], [raw[:place], raw[place : place + 1]]):
+            rest = raw[sum(map(len, pieces)) :]
+            assert decode([*pieces, rest], len(whole[0]), signing, (CRC[0],)) == whole
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_wrong_signature_of_any_chunk_is_found_wherever_it_is_split(number: int) -> None:
+    raw = signed_chunks(THREE)
+    parts = raw.split(b"chunk-signature=")
+    parts[number + 1] = (b"1" if parts[number + 1][:1] == b"0" else b"0") + parts[number + 1][1:]
+    wrong = b"chunk-signature=".join(parts)
+    for place in range(len(wrong) + 1):
+        with pytest.raises(SignatureDoesNotMatch):
+            decode([wrong[:place], wrong[place:]], 16, SIGNING, trailing=False)

@@ -43,7 +43,7 @@ async def test_framed_body_has_the_promised_length_and_decodes_to_itself(
     assert len(raw) == framed_length(length, trailers.names, signed=signing is not None)
     trailing = signing is None or bool(values)
     decoder = ChunkDecoder(length, signing, trailers.names, trailing=trailing)
-    assert (decoder.feed(raw), decoder.finish()) == (body, trailers.values)
+    assert (b"".join(decoder.feed(raw)), decoder.finish()) == (body, trailers.values)
 
 
 @pytest.mark.usefixtures("small_chunks")

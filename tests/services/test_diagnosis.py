@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from gateway.errors import ServiceUnavailable
 from gateway.s3.address import KeyRules
-from gateway.s3.integrity import BackendChecks
+from gateway.s3.checks import BackendChecks
 from gateway.services.diagnosis.bounding import bounded
 from gateway.services.diagnosis.consulting import features_of
 from gateway.services.diagnosis.verdict import Level, Verdict

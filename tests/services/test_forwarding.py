@@ -22,8 +22,8 @@ from gateway.errors import (
 )
 from gateway.identity import Workspace
 from gateway.s3.address import SEAWEEDFS_RULES, KeyRules, Query, parse_copy_source, parse_path
+from gateway.s3.checks import NOTHING, BackendChecks
 from gateway.s3.exchange import CopySource, Verified
-from gateway.s3.integrity import NOTHING, BackendChecks
 from gateway.s3.message import Reply, Request
 from gateway.s3.operation import COPY_SOURCE, identify
 from gateway.s3.payload import parse_payload

@@ -7,8 +7,8 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from gateway.identity import Workspace
 from gateway.s3.address import SEAWEEDFS_RULES, Address, Query
+from gateway.s3.checks import BackendChecks
 from gateway.s3.exchange import Verified
-from gateway.s3.integrity import BackendChecks
 from gateway.s3.message import NOTHING, Request
 from gateway.s3.operation import identify
 from gateway.s3.payload import Form, Payload

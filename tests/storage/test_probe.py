@@ -8,7 +8,7 @@ from multidict import CIMultiDict
 from gateway.config import Backend
 from gateway.errors import PreconditionFailed
 from gateway.s3.address import SEAWEEDFS_RULES, KeyRules
-from gateway.s3.integrity import NOTHING, BackendChecks
+from gateway.s3.checks import NOTHING, BackendChecks
 from gateway.storage import capabilities
 from gateway.storage.bucket import Bucket, Outgoing, Upstream
 from gateway.storage.capabilities import BackendUnfit, Capabilities, demand

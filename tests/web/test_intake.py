@@ -20,6 +20,7 @@ from gateway.web import arrival, intake, reply
 from gateway.web.arrival import Arrival
 from gateway.web.asked import Asked
 from gateway.web.reply import Sent
+from tests.s3.framing import SIGNING
 from tests.storage.faulty import Faulty, Seen, faulty, response
 from tests.web.serving import Served, serving
 
@@ -39,15 +40,16 @@ class Storing:
     """Has the backend store what comes; knows how much came, and what became of it."""
 
     bucket: Bucket
+    payload: Payload | None = None  # what is declared of what comes; None for nothing
     heard: list[str] = field(default_factory=list)
     received: list[int] = field(default_factory=list)
 
     async def handle(self, asked: Asked) -> Sent:
         arrived = Arrival(asked)
         request = arrived.message
-        payload = Payload(Form.UNSIGNED, request.length or 0)
+        payload = self.payload or Payload(Form.UNSIGNED, request.length or 0)
         try:
-            body = await checked(request.body, payload)
+            body = await checked(request.body, payload, SIGNING)
             outgoing = Outgoing("PUT", "b", request.path[1:], body=body, length=payload.length)
             upstream = await self.bucket.send(outgoing)
             answer = Reply(upstream.status, body=await upstream.read(1_000))
@@ -84,10 +86,10 @@ async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, req
 
 
 @asynccontextmanager
-async def between() -> AsyncIterator[tuple[Faulty, Storing, Served]]:
-    """A backend, what stores there, and where that is to be found."""
+async def between(payload: Payload | None = None) -> AsyncIterator[tuple[Faulty, Storing, Served]]:
+    """A backend, what stores there what is declared so, and where that is to be found."""
     async with faulty(behave, read_body=False) as there, Bucket(there.backend) as bucket:
-        storing = Storing(bucket)
+        storing = Storing(bucket, payload)
         async with serving(storing) as served:
             yield there, storing, served
 

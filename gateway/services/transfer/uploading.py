@@ -9,11 +9,12 @@ from multidict import CIMultiDict
 from gateway.errors import InvalidPath
 from gateway.light import light
 from gateway.s3.address import KeyRules
+from gateway.s3.checks import NOTHING, BackendChecks
 from gateway.s3.deletion import DeleteEntry, parse_delete, render_delete
 from gateway.s3.digests import checksum
 from gateway.s3.exchange import Verified
 from gateway.s3.framing import Trailers
-from gateway.s3.integrity import NOTHING, BackendChecks, checked, checked_whole
+from gateway.s3.integrity import checked, checked_whole
 from gateway.s3.message import Body
 from gateway.s3.payload import Form
 from gateway.services.transfer.payloads import body_payload, read_payload

@@ -1,0 +1,138 @@
+"""Bytes from one socket to another that somebody looks at: copied once in, and once out.
+
+As in `passage`, but for the pipe: a body is read into a buffer that the next one uses too, so that
+it stays in the processor's cache, and what its sieve lets through is written from there. They are
+not spliced after a look: a sender on the same machine could still change pages that it shares.
+"""
+
+import os
+
+from gateway.conduit import Blocked, Dry, End, Outlet, Sieve, Tap
+from gateway.passage import Passage
+
+BUFFER_BYTES = 1 << 20
+"""How much is read and written at a time: with less it costs more."""
+
+TURN_BYTES = 1 << 18
+"""How much of that is looked at in a turn: others wait as long."""
+
+CAREFUL_BYTES = 1 << 14
+"""The same where it falls into many pieces, each of which takes some microseconds."""
+
+MANY_PIECES = 64
+MOST_PIECES = 1_024
+"""How many pieces the system writes at once."""
+
+MOST_BUFFERS = 16
+"""How many buffers a process has. Those in use are full, and their readers slow."""
+
+_free: list[memoryview] = []
+_made = 0
+
+
+async def sift(begun: bytes, tap: Tap, outlet: Outlet, sieve: Sieve) -> None:
+    """Nothing, once all has gone, or as much as can go here: `tap.left` says what has not.
+
+    What has `begun` to come goes first. Dry, Blocked, and what the sieve raises: then something
+    may have been taken that has not gone.
+    """
+    for piece in sieve(begun):
+        outlet.write(bytes(piece))
+    await _Sifted(tap, outlet, sieve).end()
+
+
+class _Sifted(Passage):
+    """A body that is looked at. It has a buffer while there is something in it."""
+
+    __slots__ = ("_buffer", "_pieces", "_sieve", "_turn", "_unseen")
+
+    def __init__(self, tap: Tap, outlet: Outlet, sieve: Sieve) -> None:
+        super().__init__(tap, outlet)
+        self._sieve = sieve
+        self._buffer: memoryview | None = None
+        self._unseen = memoryview(b"")  # of what is in the buffer
+        self._pieces: list[bytes | memoryview] = []  # what of the rest may go
+        self._turn = TURN_BYTES
+
+    def _carry(self) -> End | None:
+        tap = self._tap
+        buffer = self._buffer = self._buffer or _take()
+        if buffer is None:
+            return None
+        if not self._unseen and not self._pieces and not self._fill(buffer):
+            return tap
+        self._note_move()
+        if self._unseen:
+            self._look_at()
+        if self._unseen or not self._empty():
+            return self._outlet
+        return tap if tap.left else None
+
+    def _fill(self, buffer: memoryview) -> bool:
+        """Whether something has come."""
+        tap = self._tap
+        try:
+            size = os.readv(tap.fd, (buffer[: tap.left],))
+        except BlockingIOError:
+            self._close()
+            return False
+        except OSError as error:
+            raise Dry(str(error)) from error
+        if not size:
+            raise Dry("the connection was closed")
+        tap.left -= size
+        self._unseen = buffer[:size]
+        return True
+
+    def _look_at(self) -> None:
+        pieces = self._sieve(self._unseen[: self._turn])
+        self._unseen = self._unseen[self._turn :]
+        self._turn = TURN_BYTES if len(pieces) <= MANY_PIECES else CAREFUL_BYTES
+        self._pieces += pieces
+
+    def _empty(self) -> bool:
+        """Whether nothing is left to be written."""
+        outlet = self._outlet
+        try:
+            while self._pieces:
+                size = os.writev(outlet.fd, self._pieces[:MOST_PIECES])
+                outlet.size += size
+                self._pieces = _behind(self._pieces, size)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise Blocked(str(error)) from error
+        self._close()
+        return True
+
+    def _spill(self) -> None:
+        while self._unseen:
+            self._look_at()
+        for piece in self._pieces:
+            self._outlet.write(bytes(piece))  # the buffer is soon another's
+        self._pieces = []
+
+    def _close(self) -> None:
+        buffer, self._buffer = self._buffer, None
+        if buffer is not None:
+            _free.append(buffer)
+
+
+def _behind(pieces: list[bytes | memoryview], size: int) -> list[bytes | memoryview]:
+    """What comes behind the first `size` bytes of some pieces."""
+    for number, piece in enumerate(pieces):
+        if size < len(piece):
+            return [piece[size:], *pieces[number + 1 :]]
+        size -= len(piece)
+    return []
+
+
+def _take() -> memoryview | None:
+    """A buffer; None where there are enough."""
+    global _made  # noqa: PLW0603
+    if _free:
+        return _free.pop()
+    if _made >= MOST_BUFFERS:
+        return None
+    _made += 1
+    return memoryview(bytearray(BUFFER_BYTES))
