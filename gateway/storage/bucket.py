@@ -45,12 +45,18 @@ __all__ = [
 
 SILENT = frozenset(("GET", "HEAD"))
 
+REPEATED = frozenset(
+    ("if-match", "if-modified-since", "if-none-match", "if-unmodified-since", "range")
+)
+"""The headers that many send alike, and that hold no secret."""
+
 MOST_KEPT = 1_024
 """Of how many requests without a body the head is kept, within its second."""
 
 LONGEST_KEPT = 2_048
 
-_About = tuple[str, str, str, tuple[tuple[str, str], ...]]
+_Pairs = tuple[tuple[str, str], ...]
+_About = tuple[str, str, str, _Pairs, _Pairs]
 
 
 class Bucket(Objects, Parts, Buckets):
@@ -116,9 +122,10 @@ class Bucket(Objects, Parts, Buckets):
         """
         key = await self._credentials.current()
         second = int(time.time())
-        if request.method not in SILENT or request.headers or carriage.length:
+        headers = tuple(request.headers.items())
+        if request.method not in SILENT or carriage.length or not all(map(_is_repeated, headers)):
             return self._written(request, carriage, key, second)
-        about = (request.method, request.bucket, request.key, request.query.pairs)
+        about = (request.method, request.bucket, request.key, request.query.pairs, headers)
         known = self._made.get(about)
         if known is not None and known[0] == second and known[1] is key:
             return known[2], known[3], None
@@ -161,3 +168,7 @@ class Bucket(Objects, Parts, Buckets):
         target = f"{path}?{query}" if query else path
         chunks = signer.chunks(signed) if carriage.signed else None
         return host, request_head(request.method, target, lines), chunks
+
+
+def _is_repeated(header: tuple[str, str]) -> bool:
+    return header[0].lower() in REPEATED

@@ -89,3 +89,21 @@ async def test_few_heads_are_kept(backend: Bucket, monkeypatch: pytest.MonkeyPat
     again = await said(backend, requests[0])
     assert again == heads[0]
     assert again is not heads[0]
+
+
+async def test_range_that_many_ask_for_is_written_once_a_second_too(backend: Bucket) -> None:
+    def part(last: int) -> Outgoing:
+        headers = CIMultiDict({"Range": f"bytes=0-{last}", "If-None-Match": '"etag"'})
+        return Outgoing("GET", "bucket", "key", GET.query, headers)
+
+    first = await said(backend, part(1))
+    assert await said(backend, part(1)) is first
+    assert await said(backend, part(2)) != first
+    assert b"bytes=0-1\r\n" in first
+
+
+async def test_head_with_a_key_of_its_callers_is_not_kept(backend: Bucket) -> None:
+    headers = CIMultiDict({"x-amz-server-side-encryption-customer-key": "c2VjcmV0"})
+    asked = Outgoing("GET", "bucket", "key", GET.query, headers)
+    assert await said(backend, asked) is not await said(backend, asked)
+    assert not backend._made  # noqa: SLF001 (what is kept is this)

@@ -22,7 +22,7 @@ KEEPALIVE_SECONDS = 10.0
 BUFFER_BYTES = 1 << 18
 """How much of an answer is read at a time, and held before the backend has to wait."""
 
-BEGINNING_BYTES = 1 << 16
+BEGINNING_BYTES = 1 << 14
 """How much is read with a head: what of a long body is still in the socket can be tapped."""
 
 _ROOM = memoryview(bytearray(BUFFER_BYTES))
