@@ -10,14 +10,11 @@ import os
 from gateway.conduit import Blocked, Dry, End, Outlet, Sieve, Tap
 from gateway.passage import Passage
 
-BUFFER_BYTES = 1 << 20
-"""How much is read and written at a time: with less it costs more."""
-
-TURN_BYTES = 1 << 18
-"""How much of that is looked at in a turn: others wait as long."""
+BUFFER_BYTES = 1 << 19
+"""How much is read, looked at and written in a turn: less costs more, and others wait for more."""
 
 CAREFUL_BYTES = 1 << 14
-"""The same where it falls into many pieces, each of which takes some microseconds."""
+"""How much is looked at in a turn where it falls into many pieces: each takes some microseconds."""
 
 MANY_PIECES = 64
 MOST_PIECES = 1_024
@@ -52,7 +49,7 @@ class _Sifted(Passage):
         self._buffer: memoryview | None = None
         self._unseen = memoryview(b"")  # of what is in the buffer
         self._pieces: list[bytes | memoryview] = []  # what of the rest may go
-        self._turn = TURN_BYTES
+        self._turn = BUFFER_BYTES
 
     def _carry(self) -> End | None:
         tap = self._tap
@@ -87,7 +84,7 @@ class _Sifted(Passage):
     def _look_at(self) -> None:
         pieces = self._sieve(self._unseen[: self._turn])
         self._unseen = self._unseen[self._turn :]
-        self._turn = TURN_BYTES if len(pieces) <= MANY_PIECES else CAREFUL_BYTES
+        self._turn = BUFFER_BYTES if len(pieces) <= MANY_PIECES else CAREFUL_BYTES
         self._pieces += pieces
 
     def _empty(self) -> bool:

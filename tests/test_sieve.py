@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import pytest
 
 from gateway.conduit import Dry, Outlet, Sieve, Tap
-from gateway.sieve import BUFFER_BYTES, CAREFUL_BYTES, MOST_BUFFERS, TURN_BYTES, sift
+from gateway.sieve import BUFFER_BYTES, CAREFUL_BYTES, MOST_BUFFERS, sift
 from tests.test_conduit import BODY, Way, way
 
 
 class Noting:
     """Lets everything through, in pieces of a size, and keeps what it saw."""
 
-    def __init__(self, size: int = TURN_BYTES) -> None:
+    def __init__(self, size: int = BUFFER_BYTES) -> None:
         self.size = size
         self.seen: list[bytes] = []
 
@@ -31,7 +31,7 @@ async def passed(there: Way, through: Sieve, begun: bytes = b"") -> tuple[int, i
         return tap.left, outlet.size
 
 
-@pytest.mark.parametrize("size", [TURN_BYTES, 1 << 16, 100])
+@pytest.mark.parametrize("size", [BUFFER_BYTES, 1 << 16, 100])
 async def test_every_byte_is_seen_once_and_arrives_in_its_order(size: int) -> None:
     noting = Noting(size)
     async with way() as there:
@@ -41,7 +41,7 @@ async def test_every_byte_is_seen_once_and_arrives_in_its_order(size: int) -> No
         assert await reading == BODY
         await sending
     assert b"".join(noting.seen) == BODY
-    assert max(map(len, noting.seen)) <= TURN_BYTES
+    assert max(map(len, noting.seen)) <= BUFFER_BYTES
 
 
 async def test_many_pieces_make_shorter_turns() -> None:
@@ -77,7 +77,7 @@ async def test_others_have_their_turn_between_two_looks() -> None:
         assert await reading == BODY
         counting.cancel()
         await sending
-    assert len(looks) >= len(BODY) // TURN_BYTES
+    assert len(looks) >= len(BODY) // BUFFER_BYTES
     assert len(set(looks[1:])) == len(looks[1:])
 
 
