@@ -1,4 +1,4 @@
-"""Do the same for many things, some at a time."""
+"""Do things side by side: the same for many, some at a time, or two at once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -22,4 +22,11 @@ async def some_at_a_time(
     outcomes = await asyncio.gather(*(one(item) for item in items), return_exceptions=True)
     for outcome in outcomes:
         if outcome is not None:
+            raise outcome
+
+
+async def both(one: Awaitable[object], other: Awaitable[object]) -> None:
+    """Nothing, when both are done; then the first failure is raised. Neither stops the other."""
+    for outcome in await asyncio.gather(one, other, return_exceptions=True):
+        if isinstance(outcome, BaseException):
             raise outcome

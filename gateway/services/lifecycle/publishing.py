@@ -7,6 +7,7 @@ from gateway.artifact.layout import MANIFEST, STAGED_MANIFEST, join
 from gateway.artifact.version import NULL_VERSION, Pin, Record, manifest_pin
 from gateway.identity import Workspace
 from gateway.services.lifecycle.surveying import bare
+from gateway.services.overlapping import both
 from gateway.storage.bucket import Bucket
 from gateway.storage.catalogue import Catalogue
 from gateway.storage.commits import Commits
@@ -27,12 +28,24 @@ class Publishing:
         # They are listed while the other is put, and go when it is there.
         consumed = asyncio.create_task(self._consumed(workspace, record))
         try:
-            await self._put_manifest(workspace, artifact_id, record)
-            await self._put_later(workspace, artifact_id, record)
-            await self._remove_staged(workspace, record, await consumed)
+            stored = await self._store_manifest(workspace, record)
+            await both(
+                self._note_manifest(workspace, artifact_id, record, stored),
+                self._clear_away(workspace, artifact_id, record, consumed),
+            )
         finally:
             consumed.cancel()
             await asyncio.gather(consumed, return_exceptions=True)
+
+    async def _clear_away(
+        self,
+        workspace: Workspace,
+        artifact_id: int,
+        record: Record,
+        consumed: asyncio.Task[list[str]],
+    ) -> None:
+        await self._put_later(workspace, artifact_id, record)
+        await self._remove_staged(workspace, record, await consumed)
 
     async def _put_later(self, workspace: Workspace, artifact_id: int, record: Record) -> None:
         """Put the manifest of the commit that is newest by now, if another came after this."""
@@ -44,14 +57,24 @@ class Publishing:
                 await self._put_manifest(workspace, artifact_id, later)
 
     async def _put_manifest(self, workspace: Workspace, artifact_id: int, record: Record) -> None:
-        manifest = record.manifest
-        if manifest is None:
+        stored = await self._store_manifest(workspace, record)
+        await self._note_manifest(workspace, artifact_id, record, stored)
+
+    async def _store_manifest(self, workspace: Workspace, record: Record) -> str | None:
+        """The version under which the record's manifest is at its plain key now, if it has one."""
+        if record.manifest is None or record.manifest_version is not None:
+            return record.manifest_version
+        key = workspace.backend_key(join(record.prefix, MANIFEST))
+        data, headers = record.manifest.data, record.manifest.headers
+        return (await self._bucket.put(workspace.bucket, key, data, headers)).version_id
+
+    async def _note_manifest(
+        self, workspace: Workspace, artifact_id: int, record: Record, version_id: str | None
+    ) -> None:
+        """Put the pin of what was stored into the index."""
+        if record.manifest is None:
             return
         key = workspace.backend_key(join(record.prefix, MANIFEST))
-        version_id = record.manifest_version
-        if version_id is None:
-            stored = await self._bucket.put(workspace.bucket, key, manifest.data, manifest.headers)
-            version_id = stored.version_id
         head = await self._bucket.head(workspace.bucket, key, version_id)
         pin = manifest_pin(record)
         if head is not None:

@@ -15,6 +15,7 @@ from gateway.identity import Caller, Right, Workspace
 from gateway.s3.parts import MOST_PARTS, Part
 from gateway.services.keys.access import Access
 from gateway.services.lifecycle.gathering import Gathering
+from gateway.services.overlapping import both
 from gateway.services.registry.browsing import Browsing
 from gateway.services.registry.finding import Finding
 from gateway.services.registry.linking import Linking, check_seconds
@@ -81,8 +82,12 @@ class Announcing:
         answer = await self._answer(caller, workspace, artifact, file_path, coming, now)
         stage_id = artifact.stage.id if artifact.stage else ""
         record = Announcement(prefix, file_path, micros, stage_id, now)
-        await self._records.announce(workspace.id, record)
-        await self._announcements.announce(artifact, file_path, micros, now)
+        # Until both are there nobody has heard of it: whichever a failure leaves is put right by
+        # the client's next try.
+        await both(
+            self._records.announce(workspace.id, record),
+            self._announcements.announce(artifact, file_path, micros, now),
+        )
         return answer
 
     async def _staged(
