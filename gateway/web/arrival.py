@@ -132,7 +132,9 @@ class Arrival:
         content = self._asked.content
         if self.received or not content.is_eof() or content.exception() is not None:
             return None
-        self.waiting = False  # nobody waits for leave to send what is here
+        # Leave to send what is here, or nothing, is given all the same: botocore, once answered
+        # without it, takes the next answer's status for a header, and waits for its body.
+        self._go_on()
         whole = content.read_nowait()
         self.received = len(whole)
         return whole

@@ -23,7 +23,9 @@ from gateway.errors import (
     SlowDown,
 )
 from gateway.identity import ANONYMOUS
+from gateway.s3.integrity import checked_whole
 from gateway.s3.message import Reply, Request
+from gateway.s3.payload import Form, Payload
 from gateway.web import access_log, arrival
 from gateway.web.access_log import Entry, shown
 from gateway.web.boundary import Boundary
@@ -302,6 +304,25 @@ async def test_body_is_asked_for_when_it_is_read() -> None:
     first, _, rest = said.partition(b"\r\n\r\n")
     assert first == b"HTTP/1.1 100 Continue"
     assert parsed(rest).body == b"hello"
+
+
+async def taking_whole(exchange: Exchange) -> Reply:
+    length = exchange.request.length or 0
+    data = await checked_whole(exchange.request.body, Payload(Form.UNSIGNED, length))
+    return Reply(200, CIMultiDict(), data)
+
+
+@pytest.mark.parametrize("body", [b"", b"hello"])
+async def test_leave_is_given_to_send_what_is_there_or_nothing(body: bytes) -> None:
+    head = (
+        b"PUT /ws/key HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: %d\r\n"
+        b"Connection: close\r\n\r\n" % len(body)
+    )
+    async with serving(boundary(taking_whole)) as served:
+        said = await say(served, head + body)
+    first, _, rest = said.partition(b"\r\n\r\n")
+    assert first == b"HTTP/1.1 100 Continue"
+    assert parsed(rest).body == body
 
 
 async def test_refused_upload_is_not_asked_for() -> None:
