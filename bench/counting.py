@@ -9,20 +9,21 @@ else goes on in a machine changes from one second to the next.
 """
 
 import argparse
-import asyncio
 import os
 import re
+import select
 import shutil
+import socket
 import statistics
 import subprocess
 import time
+from collections import deque
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
-from typing import cast
 from urllib.parse import urlsplit
 
 import psutil
-import uvloop
 
 from bench.figures import Report
 from bench.scene import Scene, scene
@@ -33,8 +34,9 @@ PATH = "public/bench/example/data.bin"
 WAYS = ("counted", "silent")
 # What is promised, of the silent way: CPU in per cent, and latencies.
 CPU, MIDDLE, TAIL = 105.0, 102.0, 110.0
-SETTLE_SECONDS = 0.1
-LEAST = 0.9  # of the requests that were due, the part that has to be answered
+# Connections at a steady rate: more than are ever busy on a machine that keeps up.
+LINES = 32
+PATIENCE_SECONDS = 5.0
 REQUESTS = re.compile(r"(\d+) requests in")
 
 
@@ -104,7 +106,7 @@ def measure_latency(report: Report, here: Scene, rounds: int, seconds: float, ra
     targets = _targets(here)
     for turn in range(rounds + 1):
         for way in WAYS if turn % 2 else reversed(WAYS):
-            waits = uvloop.run(_ask(targets[way], seconds, rate))
+            waits = _ask(targets[way], seconds, rate)
             if turn:
                 ordered = statistics.quantiles(waits, n=100)
                 middles[way].append(ordered[49])
@@ -126,60 +128,64 @@ def _compare(report: Report, name: str, samples: Mapping[str, list[float]], most
     report.add(name, [100 * counted / silent for counted, silent in pairs], "%", most=most)
 
 
-class _Client(asyncio.Protocol):
-    """One connection; it says how long each answer took to come whole."""
+def _ask(url: str, seconds: float, rate: int) -> list[float]:
+    """What each request waited from when it was due, in microseconds.
 
-    def __init__(self, asked: bytes, waits: list[float]) -> None:
-        self._asked = asked
-        self._waits = waits
-        self._transport: asyncio.Transport | None = None
-        self._began = 0.0
-        self._left = 0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The connection is there."""
-        self._transport = cast("asyncio.Transport", transport)
-
-    def ask(self) -> None:
-        """Send the request, unless the answer to the last one is still under way."""
-        if self._transport is None or self._left:
-            return
-        self._left = -1
-        self._began = time.perf_counter()
-        self._transport.write(self._asked)
-
-    def data_received(self, data: bytes) -> None:
-        """Take what has come of an answer."""
-        if self._left < 0:
-            head = data.index(b"\r\n\r\n") + 4
-            if not data.startswith(b"HTTP/1.1 200 "):
-                raise RuntimeError(data[:head].decode())
-            self._left = head + FILE_BYTES
-        self._left -= len(data)
-        if not self._left:
-            self._waits.append((time.perf_counter() - self._began) * 1e6)
-
-
-async def _ask(url: str, seconds: float, rate: int) -> list[float]:
-    """What each request waited, in microseconds; they are sent when they are due."""
-    loop, split = asyncio.get_running_loop(), urlsplit(url)
-    host, port = split.hostname or "", split.port or 80
+    They are due at a steady rate, whatever becomes of those before. `select` waits to the
+    microsecond, where timers of event loops are rounded to milliseconds.
+    """
+    split = urlsplit(url)
     target = f"{split.path}?{split.query}" if split.query else split.path
     asked = f"GET {target} HTTP/1.1\r\nHost: {split.netloc}\r\n\r\n".encode()
+    place = split.hostname or "", split.port or 80
     waits: list[float] = []
-    clients = []
-    for _ in range(CONNECTIONS):
-        made = await loop.create_connection(lambda: _Client(asked, waits), host, port)
-        clients.append(made[1])
-    due, pause = loop.time(), 1 / rate
-    for number in range(int(seconds * rate)):
-        due += pause
-        await asyncio.sleep(due - loop.time())
-        clients[number % CONNECTIONS].ask()
-    await asyncio.sleep(SETTLE_SECONDS)
-    if len(waits) < LEAST * seconds * rate:
-        raise RuntimeError(f"only {len(waits)} of {seconds * rate:.0f} requests were answered")
+    with ExitStack() as stack:
+        lines = [_Line(stack.enter_context(socket.create_connection(place))) for _ in range(LINES)]
+        free, busy = deque(lines), dict[socket.socket, _Line]()
+        total, asked_for = int(seconds * rate), 0
+        began = time.perf_counter()
+        while len(waits) < total:
+            now = time.perf_counter()
+            while asked_for < total and free and began + asked_for / rate <= now:
+                line = free.popleft()
+                line.ask(asked, began + asked_for / rate)
+                busy[line.socket] = line
+                asked_for += 1
+            due = began + asked_for / rate - time.perf_counter()
+            pause = max(due, 0.0) if free and asked_for < total else PATIENCE_SECONDS
+            for found in select.select(list(busy), [], [], pause)[0]:
+                if busy[found].take():
+                    line = busy.pop(found)
+                    free.append(line)
+                    waits.append((time.perf_counter() - line.due) * 1e6)
     return waits
+
+
+class _Line:
+    """One connection; `due` is when what is asked on it now should have been asked."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.socket = connection
+        self.due = 0.0
+        self._left = 0
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def ask(self, asked: bytes, due: float) -> None:
+        """Send the request."""
+        self.due = due
+        self._left = -1
+        self.socket.sendall(asked)
+
+    def take(self) -> bool:
+        """Whether the answer has come whole; RuntimeError for another than is expected."""
+        data = self.socket.recv(1 << 16)
+        if self._left < 0:
+            head = data.find(b"\r\n\r\n") + 4
+            if not data.startswith(b"HTTP/1.1 200 "):
+                raise RuntimeError(data[:head].decode() or "the gateway closed the connection")
+            self._left = head + FILE_BYTES
+        self._left -= len(data)
+        return not self._left
 
 
 if __name__ == "__main__":

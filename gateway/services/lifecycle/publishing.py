@@ -31,20 +31,17 @@ class Publishing:
             stored = await self._store_manifest(workspace, record)
             await both(
                 self._note_manifest(workspace, artifact_id, record, stored),
-                self._clear_away(workspace, artifact_id, record, consumed),
+                self._clear_away(workspace, record, consumed),
             )
+            # Not before it is noted: without versions, what is there now would be noted instead.
+            await self._put_later(workspace, artifact_id, record)
         finally:
             consumed.cancel()
             await asyncio.gather(consumed, return_exceptions=True)
 
     async def _clear_away(
-        self,
-        workspace: Workspace,
-        artifact_id: int,
-        record: Record,
-        consumed: asyncio.Task[list[str]],
+        self, workspace: Workspace, record: Record, consumed: asyncio.Task[list[str]]
     ) -> None:
-        await self._put_later(workspace, artifact_id, record)
         await self._remove_staged(workspace, record, await consumed)
 
     async def _put_later(self, workspace: Workspace, artifact_id: int, record: Record) -> None:
