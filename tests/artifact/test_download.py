@@ -1,6 +1,6 @@
 import pytest
 
-from gateway.artifact.download import is_download
+from gateway.artifact.download import ANYBODY, Visit, is_download
 
 
 @pytest.mark.parametrize(
@@ -27,9 +27,15 @@ from gateway.artifact.download import is_download
 def test_a_download_is_whole_or_begins_with_more_than_two_bytes(
     status: int, content_range: str | None, *, counts: bool
 ) -> None:
-    assert is_download(status, content_range) is counts
+    assert is_download(ANYBODY, status, content_range) is counts
 
 
 def test_what_a_client_has_already_counts_where_it_is_asked_for() -> None:
-    assert is_download(304, None, not_modified=True)
-    assert not is_download(412, None, not_modified=True)
+    assert is_download(ANYBODY, 304, None, not_modified=True)
+    assert not is_download(ANYBODY, 412, None, not_modified=True)
+
+
+def test_robots_download_nothing() -> None:
+    robot = Visit(robot=True)
+    assert not is_download(robot, 200)
+    assert not is_download(robot, 304, not_modified=True)

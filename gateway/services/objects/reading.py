@@ -163,7 +163,8 @@ class Reading:
             return reply
         whole = len(body) if isinstance(body, bytes) else 0
         counting.download(artifact.id, artifact.epoch, pin.path, pin.weight, visit, size=whole)
-        await counting.settled()
+        if counting.waits:
+            await counting.settled()
         if isinstance(body, bytes):
             return reply
         sent = partial(counting.sent, artifact.id, artifact.epoch, pin.path)

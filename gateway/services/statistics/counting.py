@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
@@ -62,8 +63,10 @@ class State:
 class Counting:
     """Counts what this worker serves; `async with` it before the first request.
 
-    `rules` are the configuration's. With the durability "machine", a response waits for
-    `settled`. `secret` is the gateway's.
+    `rules` are the configuration's. With the durability "machine" it `waits`: a response is for
+    after `settled`. `secret` is the gateway's. `visit` says who downloads, as far as the rules
+    have to know, and `counts` whether a GET of a committed file that was answered so is a
+    download by them.
     """
 
     def __init__(
@@ -79,10 +82,11 @@ class Counting:
         self._folder = folder
         self._clock = clock
         self._rules = rules
-        self._machine = rules.durability == "machine"
-        self._recognising = Recognising(
+        self.waits = rules.durability == "machine"
+        self.visit: Callable[[Caller, Request], Visit] = Recognising(
             secret, double_clicks=rules.double_click_seconds > 0, robots=rules.exclude_robots
-        )
+        ).visit
+        self.counts = partial(is_download, not_modified=rules.count_not_modified)
         self._merging = Merging(counters, folder, self.worker_id, self._begin_merge)
         self._merges = Grouped(self._merging.merge_host)
         self._waiting = Waiting()
@@ -91,9 +95,6 @@ class Counting:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
-        # What survives the process has nothing to wait for; this costs less than a coroutine.
-        self._at_once = asyncio.get_running_loop().create_future()
-        self._at_once.set_result(None)
         self._journal = Journal(self._folder.enter(self.worker_id))
         self._syncing = Syncing(self._journal)
         try:
@@ -133,16 +134,6 @@ class Counting:
             self._journal.close()
             self._folder.leave(self.worker_id)
 
-    def visit(self, caller: Caller, request: Request) -> Visit:
-        """Who downloads, as far as the rules have to know."""
-        return self._recognising.visit(caller, request)
-
-    def counts(self, visit: Visit, status: int, content_range: str | None = None) -> bool:
-        """Whether a GET of a committed file, answered so, is a download by the rules."""
-        if visit.robot:
-            return False
-        return is_download(status, content_range, not_modified=self._rules.count_not_modified)
-
     def download(
         self,
         artifact_id: int,
@@ -178,14 +169,13 @@ class Counting:
         self._journal.append(tally.view(artifact_id, epoch))
         self._waiting.add((artifact_id, epoch), 0, 1)
 
-    def settled(self) -> Awaitable[None]:
-        """To be awaited until what was counted so far survives what `durability` names.
+    async def settled(self) -> None:
+        """Return when what was counted so far survives what `durability` names.
 
         A disk that does not take it is `ServiceUnavailable`, with "machine" alone.
         """
-        return self._hardened() if self._machine else self._at_once
-
-    async def _hardened(self) -> None:
+        if not self.waits:
+            return
         try:
             await self._syncing.done()
         except OSError as error:
