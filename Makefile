@@ -22,7 +22,7 @@ run: $(VENV)/.local
 # Three workers for two cores: much of the time one waits for a server.
 # PYTEST goes to pytest behind what is said here: make test PYTEST='-n 0 -k name'
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 3 --dist worksteal $(PYTEST)
+	$(BIN)/python -m pytest -n 4 --dist worksteal $(PYTEST)
 
 # The AWS SDK for JavaScript: its tests are skipped without. No lock file, since those name hosts.
 javascript:
