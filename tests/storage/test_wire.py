@@ -85,6 +85,13 @@ def test_heads_in_doubt_are_refused(head: bytes) -> None:
         answer_head(head, "GET")
 
 
+@pytest.mark.timeout(5)
+def test_spaces_within_a_header_cost_no_more_than_others() -> None:
+    value = "a" + " " * 200_000 + "b"
+    head = answer_head(f"HTTP/1.1 200 OK\r\nx-amz-meta-a: {value} \r\nb: 1".encode(), "GET")
+    assert [*head.headers.items()] == [("x-amz-meta-a", value), ("b", "1")]
+
+
 @pytest.mark.parametrize("value", ["a\r\nb", "a\nb", "a\0b", "\udcff"])
 def test_no_header_ends_its_line(value: str) -> None:
     with pytest.raises(InvalidArgument, match="x-amz-meta-a"):
