@@ -19,7 +19,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 run: $(VENV)/.local
 	$(BIN)/artifact-gateway serve --sample --port $(PORT) --data-dir $(DATA)
 
-# Three workers for two cores: much of the time one waits for a server.
+# Four workers for two cores: much of the time one waits for a server.
 # PYTEST goes to pytest behind what is said here: make test PYTEST='-n 0 -k name'
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 4 --dist worksteal $(PYTEST)

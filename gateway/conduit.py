@@ -1,8 +1,8 @@
-"""Both ends of the way of bytes that are never copied: from one socket to another.
+"""Both ends of a long body's way from one socket to another (`passage`, `sieve`).
 
 For long bodies that pass as they are. Both sockets are plain TCP and belong to transports of the
 event loop, of which the one does not read meanwhile, and the other has nothing to write. Where
-that can't be, or there is no pipe, nothing moves here, and a body goes as others do.
+that can't be, or there is neither pipe nor buffer, nothing moves here: a body goes as others do.
 """
 
 import asyncio

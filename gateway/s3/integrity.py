@@ -185,7 +185,7 @@ class _Sieve:
 
     def sift(self, raw: bytes | memoryview) -> Sequence[bytes | memoryview]:
         """What of the next bytes may go on."""
-        blocks: list[bytes | memoryview] = [raw]
+        blocks: list[bytes | memoryview] = [raw] if raw else []
         if self._decoder is not None:
             blocks[:] = self._decoder.feed(raw)
         for block in blocks:

@@ -51,7 +51,7 @@ ENCRYPTION = ("x-amz-server-side-encryption", "AES256")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Target:
     """What a request is for, by the sight that its caller has of the key.
 
     `version` is what the backend is asked for, `pinned` the file that may be in memory.
@@ -62,7 +62,7 @@ class Wanted:
     pinned: Pinned | None
 
 
-WANTED: Note[Wanted] = Note()
+TARGET: Note[Target] = Note()
 
 
 class Caching:
@@ -75,12 +75,12 @@ class Caching:
 
     async def forward(self, verified: Verified, workspace: Workspace, sight: Sight) -> Reply:
         """The object of the sight, as `Forwarding.forward` answers it."""
-        wanted = WANTED.of(verified.request)
-        if wanted is None or wanted.sight is not sight:
+        target = TARGET.of(verified.request)
+        if target is None or target.sight is not sight:
             version = Changes(version_id=sight.version_id)
-            wanted = Wanted(sight, version, self._pinned(verified, workspace, sight))
-            WANTED.keep(verified.request, wanted)
-        pinned, version = wanted.pinned, wanted.version
+            target = Target(sight, version, self._pinned(verified, workspace, sight))
+            TARGET.keep(verified.request, target)
+        pinned, version = target.pinned, target.version
         if pinned is None:
             return await self._forwarding.forward(verified, workspace, version)
         file = self._files.get(pinned)
@@ -97,7 +97,7 @@ class Caching:
             or not self._files.admits(pinned, size)
         ):
             return await self._forwarding.forward(verified, workspace, version)
-        return await self._fetch(pinned, verified, workspace, wanted)
+        return await self._fetch(pinned, verified, workspace, target)
 
     def _pinned(self, verified: Verified, workspace: Workspace, sight: Sight) -> Pinned | None:
         """What the request is for, if it is for a small committed file, and for nothing else."""
@@ -123,13 +123,13 @@ class Caching:
         return Pinned(workspace.bucket, key, pin.version_id, checksums)
 
     async def _fetch(
-        self, pinned: Pinned, verified: Verified, workspace: Workspace, wanted: Wanted
+        self, pinned: Pinned, verified: Verified, workspace: Workspace, target: Target
     ) -> Reply:
         fetch = self._fetches[pinned] = asyncio.get_running_loop().create_future()
         file = None
         try:
-            reply = await self._forwarding.forward(verified, workspace, wanted.version)
-            headers = _lasting(reply, wanted.sight.pin)
+            reply = await self._forwarding.forward(verified, workspace, target.version)
+            headers = _lasting(reply, target.sight.pin)
             if headers is None:
                 return reply
             file = HotFile(headers, await _whole(reply))

@@ -48,7 +48,6 @@ class Upload:
     trailers: Trailers | None = None
 
 
-NOTHING_DROPPED = frozenset[str]()
 ABSENT = Upload(b"", 0)
 
 
@@ -75,7 +74,7 @@ async def streamed(
     read = checked_whole if payload.length <= WHOLE_BYTES else checked
     decoded = await read(request.body, payload, chunks, elsewhere=checks)
     sent = payload.sha256 if payload.form is Form.HASHED else UNSIGNED
-    drop = frozenset({ALGORITHM}) if payload.trailers else NOTHING_DROPPED
+    drop = frozenset({ALGORITHM} if payload.trailers else ())
     return Upload(decoded, payload.length, sent, drop=drop)
 
 
