@@ -4,6 +4,7 @@ A command's module is imported when the command is asked for, here and nowhere e
 that only speak to a gateway start without anything that serves.
 """
 
+import gc
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from types import MappingProxyType
@@ -34,7 +35,10 @@ class Imported(Mapping[str, object]):
 
     def __getitem__(self, name: str) -> object:
         module, _, attribute = PLACES[name].partition(":")
+        gc.disable()  # what is read stays: to look for garbage there takes a fifth of a start
         found = getattr(import_module(f"gateway.commands.{module}"), attribute)
+        gc.freeze()
+        gc.enable()
         if not isinstance(found, typer.Typer):
             alone = typer.Typer(add_completion=False)
             alone.command(name, hidden=name in HIDDEN)(found)

@@ -43,6 +43,19 @@ def created(config: Path, *grants: str) -> dict[str, str]:
     return made
 
 
+def test_what_serves_is_read_without_looking_for_garbage() -> None:
+    looks = "sum(each['collections'] for each in gc.get_stats())"
+    code = f"""
+import gc
+from gateway.__main__ import Imported
+before = {looks}
+Imported()["serve"]
+print({looks} - before, gc.isenabled(), gc.get_freeze_count() > 10_000)
+"""
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert said.stdout.split() == ["0", "True", "True"]
+
+
 def test_keys_are_created_listed_and_revoked(config: Path) -> None:
     made = created(config, "my-workspace=read")
     listed = run("keys", "list", "--config", config).stdout
