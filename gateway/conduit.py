@@ -145,7 +145,7 @@ class Outlet(End):
 
 def tap_of(transport: asyncio.Transport, left: int, seconds: float) -> Tap | None:
     """Where so many bytes come from; None where they have to be read."""
-    if left < LEAST or not _is_plain(transport):
+    if left < LEAST or not is_plain(transport):
         return None
     try:
         return Tap(transport, left, seconds)
@@ -155,7 +155,7 @@ def tap_of(transport: asyncio.Transport, left: int, seconds: float) -> Tap | Non
 
 def outlet_of(transport: asyncio.Transport, most: int, seconds: float) -> Outlet | None:
     """Where so many bytes may go; None where they have to be written."""
-    if most < LEAST or not _is_plain(transport):
+    if most < LEAST or not is_plain(transport):
         return None
     try:
         return Outlet(transport, most, seconds)
@@ -163,7 +163,7 @@ def outlet_of(transport: asyncio.Transport, most: int, seconds: float) -> Outlet
         return None
 
 
-def _is_plain(transport: asyncio.Transport) -> bool:
+def is_plain(transport: asyncio.Transport) -> bool:
     """Whether a transport is open, and its bytes are those of a TCP socket."""
     if not AVAILABLE or transport.is_closing():
         return False

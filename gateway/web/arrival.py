@@ -146,6 +146,8 @@ class Arrival:
             self._go_on()
             while True:
                 due.set(IDLE_SECONDS)
+                if content.total_bytes == self.received:
+                    self._asked.ask()
                 piece = await content.readany()
                 due.clear()
                 if not piece:

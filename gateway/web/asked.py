@@ -33,6 +33,9 @@ class Line(Protocol):
     async def drain(self, seconds: float) -> None:
         """Nothing, once the client has room again; ConnectionError where it makes none in time."""
 
+    def ask(self) -> None:
+        """Nothing; more of a long body may come in."""
+
     def tap(self, content: StreamReader, length: int, seconds: float) -> Tap | None:
         """Where the rest of a body is to be had; None where it has to be read."""
 
@@ -90,6 +93,10 @@ class Asked:
         """
         transport = self._line.transport
         return None if transport is None else outlet_of(transport, most, seconds)
+
+    def ask(self) -> None:
+        """Nothing; more of the body may come in than is in `content`."""
+        self._line.ask()
 
     def tap(self, length: int, seconds: float) -> Tap | None:
         """Where the rest of a body of this length is, behind what is in `content`.

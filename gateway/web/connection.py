@@ -246,6 +246,7 @@ class Connection(Intake):
         with suppress(TimeoutError):
             async with asyncio.timeout(LINGER_SECONDS):
                 while not content.is_eof() and not self._force_close:
+                    self.ask()
                     await content.readany()
         if not content.is_eof():
             self.close()

@@ -2,27 +2,38 @@
 
 import asyncio
 
-from aiohttp import StreamReader, web
-from aiohttp.http import HttpRequestParser
+from aiohttp import EMPTY_PAYLOAD, StreamReader, hdrs, web
+from aiohttp.http import HttpRequestParser, RawRequestMessage
 
-from gateway.conduit import Tap, tap_of
+from gateway.conduit import LEAST, Tap, is_plain, tap_of
 
 
 class Intake(web.RequestHandler):
     """aiohttp's protocol, of which a body can be tapped whose length is known.
 
-    From then on what is left of the body is counted here. Behind it a new parser begins.
+    Until then it comes in by the piece, when one is asked for: what is still in the socket can be
+    tapped. From then on what is left of the body is counted here. Behind it a new parser begins.
     """
 
-    __slots__ = ("_left", "_tapped")
+    __slots__ = ("_coming_in", "_held", "_left", "_length", "_tapped")
 
+    _coming_in: StreamReader
     _left: int
+    _length: int
     _tapped: StreamReader
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Nothing is tapped yet."""
-        self._left = 0
+        self._left = self._length = 0
+        self._held = False
         super().connection_made(transport)
+
+    def ask(self) -> None:
+        """Nothing; more of a long body may come in."""
+        if self._held:
+            self._held = False
+            if not (self._reading_paused or self._buffer_paused):
+                self._resume_transport_reading()
 
     def tap(self, content: StreamReader, length: int, seconds: float) -> Tap | None:
         """Where the rest of a body is to be had; what has come before is in `content`.
@@ -46,6 +57,8 @@ class Intake(web.RequestHandler):
         content = self._tapped
         content.total_bytes += self._left - tap.left
         self._left = tap.left
+        self._length = 0
+        self._held = False
         if not self._left:
             content.feed_eof()
         self._resume_reading_for_buffer()
@@ -59,7 +72,27 @@ class Intake(web.RequestHandler):
             if self._left:
                 return
             self._tapped.feed_eof()
+        count = self._request_count
         super().data_received(data)
+        if self._request_count != count:
+            self._length = self._length_of(*self._messages[-1])
+        if self._length and self._length - self._coming_in.total_bytes >= LEAST:
+            self._held = True
+            self._pause_transport_reading()
+
+    def _length_of(self, head: RawRequestMessage | object, content: StreamReader) -> int:
+        """How long a body is that may be tapped; else 0."""
+        if content is EMPTY_PAYLOAD or not isinstance(head, RawRequestMessage) or head.upgrade:
+            return 0
+        length = int(head.headers.get(hdrs.CONTENT_LENGTH, 0))
+        if length < LEAST or self.transport is None or not is_plain(self.transport):
+            return 0
+        self._coming_in = content
+        return length
+
+    def _resume_transport_reading(self) -> None:
+        if not self._held:
+            super()._resume_transport_reading()
 
     def pause_reading(self) -> None:
         """Hold the client back; there is no parser to be held where a body was tapped."""

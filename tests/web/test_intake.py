@@ -25,6 +25,7 @@ from tests.storage.faulty import Faulty, Seen, faulty, response
 from tests.web.serving import Served, serving
 
 BODY = secrets.token_bytes(5 << 20)
+PIECE_BYTES = 256_000  # what an event loop reads at a time
 PUT = b"PUT /%s HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n"
 
 
@@ -138,6 +139,47 @@ async def test_long_upload_is_tapped_where_it_can_be(
         assert await heard(reader) == (200, b"stored")
         writer.close()
     assert left == ([0] if way == "unread" else [])
+
+
+@dataclass(slots=True)
+class Late(Storing):
+    """Begins to read when much could have come in; knows how much did."""
+
+    before: list[int] = field(default_factory=list)
+
+    async def handle(self, asked: Asked) -> Sent:
+        await asyncio.sleep(0.2)
+        self.before.append(asked.content.total_bytes)
+        return await Storing.handle(self, asked)
+
+
+async def test_of_a_long_body_a_piece_comes_in_and_the_rest_when_it_is_asked_for(way: str) -> None:
+    async with faulty(behave, read_body=False) as there, Bucket(there.backend) as bucket:
+        late = Late(bucket)
+        async with serving(late) as served:
+            reader, writer = await put(served, (b"x", BODY), (b"y", BODY[: 1 << 20]))
+            for _ in range(2):
+                assert await heard(reader) == (200, b"stored")
+            writer.close()
+            assert [request.body for request in there.seen] == [BODY, BODY[: 1 << 20]]
+    assert (late.before[0] <= PIECE_BYTES) == (way == "unread")
+
+
+class Refusing(Storing):
+    """Reads nothing, and says no."""
+
+    async def handle(self, asked: Asked) -> Sent:
+        return await reply.send(asked, Reply(403, body=b"no"), CIMultiDict())
+
+
+async def test_long_body_that_nobody_reads_is_dropped_and_its_answer_heard() -> None:
+    async with faulty(behave, read_body=False) as there, Bucket(there.backend) as bucket:
+        async with serving(Refusing(bucket)) as served:
+            reader, writer = await put(served, (b"x", BODY), (b"y", BODY))
+            for _ in range(2):
+                assert await heard(reader) == (403, b"no")
+            writer.close()
+        assert not there.seen
 
 
 async def test_body_that_breaks_off_is_not_stored() -> None:
