@@ -129,15 +129,9 @@ class ChunkDecoder:
                 self._take(piece, left - len(piece))
                 position += len(piece)
                 out.append(piece)
-            elif (
-                self._part is _Part.DATA_END
-                and not self._line
-                and (header := self._next.match(view, position, position + MAX_LINE_BYTES))
-            ):
-                position = header.end()
-                self._start_chunk(header)
             else:
-                position = self._read_line(view, position)
+                behind = self._read_chunks(view, position, out)
+                position = behind or self._read_line(view, position)
         return out
 
     def finish(self) -> dict[str, str]:
@@ -170,6 +164,28 @@ class ChunkDecoder:
             self._verify_chunk()
             self._part = _Part.DATA_END
 
+    def _read_chunks(self, view: memoryview, position: int, out: list[memoryview]) -> int:
+        """Where the whole chunks end that are there, and the header of one that is not; or 0.
+
+        Most chunks come so: what is done for each of them has to be little.
+        """
+        if self._part is not _Part.DATA_END or self._line:
+            return 0
+        signing, size, behind = self._signing, len(view), 0
+        while header := self._next.match(view, position, position + MAX_LINE_BYTES):
+            behind = header.end()
+            end = behind + int(header[1], 16)
+            if not behind < end <= size:
+                self._start_chunk(header)
+                break
+            piece = view[behind:end]
+            self._count(end - behind)
+            if signing is not None:
+                self._verify(signing, sha256(piece).hexdigest(), header[2].decode("ascii"))
+            out.append(piece)
+            behind = position = end
+        return behind
+
     def _read_line(self, view: memoryview, position: int) -> int:
         """Where a line ends that goes on, or begins, at `position`; or the view does."""
         line = bytes(view[position : position + MAX_LINE_BYTES + 1 - len(self._line)])
@@ -200,12 +216,7 @@ class ChunkDecoder:
 
     def _start_chunk(self, header: re.Match[bytes]) -> None:
         size = int(header[1], 16)
-        self._received += size
-        if self._received > self._length:
-            raise IncompleteBody(
-                "The body is longer than x-amz-decoded-content-length says.",
-                ExpectedBytes=self._length,
-            )
+        self._count(size)
         if self._signing:
             self._signature = header[2].decode("ascii")
             self._hash = sha256()
@@ -215,12 +226,23 @@ class ChunkDecoder:
             self._verify_chunk()
             self._part = _Part.TRAILER
 
+    def _count(self, size: int) -> None:
+        self._received += size
+        if self._received > self._length:
+            raise IncompleteBody(
+                "The body is longer than x-amz-decoded-content-length says.",
+                ExpectedBytes=self._length,
+            )
+
     def _verify_chunk(self) -> None:
         if self._signing:
-            expected = self._signing.of_chunk(self._previous, self._hash.hexdigest())
-            if not hmac.compare_digest(expected, self._signature):
-                raise SignatureDoesNotMatch("A chunk's signature does not match.")
-            self._previous = expected
+            self._verify(self._signing, self._hash.hexdigest(), self._signature)
+
+    def _verify(self, signing: ChunkSigning, digest: str, signature: str) -> None:
+        expected = signing.of_chunk(self._previous, digest)
+        if not hmac.compare_digest(expected, signature):
+            raise SignatureDoesNotMatch("A chunk's signature does not match.")
+        self._previous = expected
 
     def _trailer_line(self, line: bytes) -> None:
         """One line after the zero chunk; an empty one ends the body.
