@@ -4,20 +4,21 @@ A batch's sums and the offset that its journal is merged to are committed togeth
 by whoever finds the offset where the batch starts: of two that merge the same, one does.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from sqlalchemy import BigInteger, bindparam, delete, select, union, update
+from sqlalchemy import BigInteger, Table, UpdateBase, bindparam, delete, select, union, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.manifest import Stats
 from gateway.storage import tables
 from gateway.storage.clicks import separate
 from gateway.storage.database import Database, insert_or_update, raised
-from gateway.storage.prepared import Prepared
+from gateway.storage.prepared import Change, Prepared
 from gateway.storage.tally import Tally
 
 SILENCE = timedelta(seconds=60)
@@ -27,15 +28,20 @@ LAG = timedelta(minutes=1)
 """By so much a journal may come later than the others: clicks are held against each other."""
 
 
-# Made once: merges come all the time, and making them costs as much as running them.
-MOVE = (
+MOVE = Change(
     update(tables.worker)
     .where(tables.worker.c.id == bindparam("worker"), tables.worker.c.merged == bindparam("start"))
     .values(merged=bindparam("end"))
 )
-RAISE = (
+OF_NOW = (
+    tables.artifact.c.id == bindparam("of"),
+    tables.artifact.c.epoch == bindparam("of_epoch"),
+)
+"""Whether a sum's epoch is its artifact's by now: others are dropped."""
+
+RAISE = Change(
     update(tables.artifact)
-    .where(tables.artifact.c.id == bindparam("of"))
+    .where(*OF_NOW)
     .values(
         download_micros=raised(
             tables.artifact.c.download_micros, bindparam("more_micros", type_=BigInteger)
@@ -43,6 +49,25 @@ RAISE = (
         views=raised(tables.artifact.c.views, bindparam("more_views", type_=BigInteger)),
     )
 )
+
+
+def _raise_day(insert: Callable[[Table], sqlite.Insert | postgresql.Insert]) -> UpdateBase:
+    """Add to the day of a file, which may be its first."""
+    daily, sums = tables.daily, ("downloads", "micros", "bytes")
+    new = select(
+        tables.artifact.c.id,
+        bindparam("of_path", type_=daily.c.path.type),
+        bindparam("of_day", type_=daily.c.day.type),
+        *(bindparam(f"more_{name}", type_=BigInteger) for name in sums),
+    ).where(*OF_NOW)
+    statement = insert(daily).from_select(["artifact_id", "path", "day", *sums], new)
+    return statement.on_conflict_do_update(
+        index_elements=["artifact_id", "path", "day"],
+        set_={name: raised(daily.c[name], statement.excluded[name]) for name in sums},
+    )
+
+
+RAISE_DAY = Change(_raise_day(sqlite.insert), _raise_day(postgresql.insert))
 EPOCHS = select(tables.artifact.c.id, tables.artifact.c.epoch).where(
     tables.artifact.c.id.in_(bindparam("artifacts", expanding=True))
 )
@@ -151,16 +176,16 @@ class Counters:
         """Whether the sums were added: False where the journal is not merged to `start`."""
 
         async def work(connection: AsyncConnection) -> bool:
-            moved = await connection.execute(
-                MOVE, {"worker": worker_id, "start": start, "end": end}
-            )
-            if not moved.rowcount:
+            journal = {"worker": worker_id, "start": start, "end": end}
+            if not await MOVE.once(connection, journal):
                 return False
-            epochs = await _epochs(connection, tally.artifacts)
-            # A transaction that has to run again begins with the batch as it was.
-            sums = deepcopy(tally) if tally.clicks else tally
-            await separate(connection, sums, epochs, self._double_click)
-            await _add(connection, sums, epochs)
+            sums = tally
+            if tally.clicks:
+                # A transaction that has to run again begins with the batch as it was.
+                sums = deepcopy(tally)
+                epochs = await _epochs(connection, tally.artifacts)
+                await separate(connection, sums, epochs, self._double_click)
+            await _add(connection, sums)
             return True
 
         return await self._database.transaction(work)
@@ -203,35 +228,30 @@ class Counters:
             await self._database.transaction(work)
 
 
-async def _add(connection: AsyncConnection, tally: Tally, current: Mapping[int, int]) -> None:
-    """Add the sums whose epoch is the artifact's now; the others are dropped."""
-    totals = [
-        {"of": key[0], "more_micros": total.micros, "more_views": total.views}
-        # In one order everywhere, so that two that merge do not lock each other out.
-        for key, total in sorted(tally.totals.items())
-        if current.get(key[0]) == key[1]
-    ]
-    if totals:
-        await connection.execute(RAISE, totals)
-    days = [
-        {
-            "artifact_id": artifact_id,
-            "path": path,
-            "day": day,
-            "downloads": count.downloads,
-            "micros": count.micros,
-            "bytes": count.bytes,
-        }
-        for (artifact_id, epoch, path, day), count in sorted(tally.days.items())
-        if current.get(artifact_id) == epoch
-    ]
-    await insert_or_update(
+async def _add(connection: AsyncConnection, tally: Tally) -> None:
+    """Add the sums whose epoch is the artifact's now."""
+    # In one order everywhere, so that two that merge do not lock each other out.
+    await RAISE.each(
         connection,
-        tables.daily,
-        days,
-        keys=["artifact_id", "path", "day"],
-        update=[],
-        add=["downloads", "micros", "bytes"],
+        [
+            {"of": of, "of_epoch": epoch, "more_micros": total.micros, "more_views": total.views}
+            for (of, epoch), total in sorted(tally.totals.items())
+        ],
+    )
+    await RAISE_DAY.each(
+        connection,
+        [
+            {
+                "of": of,
+                "of_epoch": epoch,
+                "of_path": path,
+                "of_day": day,
+                "more_downloads": count.downloads,
+                "more_micros": count.micros,
+                "more_bytes": count.bytes,
+            }
+            for (of, epoch, path, day), count in sorted(tally.days.items())
+        ],
     )
 
 

@@ -68,12 +68,9 @@ class Direct:
         """The result of a statement."""
         return self._connection.execute(statement, parameters)
 
-    async def exec_driver_sql(
-        self, statement: str, parameters: Sequence[Sequence[Value]] | None = None
-    ) -> CursorResult[Any]:
-        """The result of a statement in SQLite's own words, run for each row of values."""
-        rows = None if parameters is None else [tuple(row) for row in parameters]
-        return self._connection.exec_driver_sql(statement, rows)
+    def change(self, words: str, rows: Sequence[Sequence[Value]]) -> int:
+        """How many rows a statement in SQLite's own words changes, run for each row of values."""
+        return self._file.executemany(words, rows).rowcount
 
     def close(self) -> None:
         """Close the file."""

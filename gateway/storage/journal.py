@@ -14,10 +14,12 @@ line's end.
 import logging
 import mmap
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 from gateway.storage.filesystems import keeps_blocks
 
@@ -52,17 +54,20 @@ class Journal:
 
     `failure` says why the disk takes no more, or is None. What it does not take is held in memory,
     and written first when it does again; `lost` counts the records that found no room there either.
+    `doubtful` is the offset up to which there may be others than were appended when it ended there.
     """
 
     def __init__(self, directory: Path) -> None:
         self.lost = 0
         self.failure: str | None = None
+        self.doubtful = 0
         self._directory = directory
         self._held = bytearray()
         self._base = 0
         self._at = 0  # in the file
         self._warm = 0  # up to here in the file its pages take copies
         self._syncing = False
+        self._turning = Lock()  # held while files change places
         self._retired: list[int] = []
         self._copies = keeps_blocks(directory)
         self._pages: mmap.mmap | bytearray = bytearray()
@@ -100,7 +105,8 @@ class Journal:
             # The rest completes the line when the disk takes it.
             self._fail(OSError("the disk took a part of a record"), record[written:])
             return
-        self.failure = None
+        if self.failure:
+            self.failure, self.doubtful = None, self.end
         if not syncing:
             self._warm = min(_whole_pages(self._at), len(self._pages))
 
@@ -121,36 +127,42 @@ class Journal:
             return
         former, pages = self._file, self._pages
         try:
-            self._file = self._open(self.end)
+            file = self._open(self.end)
         except OSError as error:
             _log.debug("no new file for the journal: %s", error)  # it is tried again and again
             return
-        self._retired.append(former)
+        with self._turning:
+            self._file = file
+            self._retired.append(former)
         if isinstance(pages, mmap.mmap):
             pages.close()
             with suppress(OSError):  # who reads it knows where the next begins
                 os.ftruncate(former, self._at)
-        self._base, self._at, self._warm = self.end, 0, 0
-
-    def cool(self) -> None:
-        """Have each record ask the disk until a `sync`, which cleans pages, has ended."""
-        self._warm, self._syncing = 0, True
+        base = self.end
+        # A thread that asks for the end in between is told one that never was.
+        self._at = self._warm = 0
+        self._base = base
 
     def sync(self) -> None:
         """Return when all that was appended before survives a power failure.
 
-        A thread may call it, one at a time, while the event loop appends but does not rotate,
-        and has called `cool` before.
+        A thread may call it, one at a time, while the event loop goes on. Records that are appended
+        meanwhile ask the disk: a sync cleans pages, and a copy into a clean one is slow.
         """
+        self._syncing, self._warm = True, 0
+        with self._turning:
+            former, self._retired = self._retired, []
+            current = self._file
         try:
-            while self._retired:
-                file = self._retired.pop()
+            while former:
+                file = former.pop()
                 try:
                     os.fdatasync(file)
                 finally:
                     os.close(file)
-            os.fdatasync(self._file)
+            os.fdatasync(current)
         finally:
+            self._retired[:0] = former
             self._syncing = False
 
     def close(self) -> None:
@@ -181,7 +193,7 @@ class Journal:
     def _fail(self, error: OSError, record: bytes) -> None:
         if not self.failure:
             _log.error("the journal of downloads can't be written: %s", error)
-        self.failure = str(error)
+        self.failure, self.doubtful = str(error), sys.maxsize
         self._hold(record)
 
     def _hold(self, record: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Questions of one statement, asked without what SQLAlchemy does around each.
+"""Statements that come again and again, run without what SQLAlchemy does around each.
 
 A statement is written in its words and compiled by it once. On SQLite it then goes straight to a
 connection, in some ten microseconds where a transaction of SQLAlchemy's takes five hundred.
@@ -8,21 +8,23 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select
+from sqlalchemy import Select, UpdateBase
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.type_api import TypeEngine
 
+from gateway.storage.direct import Direct
+
 Process = Callable[[Any], Any]
+Values = Mapping[str, object]
 
 _SQLITE = sqlite.dialect()
 
 
-class Prepared:
+class _Worded:
     """A statement with bound parameters, and its words for SQLite."""
 
-    def __init__(self, statement: Select[Any]) -> None:
-        self.statement = statement
-        self._names = [column.name for column in statement.selected_columns]
+    def __init__(self, statement: Select[Any] | UpdateBase) -> None:
         compiled = statement.compile(dialect=_SQLITE)
         self._text = str(compiled)
         self._given = dict(compiled.params)
@@ -32,6 +34,22 @@ class Prepared:
             for bound, name in compiled.bind_names.items()
             if (process := _implementation(bound.type).bind_processor(_SQLITE)) is not None
         }
+
+    def _bound(self, values: Values) -> list[Any]:
+        """The values, in the order of the words."""
+        given = {**self._given, **values}
+        for name, process in self._writes.items():
+            given[name] = process(given[name])
+        return [given[name] for name in self._order]
+
+
+class Prepared(_Worded):
+    """A question with bound parameters."""
+
+    def __init__(self, statement: Select[Any]) -> None:
+        super().__init__(statement)
+        self.statement = statement
+        self._names = [column.name for column in statement.selected_columns]
         self._reads = [
             (column.name, process)
             for column in statement.selected_columns
@@ -42,17 +60,38 @@ class Prepared:
         """A row's values by the names of their columns."""
         return dict(zip(self._names, row, strict=True))
 
-    def rows(self, cursor: sqlite3.Cursor, values: Mapping[str, object]) -> list[dict[str, Any]]:
+    def rows(self, cursor: sqlite3.Cursor, values: Values) -> list[dict[str, Any]]:
         """The rows that SQLite answers, by column, as SQLAlchemy would give them."""
-        given = {**self._given, **values}
-        for name, process in self._writes.items():
-            given[name] = process(given[name])
-        found = cursor.execute(self._text, [given[name] for name in self._order]).fetchall()
+        found = cursor.execute(self._text, self._bound(values)).fetchall()
         rows = [self.named(row) for row in found]
         for row in rows:
             for name, process in self._reads:
                 row[name] = process(row[name])
         return rows
+
+
+class Change(_Worded):
+    """A statement that changes rows, with bound parameters.
+
+    `postgresql` is what PostgreSQL is told, where that has to be told otherwise.
+    """
+
+    def __init__(self, statement: UpdateBase, postgresql: UpdateBase | None = None) -> None:
+        super().__init__(statement)
+        self._statement = statement if postgresql is None else postgresql
+
+    async def once(self, connection: AsyncConnection | Direct, values: Values) -> int:
+        """Run it; how many rows that has changed."""
+        if isinstance(connection, Direct):
+            return connection.change(self._text, [self._bound(values)])
+        return (await connection.execute(self._statement, values)).rowcount
+
+    async def each(self, connection: AsyncConnection | Direct, rows: Sequence[Values]) -> None:
+        """Run it for each of the rows."""
+        if isinstance(connection, Direct):
+            connection.change(self._text, [self._bound(values) for values in rows])
+        elif rows:
+            await connection.execute(self._statement, rows)
 
 
 def _implementation(kind: TypeEngine[Any]) -> TypeEngine[Any]:

@@ -343,6 +343,7 @@ async def test_files_of_the_journal_that_are_merged_are_removed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(journal, "FILE_BYTES", 1_000)
+    monkeypatch.setattr(module, "TEND_SECONDS", 0.1)
     artifact_id = await new_artifact(database)
     async with new_counting() as counting:
         directory = tmp_path / "journal" / counting.worker_id
@@ -355,6 +356,7 @@ async def test_files_of_the_journal_that_are_merged_are_removed(
             return len(list(directory.glob("*.journal"))) == 1
 
         await until(trimmed)
+        await counting.merge_now()
         assert int(next(directory.glob("*.journal")).stem) > 0
         assert await totals(database, artifact_id) == (400 * MILLION, 0)
 

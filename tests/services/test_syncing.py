@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.services.statistics import syncing as module
 from gateway.services.statistics.syncing import Syncing
 from gateway.storage.journal import Journal
 
@@ -37,6 +38,12 @@ class Disk:
         finally:
             self.running -= 1
 
+    async def busy(self) -> None:
+        """Return when a sync has begun."""
+        async with asyncio.timeout(10):
+            while not self.running:  # noqa: ASYNC110 (a thread sets no event)
+                await asyncio.sleep(0.001)
+
     async def idle_after(self, number: int) -> None:
         """Return when so many syncs have begun, and all have ended."""
         async with asyncio.timeout(10):
@@ -62,36 +69,40 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 
 @pytest.fixture
-def syncing(journal: Journal) -> Iterator[Syncing]:
+def syncing(
+    journal: Journal,
+    disk: Disk,  # noqa: ARG001 (the thread is to meet it)
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Syncing]:
+    monkeypatch.setattr(module, "SYNC_SECONDS", 0.02)
     syncing = Syncing(journal)
     yield syncing
     syncing.close()
 
 
 async def test_nothing_new_is_not_synced(journal: Journal, syncing: Syncing, disk: Disk) -> None:
-    syncing.begin()
+    assert syncing is not None
+    await asyncio.sleep(10 * module.SYNC_SECONDS)
+    assert disk.number == 0
     journal.append(b"one\n")
-    syncing.begin()
     await disk.idle_after(1)
-    syncing.begin()
-    syncing.begin()
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(10 * module.SYNC_SECONDS)
     assert disk.number == 1
 
 
-async def test_a_sync_that_failed_is_told_and_done_again(
-    journal: Journal, syncing: Syncing, disk: Disk
+async def test_a_sync_that_failed_is_told_once_and_done_again(
+    journal: Journal, syncing: Syncing, disk: Disk, caplog: pytest.LogCaptureFixture
 ) -> None:
     disk.fails = True
     journal.append(b"one\n")
-    syncing.begin()
-    await disk.idle_after(1)
-    disk.fails = False
+    await disk.idle_after(3)
     with pytest.raises(OSError, match="input/output error"):
-        syncing.begin()
-    syncing.begin()
-    await disk.idle_after(2)
-    assert disk.number == 2
+        await syncing.done()
+    disk.fails = False
+    await disk.idle_after(disk.number + 1)
+    await syncing.done()
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert "input/output error" in caplog.text
 
 
 async def test_who_waits_gets_a_sync_that_began_after_it_asked(
@@ -99,17 +110,34 @@ async def test_who_waits_gets_a_sync_that_began_after_it_asked(
 ) -> None:
     disk.free.clear()
     journal.append(b"one\n")
-    syncing.begin()
+    first = asyncio.create_task(syncing.done())
+    await disk.busy()
     journal.append(b"two\n")
-    waiting = asyncio.create_task(syncing.done())
-    await asyncio.sleep(0.02)
-    syncing.begin()
-    assert not waiting.done()
+    second = asyncio.create_task(syncing.done())
+    await asyncio.sleep(0.05)
+    assert not first.done()
     assert disk.number == 1
     disk.free.set()
-    await waiting
+    await first
+    await second
     assert disk.number == 2
     assert disk.most == 1
+
+
+async def test_whoever_gives_up_leaves_the_thread_at_work(
+    journal: Journal, syncing: Syncing, disk: Disk
+) -> None:
+    disk.free.clear()
+    journal.append(b"one\n")
+    waiting = asyncio.create_task(syncing._sync())  # noqa: SLF001 (as a loop that ends does it)
+    queued = asyncio.create_task(syncing._sync())  # noqa: SLF001
+    await disk.busy()
+    for task in (waiting, queued):
+        task.cancel()
+    disk.free.set()
+    await asyncio.gather(waiting, queued, return_exceptions=True)
+    await syncing.done()
+    assert disk.number == 2
 
 
 async def test_a_turn_begins_a_new_file(journal: Journal, syncing: Syncing, tmp_path: Path) -> None:

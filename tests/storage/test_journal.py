@@ -29,7 +29,6 @@ while True:
     if number % 1_000 == 0:
         print(number, flush=True)
         one.rotate()
-        one.cool()
         one.sync()
 """
 HOLD = """
@@ -296,22 +295,79 @@ def test_what_is_appended_around_a_sync_asks_the_disk(
     disk = Disk(monkeypatch, copies=True)
     one = Journal(tmp_path)
     one.append(b"one\n")
-    one.cool()
-    one.append(b"two\n")
-    one.append(b"and\n")
+    one.append(b"copied\n")
+    assert disk.asked == 1
+
+    def append(_file: int) -> None:
+        one.append(b"two\n")
+        one.append(b"and\n")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdatasync", append)
+        one.sync()
     assert disk.asked == 3
-    one.sync()
     disk.takes = 0
     one.append(b"three\n")
     assert failing(one)
     one.append(b"four\n")
-    assert lines(tmp_path) == [b"one", b"two", b"and"]
+    assert lines(tmp_path) == [b"one", b"copied", b"two", b"and"]
     disk.takes = None
     one.flush()
     disk.takes = 0
     one.append(b"five\n")
     assert not failing(one)
-    assert lines(tmp_path) == [b"one", b"two", b"and", b"three", b"four", b"five"]
+    assert lines(tmp_path)[4:] == [b"three", b"four", b"five"]
+    one.close()
+
+
+def test_files_that_turn_around_a_sync_are_all_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Journal(tmp_path)
+    synced: list[int] = []
+    turns = [True]
+
+    def turn(file: int) -> None:
+        if turns.pop():
+            one.append(b"two\n")
+            one.rotate(at_once=True)
+        os.fstat(file)  # it is open
+        synced.append(file)
+
+    monkeypatch.setattr(os, "fdatasync", turn)
+    one.append(b"one\n")
+    one.sync()
+    assert len(synced) == 1
+    turns += [False, False]
+    one.append(b"three\n")
+    one.sync()
+    assert len(synced) == 3
+    assert synced[1] == synced[0] != synced[2]
+    assert lines(tmp_path) == [b"one", b"two", b"three"]
+    one.close()
+
+
+def test_a_file_that_could_not_be_synced_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Journal(tmp_path)
+    for record in (b"one\n", b"two\n", b"three\n"):
+        one.append(record)
+        one.rotate(at_once=True)
+    outcomes = [OSError(errno.EIO, "input/output error"), None, None, None]
+    tried: list[int] = []
+
+    def sync(file: int) -> None:
+        tried.append(file)
+        outcome = outcomes.pop(0)
+        if outcome is not None:
+            raise outcome
+
+    monkeypatch.setattr(os, "fdatasync", sync)
+    with pytest.raises(OSError, match="input/output"):
+        one.sync()
+    one.sync()
+    assert len(set(tried)) == 4
     one.close()
 
 

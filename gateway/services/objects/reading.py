@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 
+from gateway.artifact.download import ANYBODY
 from gateway.artifact.layout import KEY_BYTES, MANIFEST
 from gateway.artifact.lifecycle import Location
 from gateway.errors import NoSuchKey, NoSuchVersion, NotImplementedByGateway
@@ -157,10 +158,11 @@ class Reading:
         if served is not None and pin.version_id is not None and served != pin.version_id:
             return reply
         counting, body, status = self._counting, reply.body, reply.status
-        visit = counting.visit(caller, request)
-        extent = None if status == OK else reply.headers.get("Content-Range")
-        if not counting.counts(visit, status, extent):
-            return reply
+        visit = ANYBODY
+        if status != OK or not counting.anybodys:
+            visit = counting.visit(caller, request)
+            if not counting.counts(visit, status, reply.headers.get("Content-Range")):
+                return reply
         whole = len(body) if isinstance(body, bytes) else 0
         counting.download(artifact.id, artifact.epoch, pin.path, pin.weight, visit, size=whole)
         if counting.waits:

@@ -26,14 +26,14 @@ from gateway.services.statistics.merging import Merging
 from gateway.services.statistics.recognising import Recognising
 from gateway.services.statistics.syncing import Syncing
 from gateway.services.statistics.today import Today
-from gateway.services.statistics.waiting import Waiting
+from gateway.services.statistics.waiting import Part, Waiting
 from gateway.storage import tally
 from gateway.storage.counters import Counters
 from gateway.storage.journal import Journal
 from gateway.storage.workers import WorkersFolder
 
 MERGE_SECONDS = 0.5
-SYNC_SECONDS = 0.1
+TEND_SECONDS = 0.5
 SWEEP_SECONDS = 15.0
 MOST_WAITING = 256 * 1_048_576
 """A gateway whose journal waits with more bytes than this reports that it is not ready."""
@@ -66,7 +66,7 @@ class Counting:
     `rules` are the configuration's. With the durability "machine" it `waits`: a response is for
     after `settled`. `secret` is the gateway's. `visit` says who downloads, as far as the rules
     have to know, and `counts` whether a GET of a committed file that was answered so is a
-    download by them.
+    download by them; where a whole file is one whoever asks, it is `anybodys`.
     """
 
     def __init__(
@@ -83,19 +83,20 @@ class Counting:
         self._clock = clock
         self._rules = rules
         self.waits = rules.durability == "machine"
+        self.anybodys = not (rules.double_click_seconds or rules.exclude_robots)
         self.visit: Callable[[Caller, Request], Visit] = Recognising(
             secret, double_clicks=rules.double_click_seconds > 0, robots=rules.exclude_robots
         ).visit
         self.counts = partial(is_download, not_modified=rules.count_not_modified)
         self._merging = Merging(counters, folder, self.worker_id, self._begin_merge)
         self._merges = Grouped(self._merging.merge_host)
-        self._waiting = Waiting()
         self._today = Today(clock)
         self._away: str | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         self._journal = Journal(self._folder.enter(self.worker_id))
+        self._waiting = Waiting(self._journal)
         self._syncing = Syncing(self._journal)
         try:
             await self._merging.register(self._clock())
@@ -109,7 +110,7 @@ class Counting:
             asyncio.create_task(self._repeat(work, seconds))
             for work, seconds in (
                 (self._merge_own, MERGE_SECONDS),
-                (self._sync_own, SYNC_SECONDS),
+                (self._tend, TEND_SECONDS),
                 (self._keep_house, SWEEP_SECONDS),
             )
         ]
@@ -151,23 +152,28 @@ class Counting:
         sent, where all of them are at hand; else `sent` is told later.
         """
         if visit.client is None:
-            self._journal.append(self._today.download(artifact_id, epoch, path, weight, size))
-            self._waiting.add((artifact_id, epoch), weight, 0)
+            fields = artifact_id, epoch, path, weight, size
+            line = self._today.lines.get(fields) or self._today.line(fields)
+            self._journal.append(line)
+            self._waiting.lines[artifact_id, epoch][line] += 1
         else:
             now = self._clock()
             line = tally.click(artifact_id, epoch, path, weight, now, visit.client)
             line += tally.sent(artifact_id, epoch, path, size, now.date()) if size else b""
             self._journal.append(line)
-            self._waiting.obscure(self._journal.end)
+            self._waiting.obscure()
 
     def sent(self, artifact_id: int, epoch: int, path: str, size: int) -> None:
         """Add `size` bytes that were sent of a file, at a response's end."""
-        self._journal.append(tally.sent(artifact_id, epoch, path, size, self._today.day()))
+        line = tally.sent(artifact_id, epoch, path, size, self._today.day)
+        self._journal.append(line)
+        self._waiting.lines[artifact_id, epoch][line] += 1
 
     def view(self, artifact_id: int, epoch: int) -> None:
         """Count one view of an artifact's committed manifest."""
-        self._journal.append(tally.view(artifact_id, epoch))
-        self._waiting.add((artifact_id, epoch), 0, 1)
+        line = tally.view(artifact_id, epoch)
+        self._journal.append(line)
+        self._waiting.lines[artifact_id, epoch][line] += 1
 
     async def settled(self) -> None:
         """Return when what was counted so far survives what `durability` names.
@@ -231,22 +237,25 @@ class Counting:
             lost=self._journal.lost,
         )
 
-    def _begin_merge(self) -> int:
-        """Where the journal ends, to which it is about to be merged."""
-        end = self._journal.end
-        self._waiting.forget(self._merging.offset(self.worker_id), end)
-        self._waiting.cut(end)
-        return end
+    def _begin_merge(self) -> Part:
+        """What is about to be merged of the journal."""
+        self._waiting.forget(self._merging.offset(self.worker_id))
+        return self._waiting.cut()
+
+    async def _tend(self) -> None:
+        """See to the day, and to the journal's files."""
+        left = self._today.look()
+        if left < TEND_SECONDS:
+            asyncio.get_running_loop().call_later(left, self._today.look)
+        self._journal.rotate()
+        self._journal.flush()
 
     async def _merge_own(self) -> None:
         if self._journal.end > self._merging.offset(self.worker_id):
             await self._merging.merge(self.worker_id)
-        self._waiting.forget(self._merging.offset(self.worker_id), self._journal.end)
+        self._waiting.forget(self._merging.offset(self.worker_id))
         await self._merging.trim()
         self._away = None
-
-    async def _sync_own(self) -> None:
-        self._syncing.begin()
 
     async def _keep_house(self) -> None:
         await self._merging.register(self._clock())

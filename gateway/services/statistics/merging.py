@@ -6,10 +6,14 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from gateway.services.statistics.waiting import Part
 from gateway.storage.counters import SILENCE, Counters, Worker
 from gateway.storage.journal import merged_files, read, unmerged
 from gateway.storage.tally import Tally, add_up
 from gateway.storage.workers import WorkersFolder
+
+LINES_AT_ONCE = 64
+"""More different lines than these are added up in a thread."""
 
 _log = logging.getLogger(__name__)
 
@@ -18,7 +22,7 @@ class Merging:
     """Merges journals: this worker's, those of living ones beside it, and those of dead ones.
 
     Any worker may merge any journal at any time: the database takes each batch once. `begin` is
-    called as a merge of this worker's own begins, and says where that journal ends.
+    called as a merge of this worker's own begins, and says what of that journal is to be merged.
     """
 
     def __init__(
@@ -26,7 +30,7 @@ class Merging:
         counters: Counters,
         folder: WorkersFolder,
         worker_id: str,
-        begin: Callable[[], int],
+        begin: Callable[[], Part],
     ) -> None:
         self._counters = counters
         self._folder = folder
@@ -64,12 +68,23 @@ class Merging:
         """Merge what a worker's journal holds now."""
         if worker_id == self._worker_id:
             async with self._own:
-                await self._merge(worker_id, self._begin())
+                part = self._begin()
+                await self._merge_kept(part)
+                await self._merge(worker_id, part.end)
             return
         if worker_id not in self._offsets:
             self._offsets[worker_id] = await self._counters.merged(worker_id) or 0
         offset = self.offset(worker_id)
         await self._merge(worker_id, offset + unmerged(self._folder.directory(worker_id), offset))
+
+    async def _merge_kept(self, part: Part) -> None:
+        """Merge a part of this worker's own journal, where memory has it."""
+        if part.lines is None or part.start != self.offset(self._worker_id):
+            return
+        few = len(part.lines) <= LINES_AT_ONCE
+        tally = add_up(part.lines) if few else await asyncio.to_thread(add_up, part.lines)
+        if await self._counters.merge(self._worker_id, part.start, part.end, tally):
+            self._offsets[self._worker_id] = part.end
 
     async def _merge(self, worker_id: str, end: int) -> None:
         # Downloads may be written down faster than they are merged: nothing behind `end` is.

@@ -1,22 +1,33 @@
-"""A journal's records on the disk: in a thread that lives as long as the journal."""
+"""A journal's records on the disk: by a thread with a clock of its own, as long as it lives."""
 
 import asyncio
-from concurrent.futures import Future, ThreadPoolExecutor
+import logging
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
+from threading import Thread
 
 from gateway.services.statistics.grouping import Grouped
 from gateway.storage.journal import Journal
 
+SYNC_SECONDS = 0.1
+
+_log = logging.getLogger(__name__)
+
 
 class Syncing:
-    """Syncs a journal, one sync at a time; the event loop's thread alone may use it."""
+    """Syncs a journal a few times a second, and for whoever waits for it; from `begin` to `close`.
+
+    The event loop has nothing to do with it but where somebody waits: to begin syncs there, and to
+    hear of their ends, would cost as much as they do.
+    """
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._thread = ThreadPoolExecutor(1, "journal-sync")
-        self._under_way: Future[None] | None = None
         self._grouped = Grouped(self._sync)
-        self._synced = 0
         self._turn = False
+        self._asked: SimpleQueue[Future[None] | None] = SimpleQueue()
+        self._thread = Thread(target=self._work, name="journal-sync", daemon=True)
+        self._thread.start()
 
     async def done(self) -> None:
         """Return when what was appended before survives a power failure; OSError."""
@@ -27,37 +38,42 @@ class Syncing:
         self._turn = True
         await self._grouped.done()
 
-    def begin(self) -> None:
-        """Begin a sync that nobody waits for, unless there is nothing to do, or one is under way.
-
-        Telling the event loop of its end would cost as much as the sync. OSError where the disk
-        takes no records, or did not take the last sync; the next call begins another.
-        """
-        if self._under_way is not None:
-            if not self._under_way.done():
-                return
-            former, self._under_way = self._under_way, None
-            former.result()
-        if self._journal.end > self._synced or self._journal.failure:
-            self._start()
-
     def close(self) -> None:
         """End the thread, after what is under way."""
-        self._thread.shutdown()
+        self._asked.put(None)
+        self._thread.join()
 
     async def _sync(self) -> None:
-        while self._under_way is not None and not self._under_way.done():
-            await asyncio.wait([asyncio.wrap_future(self._under_way)])
-        await asyncio.wrap_future(self._start())
-
-    def _start(self) -> Future[None]:
         self._journal.flush()
-        self._journal.rotate(at_once=self._turn)
-        self._turn = False
-        self._journal.cool()
-        self._under_way = self._thread.submit(self._run, self._journal.end)
-        return self._under_way
+        if self._turn:
+            self._turn = False
+            self._journal.rotate(at_once=True)
+        future = Future[None]()
+        self._asked.put(future)
+        await asyncio.wrap_future(future)
 
-    def _run(self, end: int) -> None:
-        self._journal.sync()
-        self._synced = end
+    def _work(self) -> None:
+        """Sync until there is nothing to wait for; in the thread."""
+        synced, fails = 0, False
+        while True:
+            try:
+                asked = self._asked.get(timeout=SYNC_SECONDS)
+            except Empty:
+                if self._journal.end == synced:
+                    continue
+                asked = Future()
+            if asked is None:
+                return
+            if not asked.set_running_or_notify_cancel():
+                continue
+            end = self._journal.end
+            try:
+                self._journal.sync()
+            except OSError as error:
+                if not fails:
+                    _log.error("the journal of downloads does not get to the disk: %s", error)
+                fails = True
+                asked.set_exception(error)
+            else:
+                synced, fails = end, False
+                asked.set_result(None)

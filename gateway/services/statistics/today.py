@@ -2,49 +2,40 @@
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from time import monotonic
 
 from gateway.storage import tally
 
-ASKED_SECONDS = 0.05
-"""So long a clock's answer is good, unless midnight comes before."""
+Fields = tuple[int, int, str, int, int]
+"""An artifact's row id and epoch, a path, millionths, and bytes that are sent."""
 
 
 class Today:
-    """The day in UTC by a clock, which is looked at a few times a second.
+    """The day in UTC by a clock, as of when it was last looked at.
 
-    Most downloads are of a file that others have downloaded today: theirs is the same line.
+    Most downloads are of a file that others have downloaded today: theirs is the same line, and
+    in `lines`, which are the day's.
     """
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
+        self.lines: dict[Fields, bytes] = {}
+        self.day = date.min
         self._clock = clock
-        self._until = 0.0
-        self._day = date.min
-        self._lines: dict[tuple[int, int, str, int, int], bytes] = {}
+        self.look()
 
-    def day(self) -> date:
-        """The day that it is."""
-        if monotonic() >= self._until:
-            self._look()
-        return self._day
-
-    def download(self, artifact_id: int, epoch: int, path: str, micros: int, size: int) -> bytes:
-        """The line for one download of a file, of which `size` bytes are sent."""
-        if monotonic() >= self._until:
-            self._look()
-        fields = artifact_id, epoch, path, micros, size
-        line = self._lines.get(fields)
-        if line is None:
-            if len(self._lines) >= tally.LINES:
-                self._lines.clear()
-            line = tally.download(artifact_id, epoch, path, micros, self._day, size)
-            self._lines[fields] = line
-        return line
-
-    def _look(self) -> None:
-        moment, now = monotonic(), self._clock()
+    def look(self) -> float:
+        """Look at the clock; so many seconds are left of the day."""
+        now = self._clock()
+        if now.date() != self.day:
+            self.day = now.date()
+            self.lines.clear()
         midnight = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), now.tzinfo)
-        self._until = moment + min((midnight - now).total_seconds(), ASKED_SECONDS)
-        if now.date() != self._day:
-            self._day = now.date()
-            self._lines.clear()
+        return (midnight - now).total_seconds()
+
+    def line(self, fields: Fields) -> bytes:
+        """The line for a download that is not among `lines`; it is from here on."""
+        if len(self.lines) >= tally.LINES:
+            self.lines.clear()
+        artifact_id, epoch, path, micros, size = fields
+        line = tally.download(artifact_id, epoch, path, micros, self.day, size)
+        self.lines[fields] = line
+        return line
