@@ -1,11 +1,12 @@
 """What counting costs: the same file counted and `silent`, alternating in one run.
 
-`python -m bench.counting [--rounds 60] [--seconds 1] [--rate 2000] [--json FILE]`
+`python -m bench.counting [--rounds 40] [--seconds 1] [--rate 2000] [--json FILE]`
 
 The gateway answers from memory, where counting is the greatest part of what a request costs. CPU is
 that of its process while wrk (Debian's package of that name) asks as fast as it is answered; what
-clients wait is measured at a steady rate. Many short turns tell more than a few long ones: what
-else goes on in a machine changes from one second to the next.
+clients wait is measured at a steady rate. What else goes on in a machine changes from one second to
+the next, by more than counting costs: so there are many short rounds, and in each both ways have
+two turns, the one before and after the other's.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import statistics
 import subprocess
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -32,6 +33,7 @@ FILE_BYTES = 4_096
 CONNECTIONS = 16
 PATH = "public/bench/example/data.bin"
 WAYS = ("counted", "silent")
+ROUND = ("counted", "silent", "silent", "counted")
 # What is promised, of the silent way: CPU in per cent, and latencies.
 CPU, MIDDLE, TAIL = 105.0, 102.0, 110.0
 # Connections at a steady rate: more than are ever busy on a machine that keeps up.
@@ -43,7 +45,7 @@ REQUESTS = re.compile(r"(\d+) requests in")
 def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--seconds", type=float, default=1)
     parser.add_argument("--rate", type=int, default=2_000)
     parser.add_argument("--json", type=Path)
@@ -61,10 +63,12 @@ def measure_cpu(report: Report, here: Scene, rounds: int, seconds: float) -> Non
     spent: dict[str, list[float]] = {way: [] for way in WAYS}
     targets = _targets(here)
     for turn in range(rounds + 1):
-        for way in WAYS if turn % 2 else reversed(WAYS):
-            cost = _cpu_of(here.gateway.pid, targets[way], seconds)
-            if turn:  # the first warms up
-                spent[way].append(cost)
+        costs: dict[str, list[float]] = {way: [] for way in WAYS}
+        for way in _ways(turn):
+            costs[way].append(_cpu_of(here.gateway.pid, targets[way], seconds))
+        if turn:  # the first warms up
+            for way in WAYS:
+                spent[way].append(statistics.mean(costs[way]))
     for way in WAYS:
         report.add(f"CPU of a request to the gateway, {way}", spent[way], "µs")
     _compare(report, "CPU of a request, counted to silent", spent, CPU)
@@ -105,16 +109,23 @@ def measure_latency(report: Report, here: Scene, rounds: int, seconds: float, ra
     tails: dict[str, list[float]] = {way: [] for way in WAYS}
     targets = _targets(here)
     for turn in range(rounds + 1):
-        for way in WAYS if turn % 2 else reversed(WAYS):
-            waits = _ask(targets[way], seconds, rate)
-            if turn:
-                ordered = statistics.quantiles(waits, n=100)
+        waits: dict[str, list[float]] = {way: [] for way in WAYS}
+        for way in _ways(turn):
+            waits[way] += _ask(targets[way], seconds, rate)
+        if turn:
+            for way in WAYS:
+                ordered = statistics.quantiles(waits[way], n=100)
                 middles[way].append(ordered[49])
                 tails[way].append(ordered[98])
     for name, samples, most in (("p50", middles, MIDDLE), ("p99", tails, TAIL)):
         for way in WAYS:
             report.add(f"{name} at {rate}/s, {way}", samples[way], "µs")
         _compare(report, f"{name} at {rate}/s, counted to silent", samples, most)
+
+
+def _ways(turn: int) -> Sequence[str]:
+    """The ways of a round, in their order: those of the next are the other way round."""
+    return ROUND if turn % 2 else [WAYS[way == WAYS[0]] for way in ROUND]
 
 
 def _targets(here: Scene) -> dict[str, str]:
