@@ -19,10 +19,11 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 run: $(VENV)/.local
 	$(BIN)/artifact-gateway serve --sample --port $(PORT) --data-dir $(DATA)
 
-# Four workers for two cores: much of the time one waits for a server.
+# Four workers for two cores: much of the time one waits for a server. A file's tests stay together,
+# so that what they share is set up once, and ended with the last of them.
 # PYTEST goes to pytest behind what is said here: make test PYTEST='-n 0 -k name'
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 4 --dist worksteal $(PYTEST)
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 # The AWS SDK for JavaScript: its tests are skipped without. No lock file, since those name hosts.
 javascript:

@@ -40,7 +40,7 @@ class Swept:
         return {named: size for named, size in self.garbage.items() if named[0].startswith(prefix)}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def tended(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway with versioned buckets of its own: one is a workspace, one holds one."""
     name = f"tended-{secrets.token_hex(5)}"

@@ -1,4 +1,4 @@
-"""Fixtures: one backend and one gateway for the session, a new prefix for each test."""
+"""Fixtures: one backend and one gateway for all, a new prefix for each test."""
 
 import shutil
 from collections.abc import Iterator
@@ -31,9 +31,9 @@ __all__ = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
-    """The session's SeaweedFS. Don't stop or pause it: others use it."""
+    """The shared SeaweedFS. Don't stop or pause it: others use it."""
     running = Backend(tmp_path_factory.mktemp("seaweedfs"))
     try:
         yield running.start()
@@ -42,9 +42,9 @@ def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
         shutil.rmtree(running.folder / "data", ignore_errors=True)  # pytest keeps folders: 1 GB
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def gateway(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """The session's gateway. Don't stop or kill it: others use it."""
+    """The shared gateway. Don't stop or kill it: others use it."""
     running = Gateway(backend, tmp_path_factory.mktemp("gateway"))
     try:
         yield running.start()

@@ -48,7 +48,7 @@ def listing(client: S3Client, prefix: str) -> list[Document]:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def edited(gateway: Gateway) -> Edited:
     """One artifact for tests that only read it."""
     prefix, writer = gateway.new_prefix(public=True), gateway.s3()

@@ -12,7 +12,7 @@ BUCKET = "hypha-door"
 WORKERS = 2
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def hypha(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway of two workers, at whose Hypha door nobody needs a token to write."""
     client = backend.client()

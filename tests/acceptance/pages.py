@@ -82,7 +82,7 @@ class Pages:
         self._server.server_close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def pages() -> Iterator[Pages]:
     """The pages' server; nothing is on it until a test puts it there."""
     server = Pages()

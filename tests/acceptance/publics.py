@@ -25,14 +25,14 @@ STAGED_ALONE = ("public/set/new.csv", "public/set/_manifest.yaml", "public/draft
 PRIVATE = ("set/page.html", "set/manifest.yaml", "plain.txt", "public", "publications/x", "_public")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def watched(backend: Backend) -> Iterator[WireTap]:
     """What stands between that gateway and the backend."""
     with WireTap(backend.endpoint_url) as listening:
         yield listening
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def publics(
     backend: Backend, watched: WireTap, pages: Pages, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Gateway]:

@@ -65,7 +65,7 @@ class Scene:
     pairs: tuple[Pair, ...]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def secluded(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway with a workspace of each kind."""
     for bucket in BUCKETS.values():

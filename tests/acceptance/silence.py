@@ -16,14 +16,14 @@ TARGET = f"/{WORKSPACE}/signed/data.csv"
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def tap(backend: Backend) -> Iterator[WireTap]:
     """What stands between gateway and backend, and hears everything."""
     with WireTap(backend.endpoint_url) as listening:
         yield listening
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def tapped(
     backend: Backend, tap: WireTap, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Gateway]:

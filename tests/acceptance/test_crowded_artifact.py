@@ -46,7 +46,7 @@ def running(backend: Backend, folder: Path, system: str, **settings: object) -> 
 
 @pytest.fixture(scope="module")
 def one_worker(gateway: Gateway) -> Sequence[Gateway]:
-    """The session's gateway."""
+    """The shared gateway."""
     return [gateway]
 
 

@@ -35,7 +35,7 @@ def expiring(prefix: str) -> bytes:
     ).encode()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def own(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway with a workspace of its own, whose settings may change."""
     for name in ("settings", "settings-late"):

@@ -18,7 +18,7 @@ VARYING = re.compile(rb"<(RequestId|HostId|Resource|Key|key|Prefix)>[^<]*</\1>")
 LAST_PAGE = 40
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def opened(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway that shows anonymous callers ordinary objects too."""
     for name in ("opened", "opened-other"):
@@ -209,7 +209,7 @@ def test_listings_end_whatever_the_delimiter(
     assert sorted(found) == sorted(expected)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tree(gateway: Gateway) -> dict[bool, str]:
     """A prefix with ordinary keys and artifacts below it, and one where one is being edited."""
     made = {}

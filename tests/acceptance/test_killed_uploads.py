@@ -19,7 +19,7 @@ NAMES = ("between", "beginning", "completing", "discarding", "weighing")
 
 @pytest.fixture(scope="module")
 def listening(backend: Backend) -> Iterator[WireTap]:
-    """A tap in front of the session's backend, of this module's own."""
+    """A tap in front of the shared backend, of this module's own."""
     with WireTap(backend.endpoint_url) as running:
         yield running
 

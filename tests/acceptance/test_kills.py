@@ -197,7 +197,7 @@ def prepare(gateway: Gateway, scene: Scene) -> Artifact:
 
 @pytest.fixture(scope="module")
 def tap(backend: Backend) -> Iterator[WireTap]:
-    """A tap in front of the session's backend."""
+    """A tap in front of the shared backend."""
     with WireTap(backend.endpoint_url) as running:
         yield running
 

@@ -147,7 +147,7 @@ class World:
         )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def world(
     backend: Backend, tap: WireTap, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:

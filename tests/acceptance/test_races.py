@@ -25,7 +25,7 @@ NOT_STAGED = (409, "NotStaged")
 
 @pytest.fixture(scope="module")
 def tap(backend: Backend) -> Iterator[WireTap]:
-    """A tap in front of the session's backend."""
+    """A tap in front of the shared backend."""
     with WireTap(backend.endpoint_url) as running:
         yield running
 

@@ -26,7 +26,7 @@ DOORS = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway with a domain; a trusted proxy may stand before it."""
     backend.client().create_bucket(Bucket=DOTTED)

@@ -11,7 +11,7 @@ from tests.clients.places import Place, Target, make_place, make_target
 from tests.clients.terminator import Terminator, make_certificate
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
     """The SeaweedFS behind the gateway."""
     running = Backend(tmp_path_factory.mktemp("seaweedfs"))
@@ -22,7 +22,7 @@ def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
         shutil.rmtree(running.folder / "data", ignore_errors=True)  # pytest keeps folders
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def tap(backend: Backend) -> Iterator[WireTap]:
     """What stands between gateway and backend, and hears everything: `forget` first."""
     with WireTap(backend.endpoint_url) as listening:
@@ -36,7 +36,7 @@ def _forgotten(tap: WireTap) -> Iterator[None]:
     tap.forget()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def gateway(
     backend: Backend, tap: WireTap, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Gateway]:
@@ -56,7 +56,7 @@ def gateway(
         running.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def secure(gateway: Gateway) -> Iterator[Terminator]:
     """The same gateway behind TLS."""
     running = Terminator(gateway.port, make_certificate(gateway.folder))
@@ -66,7 +66,7 @@ def secure(gateway: Gateway) -> Iterator[Terminator]:
         running.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def places(gateway: Gateway) -> Mapping[str, Place]:
     """The places that clients read, by their kind. Don't write there."""
     return {kind: make_place(gateway, kind) for kind in ("folder", "committed", "edited")}
@@ -84,7 +84,7 @@ def caller(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def direct(backend: Backend) -> S3Client:
     """A client that speaks with the backend itself."""
     return backend.client()
