@@ -3,18 +3,31 @@
 Both are started once for the whole run, when the first test asks for them.
 """
 
+import gc
 import secrets
-from collections.abc import AsyncIterator, Iterator
+import threading
+from collections.abc import AsyncIterator, Generator, Iterator
 from dataclasses import dataclass, field
 
 import psutil
 import pytest
 import pytest_asyncio
-from moto.server import ThreadedMotoServer
 
 from gateway.config import Backend
 from gateway.storage.bucket import Bucket
 from gateway.storage.embedded import EmbeddedServer
+from tests.moto import server
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Nobody looks for garbage among the tests and all that they import: it stays."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +58,16 @@ async def seaweed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bac
 @pytest.fixture(scope="session")
 def moto_backend() -> Iterator[Backend]:
     """moto's server: a backend with other habits, which checks no signatures."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
+    running = server()
+    thread = threading.Thread(target=running.serve_forever, daemon=True)
+    thread.start()
     yield Backend(
-        endpoint_url=f"http://{host}:{port}", access_key_id="moto", secret_access_key="moto"
+        endpoint_url=f"http://127.0.0.1:{running.port}",
+        access_key_id="moto",
+        secret_access_key="moto",
     )
-    server.stop()
+    running.shutdown()
+    thread.join()
 
 
 @pytest.fixture(params=["seaweed", "moto_backend"])

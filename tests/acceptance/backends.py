@@ -12,13 +12,13 @@ from botocore.config import Config
 
 from tests.acceptance.keys import OTHER_WORKSPACE, WORKSPACE, Key, make_key
 from tests.acceptance.processes import (
-    PROGRAMS,
     clean_environment,
     free_port,
     seaweed_command,
     spawn,
     wait_until,
 )
+from tests.acceptance.warm import Run, moto
 
 REGION = "us-east-1"
 
@@ -64,7 +64,7 @@ class Backend:
     bucket: str = WORKSPACE
     port: int = field(default_factory=free_port)
     key: Key = field(default_factory=lambda: make_key("backend", {}))
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | Run | None = None
 
     @property
     def endpoint_url(self) -> str:
@@ -86,10 +86,12 @@ class Backend:
         self.folder.mkdir(parents=True, exist_ok=True)
         log = self.folder / "backend.log"
         if self.kind == "moto":
-            command = [str(PROGRAMS / "moto_server"), "-H", "127.0.0.1", "-p", str(self.port)]
+            with log.open("ab") as out:
+                told = [str(self.port)]
+                self.process = moto().start(told, clean_environment(), self.folder, out, out)
         else:
             command = seaweed_command(self.folder, self.port, self.key)
-        self.process = spawn(command, self.folder, log, clean_environment())
+            self.process = spawn(command, self.folder, log, clean_environment())
         wait_until(self.endpoint_url, self.process, log, seconds=30)
         client = self.client()
         there = {each["Name"] for each in client.list_buckets()["Buckets"]}

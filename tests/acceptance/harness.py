@@ -158,6 +158,12 @@ class Gateway(Programs):
         self.wait_ready()
         return self
 
+    def command(self, name: str, *options: str) -> Outcome:
+        """The outcome of a command with the configuration that `start` wrote."""
+        told = [name, "--config", str(self.folder / "gateway.yaml"), *options]
+        environment = clean_environment() | {"PYTHONPATH": str(ROOT)}
+        return gateway().run(told, environment, self.data_dir, seconds=110)
+
     def wait_ready(self, seconds: float = 60) -> None:
         """Return once `/_health/ready` answers; AssertionError with the log's end otherwise."""
         assert self.process is not None

@@ -5,11 +5,10 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryFile
 
 from tests.acceptance.harness import KEYS, ROOT, Document, Gateway
 from tests.acceptance.processes import clean_environment
-from tests.acceptance.warm import artifact
+from tests.acceptance.warm import gateway as program
 
 COMMAND = [sys.executable, "-m", "gateway", "artifact"]
 
@@ -54,13 +53,10 @@ class Person:
 
     def types(self, *words: str | Path, code: int | None = 0) -> Ended:
         """What comes of a command line; AssertionError on another exit code, or a traceback."""
-        with TemporaryFile("w+") as out, TemporaryFile("w+") as errors:
-            told = ["artifact", *map(str, words)]
-            run = artifact().start(told, self.environment(), self.home, out, errors)
-            ended = run.wait(1200)  # the tests' own limits are shorter
-            out.seek(0)
-            errors.seek(0)
-            seen = Ended(ended, out.read(), errors.read())
+        told = ["artifact", *map(str, words)]
+        # The tests' own limits are shorter.
+        ended = program().run(told, self.environment(), self.home, seconds=1200)
+        seen = Ended(ended.returncode, ended.stdout, ended.stderr)
         assert "Traceback" not in seen.errors, seen.errors
         assert code is None or seen.code == code, (words, seen)
         return seen

@@ -4,15 +4,13 @@ import shutil
 import subprocess
 from abc import ABC, abstractmethod
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import TypeAlias
 
 from tests.acceptance.backends import REGION
 from tests.acceptance.keys import KEYS
 from tests.acceptance.processes import PROGRAMS, clean_environment
-from tests.acceptance.warm import aws_cli
+from tests.acceptance.warm import Outcome, aws_cli
 
-Outcome: TypeAlias = subprocess.CompletedProcess[str]
+__all__ = ["Outcome", "Programs"]
 
 
 class Programs(ABC):
@@ -55,13 +53,7 @@ class Programs(ABC):
     def aws(self, *arguments: str | Path, key: str = "write", code: int = 0) -> Outcome:
         """The outcome of aws-cli with these arguments; AssertionError on another exit code."""
         told = [str(each) for each in arguments]
-        with TemporaryFile("w+") as out, TemporaryFile("w+") as errors:
-            run = aws_cli().start(told, self.env(key), self.folder, out, errors)
-            ended = run.wait(120)
-            out.seek(0)
-            errors.seek(0)
-            outcome = Outcome(["aws", *told], ended, out.read(), errors.read())
-        return _checked(outcome, code)
+        return _checked(aws_cli().run(told, self.env(key), self.folder), code)
 
     def rclone(self, *arguments: str | Path, key: str = "write", code: int = 0) -> Outcome:
         """The outcome of rclone, whose remote `gw:` is the gateway."""

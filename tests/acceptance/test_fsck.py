@@ -5,8 +5,6 @@ times: it looks, it repairs, it looks again.
 """
 
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,8 +24,14 @@ from tests.acceptance.damages import (
     record_of_nobody,
     without_row,
 )
-from tests.acceptance.harness import OTHER_WORKSPACE, ROOT, WORKSPACE, Backend, Document, Gateway
-from tests.acceptance.processes import clean_environment
+from tests.acceptance.harness import (
+    OTHER_WORKSPACE,
+    WORKSPACE,
+    Backend,
+    Document,
+    Gateway,
+    Outcome,
+)
 from tests.acceptance.sights import bring, check
 from tests.acceptance.steps import keys_below, make_gallery, manifest, publish, put, refused
 from tests.acceptance.stopping import stand_still
@@ -56,18 +60,9 @@ class Told:
         return {(each["kind"], each["prefix"], each["path"]) for each in self.findings}
 
 
-def run(gateway: Gateway, *options: str) -> subprocess.CompletedProcess[str]:
+def run(gateway: Gateway, *options: str) -> Outcome:
     """A run of the command as a process."""
-    config = str(gateway.folder / "gateway.yaml")
-    return subprocess.run(
-        [sys.executable, "-m", "gateway", "fsck", "--config", config, *options],
-        env=clean_environment() | {"PYTHONPATH": str(ROOT)},
-        cwd=gateway.data_dir,
-        capture_output=True,
-        text=True,
-        timeout=110,
-        check=False,
-    )
+    return gateway.command("fsck", *options)
 
 
 def fsck(gateway: Gateway, *options: str) -> Told:
@@ -77,18 +72,18 @@ def fsck(gateway: Gateway, *options: str) -> Told:
     return Told(ended.returncode, json.loads(ended.stdout), ended.stderr)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tap(backend: Backend) -> Iterator[WireTap]:
-    """A tap in front of the session's backend."""
+    """A tap in front of the shared backend."""
     with WireTap(backend.endpoint_url) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def house(
     backend: Backend, tap: WireTap, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[House]:
-    """A gateway with buckets of its own on the session's backend."""
+    """A gateway with buckets of its own on the shared backend."""
     own = replace(backend, bucket="fsck")
     client = own.client()
     for bucket in ("fsck", "fsck-other", PLAIN):
@@ -110,7 +105,7 @@ def house(
         gateway.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def rich(house: House) -> Gateway:
     """The gateway, with artifacts in every state, a gallery, and files that wait."""
     gateway = house.gateway
@@ -186,7 +181,7 @@ class Aftermath:
     again: Told
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def aftermath(rich: Gateway, house: House, tap: WireTap) -> Aftermath:
     """All damage done at once, to a gateway that was killed in the middle of many things."""
     artifacts = {
@@ -308,12 +303,12 @@ class Ruin:
     """What can't be mended, in the other workspace: what is to be said of it, and three runs."""
 
     expected: set[tuple[str, str]]
-    looked: subprocess.CompletedProcess[str]
-    repaired: subprocess.CompletedProcess[str]
+    looked: Outcome
+    repaired: Outcome
     versioning: str
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ruin(house: House, aftermath: Aftermath) -> Ruin:
     """Lost data, a record that can't be read, a manifest of nobody, versioning suspended."""
     del aftermath  # it has stopped and started the gateway
@@ -345,7 +340,7 @@ def ruin(house: House, aftermath: Aftermath) -> Ruin:
     return Ruin(found, looked, repaired, now)
 
 
-def lines(ended: subprocess.CompletedProcess[str]) -> set[tuple[str, str]]:
+def lines(ended: Outcome) -> set[tuple[str, str]]:
     """Kind and place of each line."""
     found = [tuple(line.split(": ", 2)[:2]) for line in ended.stdout.splitlines()]
     assert len(found) == len(set(found))

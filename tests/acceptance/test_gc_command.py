@@ -1,8 +1,6 @@
 """`artifact-gateway gc`: what it says, in words and in JSON, and what it refuses."""
 
 import json
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,23 +10,14 @@ from typer.testing import CliRunner, Result
 from gateway.__main__ import application
 from gateway.commands import collecting
 from tests.acceptance.collecting import LATER, bucket_of, held
-from tests.acceptance.harness import ROOT, WORKSPACE, Gateway, Outcome
-from tests.acceptance.processes import clean_environment
+from tests.acceptance.harness import WORKSPACE, Gateway, Outcome
 from tests.acceptance.steps import manifest
 from tests.acceptance.views import STAGED, Artifact
 
 
 def command(gateway: Gateway, *options: str) -> Outcome:
     """The outcome of `gc` as a process of its own, beside the gateway."""
-    line = [sys.executable, "-m", "gateway", "gc", "--config", str(config(gateway)), *options]
-    return subprocess.run(
-        line,
-        env=clean_environment() | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    return gateway.command("gc", *options)
 
 
 def config(gateway: Gateway) -> Path:

@@ -7,8 +7,6 @@ import json
 import re
 import socket
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -29,12 +27,14 @@ from tests.acceptance.harness import (
     Document,
     Gateway,
     Key,
+    Outcome,
     Response,
 )
 from tests.acceptance.posted import fields_of, post_form
 from tests.acceptance.processes import clean_environment
 from tests.acceptance.secrecy import call, configured
 from tests.acceptance.signer import Signer
+from tests.acceptance.warm import gateway as program
 from tests.acceptance.wire import WireTap
 
 MARK = "7f3ac0ffee"
@@ -81,7 +81,7 @@ class Marked:
         return self.gateway.log.read_text()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def marked(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marked]:
     """Two workers in front of a backend that can be made to fail."""
     for bucket in ("marked", "marked-other"):
@@ -352,13 +352,10 @@ def written(folder: Path, **changes: Document) -> Path:
     return file
 
 
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str | Path) -> Outcome:
     """The outcome of a command."""
-    command = [sys.executable, "-m", "gateway", *map(str, arguments)]
     environment = clean_environment() | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
+    return program().run([str(each) for each in arguments], environment, ROOT, seconds=60)
 
 
 @pytest.mark.parametrize(

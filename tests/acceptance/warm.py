@@ -16,7 +16,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from tempfile import TemporaryFile
+from typing import IO, Any, TypeAlias
+
+Outcome: TypeAlias = subprocess.CompletedProcess[str]
 
 FORKING = Path(__file__).with_name("forking.py")
 LONGEST = 1 << 20  # bytes of arguments and environment
@@ -93,6 +96,25 @@ class Program:
             socket.send_fds(self._line, [call], descriptors)
         return Run(arguments, here)
 
+    def run(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        *,
+        seconds: float = 120,
+    ) -> Outcome:
+        """What came of the program with these arguments; subprocess.TimeoutExpired."""
+        with TemporaryFile("w+") as out, TemporaryFile("w+") as errors:
+            running = self.start(arguments, environment, folder, out, errors)
+            try:
+                code = running.wait(seconds)
+            finally:
+                running.kill()
+            out.seek(0)
+            errors.seek(0)
+            return Outcome(list(arguments), code, out.read(), errors.read())
+
 
 @cache
 def aws_cli() -> Program:
@@ -101,12 +123,12 @@ def aws_cli() -> Program:
 
 
 @cache
-def gateway() -> Program:
-    """The gateway's command line, with all that serves."""
-    return Program("gateway.__main__", "gateway.commands.serving", "gateway.commands.diagnosing")
+def moto() -> Program:
+    """moto's S3."""
+    return Program("tests.moto")
 
 
 @cache
-def artifact() -> Program:
-    """The gateway's command line, with what speaks to one."""
+def gateway() -> Program:
+    """The gateway's command line, with all that its commands read."""
     return Program("tests.acceptance.warmed")
