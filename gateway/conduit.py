@@ -143,31 +143,42 @@ class Outlet(End):
         return Stalled(f"nothing was taken for {self.seconds:g} seconds")
 
 
-def tap_of(transport: asyncio.Transport, left: int, seconds: float) -> Tap | None:
-    """Where so many bytes come from; None where they have to be read."""
-    if left < LEAST or not is_plain(transport):
-        return None
-    try:
-        return Tap(transport, left, seconds)
-    except OSError:
-        return None
+class Ends:
+    """Both ends that a transport can be. What its socket is like is found out once."""
+
+    __slots__ = ("_plain", "_transport")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._plain = _is_plain(transport)
+
+    @property
+    def passing(self) -> bool:
+        """Whether bytes may pass here that nobody reads."""
+        return self._plain and not self._transport.is_closing()
+
+    def tap(self, left: int, seconds: float) -> Tap | None:
+        """Where so many bytes come from; None where they have to be read."""
+        if left < LEAST or not self.passing:
+            return None
+        try:
+            return Tap(self._transport, left, seconds)
+        except OSError:
+            return None
+
+    def outlet(self, most: int, seconds: float) -> Outlet | None:
+        """Where so many bytes may go; None where they have to be written."""
+        if most < LEAST or not self.passing:
+            return None
+        try:
+            return Outlet(self._transport, most, seconds)
+        except OSError:
+            return None
 
 
-def outlet_of(transport: asyncio.Transport, most: int, seconds: float) -> Outlet | None:
-    """Where so many bytes may go; None where they have to be written."""
-    if most < LEAST or not is_plain(transport):
-        return None
-    try:
-        return Outlet(transport, most, seconds)
-    except OSError:
-        return None
-
-
-def is_plain(transport: asyncio.Transport) -> bool:
-    """Whether a transport is open, and its bytes are those of a TCP socket."""
-    if not AVAILABLE or transport.is_closing():
-        return False
-    if transport.get_extra_info("sslcontext") is not None:
+def _is_plain(transport: asyncio.Transport) -> bool:
+    """Whether a transport's bytes are those of a TCP socket."""
+    if not AVAILABLE or transport.get_extra_info("sslcontext") is not None:
         return False
     carrier = transport.get_extra_info("socket")
     return carrier is not None and carrier.family in (socket.AF_INET, socket.AF_INET6)

@@ -6,7 +6,7 @@ from typing import Protocol
 from aiohttp import StreamReader, web
 from aiohttp.http import RawRequestMessage
 
-from gateway.conduit import Outlet, Tap, outlet_of
+from gateway.conduit import Outlet, Tap
 from gateway.web.deadline import Deadline
 from gateway.web.heads import Known
 
@@ -32,6 +32,9 @@ class Line(Protocol):
 
     async def drain(self, seconds: float) -> None:
         """Nothing, once the client has room again; ConnectionError where it makes none in time."""
+
+    def outlet(self, most: int, seconds: float) -> Outlet | None:
+        """Where so many bytes can go that are not read; None where they have to be written."""
 
     def ask(self) -> None:
         """Nothing; more of a long body may come in."""
@@ -91,8 +94,7 @@ class Asked:
 
         `seconds` is how long the client may take nothing.
         """
-        transport = self._line.transport
-        return None if transport is None else outlet_of(transport, most, seconds)
+        return self._line.outlet(most, seconds)
 
     def ask(self) -> None:
         """Nothing; more of the body may come in than is in `content`."""

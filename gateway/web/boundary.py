@@ -24,7 +24,7 @@ from gateway.web.exchange import Door, Exchange
 from gateway.web.headers import final_headers
 from gateway.web.hosts import Hosts
 from gateway.web.hypha import failures
-from gateway.web.reply import Sent, Whole, send, send_whole, whole
+from gateway.web.reply import Before, Sent, before_body, close, send, send_stream, send_whole
 from gateway.web.telling import TELLING, telling
 from gateway.web.websocket import Sockets, Upgrade
 
@@ -144,9 +144,15 @@ class Boundary:
         if isinstance(reply, Upgrade):
             switching = final_headers(Reply(SWITCHING), exchange, door, self._cors)
             return await self._sockets.switch(asked, switching, reply)
-        if reply.of is not None and asked.known is not None and isinstance(reply.body, bytes):
-            before = self._told(asked, exchange, door, reply, len(reply.body))
-            return await send_whole(asked, before, reply.body)
+        if reply.of is not None and asked.known is not None:
+            try:
+                before = self._told(asked, exchange, door, reply)
+            except BaseException:
+                await close(reply.body)
+                raise
+            if isinstance(reply.body, bytes):
+                return await send_whole(asked, before, reply.body)
+            return await send_stream(asked, before, reply.body)
         headers = final_headers(reply, exchange, door, self._cors)
         sent = await send(asked, reply, headers, last=arrival.last)
         # A client that still waits for 100 may send its body or not: nobody could tell where
@@ -155,15 +161,13 @@ class Boundary:
             asked.drop()
         return sent
 
-    def _told(
-        self, asked: Asked, exchange: Exchange, door: Door | None, reply: Reply, size: int
-    ) -> Whole:
+    def _told(self, asked: Asked, exchange: Exchange, door: Door | None, reply: Reply) -> Before:
         """What goes before the body of a reply to a head that may come again."""
         request, request_id = exchange.request, exchange.request_id
         known = TELLING.of(request)
         if known is not None and known.tells(reply):
             return known.again(request_id)
-        before = whole(asked, reply, final_headers(reply, exchange, door, self._cors), size)
+        before = before_body(asked, reply, final_headers(reply, exchange, door, self._cors))
         known = telling(reply, before, request_id)
         if known is not None:
             TELLING.keep(request, known)

@@ -1,11 +1,12 @@
 """Long bodies of requests, past aiohttp's parser: it would copy each byte, twice."""
 
 import asyncio
+from typing import cast
 
 from aiohttp import EMPTY_PAYLOAD, StreamReader, hdrs, web
 from aiohttp.http import HttpRequestParser, RawRequestMessage
 
-from gateway.conduit import LEAST, Tap, is_plain, tap_of
+from gateway.conduit import LEAST, Ends, Outlet, Tap
 
 
 class Intake(web.RequestHandler):
@@ -15,9 +16,10 @@ class Intake(web.RequestHandler):
     tapped. From then on what is left of the body is counted here. Behind it a new parser begins.
     """
 
-    __slots__ = ("_coming_in", "_held", "_left", "_length", "_tapped")
+    __slots__ = ("_coming_in", "_ends", "_held", "_left", "_length", "_tapped")
 
     _coming_in: StreamReader
+    _ends: Ends
     _left: int
     _length: int
     _tapped: StreamReader
@@ -27,6 +29,11 @@ class Intake(web.RequestHandler):
         self._left = self._length = 0
         self._held = False
         super().connection_made(transport)
+        self._ends = Ends(cast("asyncio.Transport", transport))
+
+    def outlet(self, most: int, seconds: float) -> Outlet | None:
+        """Where so many bytes can go that are not read; None where they have to be written."""
+        return None if self.transport is None else self._ends.outlet(most, seconds)
 
     def ask(self) -> None:
         """Nothing; more of a long body may come in."""
@@ -40,10 +47,10 @@ class Intake(web.RequestHandler):
 
         None where it has to be read, as it is when it is short. Until `tapped`, nothing comes in.
         """
-        transport, left = self.transport, self._left or length - content.total_bytes
-        if transport is None or content.is_eof() or content.exception() is not None:
+        left = self._left or length - content.total_bytes
+        if self.transport is None or content.is_eof() or content.exception() is not None:
             return None
-        tap = tap_of(transport, left, seconds)
+        tap = self._ends.tap(left, seconds)
         if tap is None:
             return None
         if not self._left:
@@ -85,7 +92,7 @@ class Intake(web.RequestHandler):
         if content is EMPTY_PAYLOAD or not isinstance(head, RawRequestMessage) or head.upgrade:
             return 0
         length = int(head.headers.get(hdrs.CONTENT_LENGTH, 0))
-        if length < LEAST or self.transport is None or not is_plain(self.transport):
+        if length < LEAST or self.transport is None or not self._ends.passing:
             return 0
         self._coming_in = content
         return length

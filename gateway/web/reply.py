@@ -53,23 +53,24 @@ class _Framing:
 
 @light
 @dataclass(frozen=True, slots=True)
-class Whole:
-    """The head of an answer whose body is at hand, with its status, and how the body goes."""
+class Before:
+    """What goes before a body: the head of an answer, with its status, and how the body goes."""
 
     framing: _Framing
     status: int
     head: bytes = field(repr=False)
 
 
-def whole(
-    asked: Asked, reply: Reply, headers: CIMultiDict[str], size: int, *, last: bool = False
-) -> Whole:
-    """What goes before a body of so many bytes; as `send` has it."""
+def before_body(
+    asked: Asked, reply: Reply, headers: CIMultiDict[str], *, last: bool = False
+) -> Before:
+    """What goes before the body of a reply; as `send` has it."""
+    size = len(reply.body) if isinstance(reply.body, bytes) else None
     framing = _framing(asked, reply.status, headers, size, last=last)
-    return Whole(framing, reply.status, _head(asked, reply.status, headers))
+    return Before(framing, reply.status, _head(asked, reply.status, headers))
 
 
-async def send_whole(asked: Asked, before: Whole, body: bytes) -> Sent:
+async def send_whole(asked: Asked, before: Before, body: bytes) -> Sent:
     """What was sent of a head and its body."""
     status, framing = before.status, before.framing
     if framing.bodiless:
@@ -100,16 +101,23 @@ async def send(
     takes a part for the whole. The stream is closed in every case.
     """
     body = reply.body
-    if isinstance(body, bytes):
-        before = whole(asked, reply, headers, len(body), last=last)
-        return await send_whole(asked, before, body)
     try:
-        framing = _framing(asked, reply.status, headers, None, last=last)
-        head = _head(asked, reply.status, headers)
+        before = before_body(asked, reply, headers, last=last)
+    except BaseException:
+        await close(body)
+        raise
+    if isinstance(body, bytes):
+        return await send_whole(asked, before, body)
+    return await send_stream(asked, before, body)
+
+
+async def send_stream(asked: Asked, before: Before, body: Body) -> Sent:
+    """What was sent of a head and its body; as `send` has it."""
+    try:
         first = await anext(body, b"")
-        return await _write_stream(asked, reply.status, head, first, body, framing)
+        return await _write_stream(asked, before, first, body)
     finally:
-        await _close(body)
+        await close(body)
 
 
 def _framing(
@@ -158,15 +166,14 @@ def _head(asked: Asked, status: int, headers: MultiMapping[str]) -> bytes:
     return data + b"\r\n\r\n"
 
 
-async def _write_stream(
-    asked: Asked, status: int, head: bytes, first: bytes, rest: Body, framing: _Framing
-) -> Sent:
+async def _write_stream(asked: Asked, before: Before, first: bytes, rest: Body) -> Sent:
+    status, framing = before.status, before.framing
     flow = _Flow(asked, framing)
     try:
         if framing.bodiless:
-            asked.write(head)
+            asked.write(before.head)
         else:
-            await flow.pour(head, first, rest)
+            await flow.pour(before.head, first, rest)
     except Exception as error:  # noqa: BLE001 - after the status there is one honest answer
         asked.abort()
         return Sent(status, flow.size, error)
@@ -201,8 +208,8 @@ class _Flow:
             asked.write(head)
         if asked.crowded:
             await asked.drain(STALL_SECONDS)
-        if self._length is not None:
-            await self._conduct(rest, self._length - self.size)
+        if self._length is not None and await self._conduct(rest, self._length - self.size):
+            return
         async for piece in rest:
             if piece:
                 asked.write(self._framed(piece))
@@ -213,17 +220,18 @@ class _Flow:
         elif self._length is not None and self.size != self._length:
             raise ValueError(f"{self.size} bytes of {self._length} were there")
 
-    async def _conduct(self, body: Body, most: int) -> None:
-        """Nothing, once what of a body need not be read has gone."""
+    async def _conduct(self, body: Body, most: int) -> bool:
+        """Whether that was all, once what of a body need not be read has gone."""
         pour = getattr(body, "pour", None)
         outlet = self._asked.outlet(most, STALL_SECONDS) if pour is not None else None
         if pour is None or outlet is None:
-            return
+            return False
         with outlet:
             try:
                 await pour(outlet)
             finally:
                 self.size += outlet.size
+        return outlet.size == most
 
     def _framed(self, piece: bytes) -> bytes:
         """A piece as it goes out; it is counted."""
@@ -242,7 +250,8 @@ def _reason(status: int) -> str:
         return ""
 
 
-async def _close(body: Body) -> None:
+async def close(body: bytes | Body) -> None:
+    """Nothing; a stream gives nothing more."""
     close = getattr(body, "aclose", None)
     if close is not None:
         await close()

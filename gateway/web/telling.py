@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from aiohttp.helpers import rfc822_formatted_time
 
 from gateway.s3.message import Note, Reply
-from gateway.web.reply import Whole
+from gateway.web.reply import Before
 
 PLACE = b"%b"
 
@@ -14,35 +14,35 @@ PLACE = b"%b"
 class Telling:
     """The head of the answer to one request, as long as it is told of the same thing.
 
-    `whole` has it with places for the request's id, twice, and for the date.
+    `before` has it with places for the request's id, twice, and for the date.
     """
 
     of: object = field(repr=False)
     public: bool
-    whole: Whole
+    before: Before
 
     def tells(self, reply: Reply) -> bool:
         """Whether it is what goes before the reply."""
         return self.of == reply.of and self.public == reply.public
 
-    def again(self, request_id: str) -> Whole:
+    def again(self, request_id: str) -> Before:
         """The head for another request of the same words."""
         written = request_id.encode()
-        head = self.whole.head % (written, written, rfc822_formatted_time().encode())
-        return Whole(self.whole.framing, self.whole.status, head)
+        head = self.before.head % (written, written, rfc822_formatted_time().encode())
+        return Before(self.before.framing, self.before.status, head)
 
 
 TELLING: Note[Telling] = Note()
 
 
-def telling(reply: Reply, whole: Whole, request_id: str) -> Telling | None:
+def telling(reply: Reply, before: Before, request_id: str) -> Telling | None:
     """How the reply's head can be told again; None where that can't be told from the head."""
     written, date = request_id.encode(), rfc822_formatted_time().encode()
-    places = whole.head.replace(b"%", b"%%").replace(written, PLACE).replace(date, PLACE)
+    places = before.head.replace(b"%", b"%%").replace(written, PLACE).replace(date, PLACE)
     try:
-        same = places % (written, written, date) == whole.head
+        same = places % (written, written, date) == before.head
     except TypeError:
         return None  # a file of this very second has the date twice
     if not same:
         return None
-    return Telling(reply.of, reply.public, Whole(whole.framing, whole.status, places))
+    return Telling(reply.of, reply.public, Before(before.framing, before.status, places))

@@ -17,6 +17,7 @@ from tests.acceptance.harness import KEYS, REGION, WORKSPACE, Gateway, Response
 from tests.acceptance.views import Artifact
 
 FIRST, SECOND = b"first\n" * 99, b"second\n" * 99
+LONG = b"long\n" * 99_999  # so that it is streamed
 TIMES = 4  # from the third time on a head is known
 
 
@@ -77,22 +78,26 @@ def new_key(gateway: Gateway) -> tuple[str, str]:
 
 @pytest.fixture
 def artifact(gateway: Gateway, prefix: str) -> Artifact:
-    """A committed dataset of one small file."""
+    """A committed dataset of a small file and a long one."""
     made = Artifact(gateway, prefix)
     gateway.rpc("create", prefix=prefix, manifest={"type": "dataset"}, stage=True)
     made.put("data.csv", FIRST)
+    made.put("long.csv", LONG)
     gateway.rpc("commit", prefix=prefix)
     return made
 
 
-def path(artifact: Artifact) -> str:
-    return f"/{WORKSPACE}/{artifact.key('data.csv')}"
+def path(artifact: Artifact, file: str = "data.csv") -> str:
+    return f"/{WORKSPACE}/{artifact.key(file)}"
 
 
-def test_each_has_an_answer_an_id_and_a_line_of_its_own(artifact: Artifact) -> None:
-    request = signed(artifact.gateway, path(artifact))
+@pytest.mark.parametrize(("file", "body"), [("data.csv", FIRST), ("long.csv", LONG)])
+def test_each_has_an_answer_an_id_and_a_line_of_its_own(
+    artifact: Artifact, file: str, body: bytes
+) -> None:
+    request = signed(artifact.gateway, path(artifact, file))
     answers = [request.again() for _ in range(TIMES)]
-    assert {answer.body for answer in answers} == {FIRST}
+    assert {answer.body for answer in answers} == {body}
     ids = [answer.headers["x-amz-request-id"] for answer in answers]
     assert len(set(ids)) == TIMES
     assert [answer.headers["X-Request-Id"] for answer in answers] == ids
@@ -104,7 +109,7 @@ def test_each_has_an_answer_an_id_and_a_line_of_its_own(artifact: Artifact) -> N
     told = [line for line in lines if line["request_id"] in ids]
     assert [line["request_id"] for line in told] == ids
     assert {line["access_key_id"] for line in told} == {KEYS["read"].access_key_id}
-    assert {(line["operation"], line["sent"]) for line in told} == {("GetObject", len(FIRST))}
+    assert {(line["operation"], line["sent"]) for line in told} == {("GetObject", len(body))}
 
 
 def test_each_is_counted(artifact: Artifact) -> None:
@@ -183,7 +188,7 @@ def test_workspace_that_was_removed_is_gone_at_once(gateway: Gateway) -> None:
 def test_plain_object_is_what_the_bucket_holds_by_now(gateway: Gateway) -> None:
     client, key = gateway.s3(), f"{gateway.new_prefix()}/plain"
     request = signed(gateway, f"/{WORKSPACE}/{key}")
-    for body in (FIRST, SECOND):
+    for body in (FIRST, LONG, LONG[::-1], SECOND):
         client.put_object(Bucket=WORKSPACE, Key=key, Body=body)
         assert request.several() == [(200, body)] * TIMES
     client.delete_object(Bucket=WORKSPACE, Key=key)

@@ -170,7 +170,8 @@ class Reading:
         if isinstance(body, bytes):
             return reply
         sent = partial(counting.sent, artifact.id, artifact.epoch, pin.path)
-        return replace(reply, body=Measured(body, sent))
+        measured = Measured(body, sent)
+        return Reply(status, reply.headers, measured, reply.authored, reply.public, reply.of)
 
 
 def _is_public(reply: Reply, workspace: Workspace, sight: Sight, verified: Verified) -> bool:

@@ -107,7 +107,9 @@ async def answer(
         headers.popall("Content-Length", None)
         rewriter = Rewriter(names, hiding, encoded=encoded)
         return Reply(upstream.status, headers, _Rewritten(upstream.stream(), rewriter))
-    return Reply(upstream.status, headers, upstream.stream(), authored=is_object)
+    if not is_object:
+        return Reply(upstream.status, headers, upstream.stream())
+    return Reply(upstream.status, headers, upstream.stream(), authored=True, of=of)
 
 
 def _check_signature(document: bytes) -> None:

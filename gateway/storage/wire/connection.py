@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 from typing import cast
 
-from gateway.conduit import LEAST, Outlet, Tap, outlet_of, tap_of
+from gateway.conduit import LEAST, Ends, Outlet, Tap
 from gateway.storage.wire.chunks import BrokenChunks, Chunks
 from gateway.storage.wire.head import BEGINNING, LONGEST, BrokenHead, answer_head
 from gateway.storage.wire.incoming import Broken, Incoming, Silent
@@ -37,6 +37,7 @@ class Connection(asyncio.BufferedProtocol):
         self._released = released
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
+        self._ends: Ends | None = None
         self._incoming: Incoming | None = None
         self._sending = False
         self._head = b""
@@ -78,8 +79,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def outlet(self, most: int) -> Outlet | None:
         """Where the next `most` bytes of a body can go that are not sent as pieces; or None."""
-        transport = self._transport
-        return None if transport is None else outlet_of(transport, most, IDLE_SECONDS)
+        return None if self._ends is None else self._ends.outlet(most, IDLE_SECONDS)
 
     def sent(self) -> None:
         """The request's body has ended: from here on the backend is waited for."""
@@ -100,10 +100,10 @@ class Connection(asyncio.BufferedProtocol):
 
         None where it has to be taken in pieces. Until `tapped`, nothing is read here.
         """
-        transport, left = self._transport, self._left
-        if transport is None or incoming is not self._incoming or left is None or left > most:
+        ends, left = self._ends, self._left
+        if ends is None or incoming is not self._incoming or left is None or left > most:
             return None
-        tap = tap_of(transport, left, IDLE_SECONDS)
+        tap = ends.tap(left, IDLE_SECONDS)
         if tap is not None:
             self._hold()
         return tap
@@ -139,6 +139,7 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is there."""
         self._transport = cast("asyncio.Transport", transport)
+        self._ends = Ends(self._transport)
         self.open = True
         self._watch = self._loop.call_later(min(IDLE_SECONDS, KEEPALIVE_SECONDS), self._look)
 
@@ -272,7 +273,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _lost(self, error: Exception) -> None:
         self.open = False
-        self._transport = None
+        self._transport = self._ends = None
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
