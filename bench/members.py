@@ -21,7 +21,8 @@ from gateway.artifact.value import Fields, JsonValue
 from gateway.artifact.words import manifest_words
 from gateway.storage import tables
 from gateway.storage.database import Database
-from gateway.storage.engine import parse_url, postgresql_engine
+from gateway.storage.engine import parse_url
+from gateway.storage.postgresql import postgresql_engine
 from gateway.storage.words import index_words
 from tests.acceptance.harness import Document
 

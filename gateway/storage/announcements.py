@@ -4,12 +4,12 @@ from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import delete, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.record import Announcement
 from gateway.storage import tables
 from gateway.storage.arrivals import await_files
+from gateway.storage.connection import Connection
 from gateway.storage.database import Database, insert_or_update
 from gateway.storage.marks import fresh
 
@@ -31,7 +31,7 @@ class Announcements:
             "announced_at": now,
         }
 
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: Connection) -> None:
             await insert_or_update(
                 connection,
                 tables.announcement,
@@ -46,7 +46,7 @@ class Announcements:
         """How many announcements of the edit that is open were not known, and are now."""
         table = tables.announcement
 
-        async def work(connection: AsyncConnection) -> int:
+        async def work(connection: Connection) -> int:
             current = await fresh(connection, artifact.id)
             known = await connection.execute(
                 select(table.c.path).where(table.c.artifact_id == artifact.id)
@@ -74,7 +74,7 @@ class Announcements:
         """Forget an announcement; whether there was one."""
         table = tables.announcement
 
-        async def work(connection: AsyncConnection) -> bool:
+        async def work(connection: Connection) -> bool:
             gone = await connection.execute(
                 delete(table).where(table.c.artifact_id == artifact.id, table.c.path == path)
             )
@@ -85,7 +85,7 @@ class Announcements:
     async def arrive(self, workspace_id: str, prefix: str, now: datetime | None = None) -> None:
         """Note that files below `prefix` wait for their member's manifest, or will from now on."""
 
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: Connection) -> None:
             await await_files(connection, workspace_id, prefix, now)
 
         await self._database.transaction(work)

@@ -6,17 +6,17 @@ Each is a part of a transaction that the caller holds.
 from datetime import UTC, datetime
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.layout import ancestors
 from gateway.artifact.lifecycle import Artifact
 from gateway.storage import tables
+from gateway.storage.connection import Connection
 from gateway.storage.database import insert_or_update
 from gateway.storage.rows import below, live
 
 
 async def await_files(
-    connection: AsyncConnection, workspace_id: str, prefix: str, now: datetime | None
+    connection: Connection, workspace_id: str, prefix: str, now: datetime | None
 ) -> None:
     """Mark a directory in which files wait for their member's manifest, or will from `now` on."""
     row = {"workspace_id": workspace_id, "prefix": prefix, "since": now}
@@ -24,7 +24,7 @@ async def await_files(
     await insert_or_update(connection, tables.arrival, [row], ["workspace_id", "prefix"], later)
 
 
-async def release_files(connection: AsyncConnection, artifact: Artifact) -> bool:
+async def release_files(connection: Connection, artifact: Artifact) -> bool:
     """Whether directories were marked directly below a collection that is none any more.
 
     Nothing waits for it: their marks are gone.
@@ -42,14 +42,14 @@ async def release_files(connection: AsyncConnection, artifact: Artifact) -> bool
     return bool(marked)
 
 
-async def await_what_is_left(connection: AsyncConnection, artifact: Artifact) -> None:
+async def await_what_is_left(connection: Connection, artifact: Artifact) -> None:
     """What is left of an artifact below a collection waits there for another manifest."""
     waiting = await _first_below_collection(connection, artifact)
     if waiting is not None:
         await await_files(connection, artifact.workspace_id, waiting, datetime.now(UTC))
 
 
-async def _first_below_collection(connection: AsyncConnection, artifact: Artifact) -> str | None:
+async def _first_below_collection(connection: Connection, artifact: Artifact) -> str | None:
     """Where, below a collection, an artifact's files wait for a manifest; None below none."""
     table = tables.artifact
     above = [prefix for prefix in ancestors(artifact.prefix) if prefix != artifact.prefix]

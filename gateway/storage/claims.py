@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.layout import STAGED_MANIFEST, ancestors, join
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.version import NULL_VERSION
 from gateway.storage import tables
+from gateway.storage.connection import Connection
 from gateway.storage.database import Database
 from gateway.storage.intents import COMMIT, DELETE, ERASE, UPLOAD, WEIGH, WRITE
 from gateway.storage.rows import WITHOUT_FIELDS, artifact_of
@@ -86,7 +86,7 @@ class Claimants:
             )
 
     async def _tombstones(
-        self, connection: AsyncConnection, artifacts: Sequence[Artifact]
+        self, connection: Connection, artifacts: Sequence[Artifact]
     ) -> tuple[Tombstone, ...]:
         buried = [artifact.id for artifact in artifacts if artifact.buried]
         table = tables.version
@@ -98,7 +98,7 @@ class Claimants:
         return tuple(Tombstone(*row) for row in rows)
 
     async def _staged(
-        self, connection: AsyncConnection, artifacts: Sequence[Artifact], key: str
+        self, connection: Connection, artifacts: Sequence[Artifact], key: str
     ) -> frozenset[str]:
         found: set[str] = set()
         for artifact in artifacts:
@@ -116,9 +116,7 @@ class Claimants:
                 found.update(row[0] or NULL_VERSION for row in rows)
         return frozenset(found)
 
-    async def _busy(
-        self, connection: AsyncConnection, artifacts: Sequence[Artifact], key: str
-    ) -> bool:
+    async def _busy(self, connection: Connection, artifacts: Sequence[Artifact], key: str) -> bool:
         if any(artifact.unfinished for artifact in artifacts):
             return True
         table = tables.intent

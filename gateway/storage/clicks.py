@@ -9,9 +9,9 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.storage import tables
+from gateway.storage.connection import Connection
 from gateway.storage.database import insert_or_update
 from gateway.storage.tally import Click, Tally
 
@@ -22,7 +22,7 @@ Key = tuple[int, str, str]
 
 
 async def separate(
-    connection: AsyncConnection, tally: Tally, epochs: Mapping[int, int], window: timedelta
+    connection: Connection, tally: Tally, epochs: Mapping[int, int], window: timedelta
 ) -> None:
     """Add those of the tally's clicks to its sums that count, and remember when they came.
 
@@ -48,7 +48,7 @@ async def separate(
         await connection.execute(delete(tables.click).where(tables.click.c.at <= oldest))
 
 
-async def _last(connection: AsyncConnection, clients: Collection[str]) -> dict[Key, datetime]:
+async def _last(connection: Connection, clients: Collection[str]) -> dict[Key, datetime]:
     """When each of the clients last downloaded what."""
     table, ordered = tables.click, sorted(clients)
     found: dict[Key, datetime] = {}
@@ -59,7 +59,7 @@ async def _last(connection: AsyncConnection, clients: Collection[str]) -> dict[K
     return found
 
 
-async def _remember(connection: AsyncConnection, times: Mapping[Key, datetime]) -> None:
+async def _remember(connection: Connection, times: Mapping[Key, datetime]) -> None:
     rows = [
         {"artifact_id": artifact_id, "path": path, "client": client, "at": at}
         for (artifact_id, path, client), at in sorted(times.items())

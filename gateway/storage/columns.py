@@ -4,8 +4,10 @@ Text that is compared or sorted as S3 keys are is `Key`: bytewise order on both 
 """
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Dialect, Integer, Text, TypeDecorator
+from sqlalchemy.types import UserDefinedType
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -53,6 +55,25 @@ class KeyText(TypeDecorator[str]):
         del dialect
         return None if value is None else value.replace("\0", "\x01")
 
+
+class Postgresql(UserDefinedType[Any]):
+    """A type of PostgreSQL's, by its name, in what is asked there: no value comes or goes as one.
+
+    SQLAlchemy's own come with all that it knows of PostgreSQL, also where there is none.
+    """
+
+    cache_ok = True
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def get_col_spec(self, **_: Any) -> str:  # noqa: ANN401 - SQLAlchemy's own
+        """The name."""
+        return self.name
+
+
+JSONB = Postgresql("JSONB")
+TSQUERY = Postgresql("TSQUERY")
 
 # Both databases sort this as bytes of UTF-8, as S3 sorts keys.
 Key = KeyText().with_variant(KeyText(collation="C"), "postgresql")

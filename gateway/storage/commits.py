@@ -5,13 +5,13 @@ from dataclasses import replace
 from functools import partial
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.layout import MANIFEST
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.value import Fields
 from gateway.artifact.version import Pin, Record, StagedFile
 from gateway.storage import pins, publications, tables
+from gateway.storage.connection import Connection
 from gateway.storage.database import Database
 from gateway.storage.intents import Intent, forget
 from gateway.storage.marks import close_if_clean, fresh
@@ -43,7 +43,7 @@ class Commits:
         if len(record.pins) > MANY or await self._has_many_pins(artifact_id):
             prepared = await self._prepare(artifact_id, record)
 
-        async def work(connection: AsyncConnection) -> bool:
+        async def work(connection: Connection) -> bool:
             artifact = await fresh(connection, artifact_id)
             if artifact.number >= record.number:
                 if prepared is not None:
@@ -75,7 +75,7 @@ class Commits:
     async def adopt(self, intent: Intent, record: Record, fields: Fields, manifest: Pin) -> None:
         """As `publish`, of what lay there: its manifest needs no writing, the intent is done."""
 
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: Connection) -> None:
             await forget(connection, intent)
             artifact = await fresh(connection, intent.artifact_id)
             if artifact.number >= record.number:
@@ -91,7 +91,7 @@ class Commits:
     ) -> None:
         """End an edit that came to the same as the version that is current."""
 
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: Connection) -> None:
             if (await fresh(connection, artifact.id)).number != artifact.number:
                 return
             await publications.unstage_settled(connection, artifact, record, settled)
@@ -101,7 +101,7 @@ class Commits:
     async def bury(self, artifact_id: int, record: Record) -> bool:
         """Put a tombstone into the index: gone for readers, its files still to be removed."""
 
-        async def work(connection: AsyncConnection) -> bool:
+        async def work(connection: Connection) -> bool:
             artifact = await fresh(connection, artifact_id)
             if artifact.number >= record.number:
                 return False
@@ -113,7 +113,7 @@ class Commits:
     async def published(self, artifact_id: int, number: int, pin: Pin) -> None:
         """Record the backend version under which a committed manifest's plain key was put."""
 
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: Connection) -> None:
             await pins.note_published(connection, artifact_id, number, pin)
 
         await self._database.transaction(work)

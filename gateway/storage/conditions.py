@@ -29,10 +29,10 @@ from sqlalchemy import (
     true,
     type_coerce,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 
 from gateway.artifact.query import OWN_FIELDS, Bound, Condition, Equals, Like, Order, Test
 from gateway.storage import tables
+from gateway.storage.columns import JSONB
 
 Expression: TypeAlias = ColumnElement[Any]
 
@@ -211,7 +211,7 @@ def _document(field: tuple[str, ...]) -> Expression:
     """PostgreSQL's value of a field. Names are of objects alone: `0` is no list's first."""
     document: Expression = cast(_ARTIFACT.fields, JSONB)
     for part in field:
-        document = document.op("->", return_type=JSONB())(literal(part, Text))
+        document = document.op("->", return_type=JSONB)(literal(part, Text))
     return document
 
 

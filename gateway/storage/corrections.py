@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from sqlalchemy import RowMapping, delete, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.layout import MANIFEST
 from gateway.artifact.lifecycle import Artifact
@@ -11,6 +10,7 @@ from gateway.artifact.value import Fields
 from gateway.artifact.version import Pin, Record, manifest_pin
 from gateway.artifact.words import manifest_words
 from gateway.storage import tables
+from gateway.storage.connection import Connection
 from gateway.storage.database import Database, insert_or_update
 from gateway.storage.marks import change, fresh
 from gateway.storage.pins import pin_row
@@ -30,7 +30,7 @@ class Corrections:
         table = tables.artifact
         row = {"workspace_id": workspace_id, "prefix": prefix}
 
-        async def work(connection: AsyncConnection) -> int:
+        async def work(connection: Connection) -> int:
             await insert_or_update(connection, table, [row], ["workspace_id", "prefix"], [])
             found = await connection.execute(
                 select(table.c.id).where(
@@ -48,7 +48,7 @@ class Corrections:
         """
         table = tables.version
 
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: Connection) -> None:
             artifact = await fresh(connection, artifact_id)
             if artifact.number < record.number:
                 return
@@ -71,7 +71,7 @@ class Corrections:
         """Nothing waits in this directory any more."""
         table = tables.arrival
 
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: Connection) -> None:
             await connection.execute(
                 delete(table).where(table.c.workspace_id == workspace_id, table.c.prefix == prefix)
             )
@@ -80,7 +80,7 @@ class Corrections:
 
 
 async def _correct_pins(
-    connection: AsyncConnection, artifact: Artifact, record: Record, *, manifest: bool
+    connection: Connection, artifact: Artifact, record: Record, *, manifest: bool
 ) -> None:
     """Put pins right; `manifest` says whether the index had the right one, wherever it lies."""
     table, number = tables.pin, record.number
@@ -115,9 +115,7 @@ def _says(row: RowMapping, pin: Pin) -> bool:
     return pin_of(row).weighing(0) == pin.weighing(0)
 
 
-async def _cut(
-    connection: AsyncConnection, artifact: Artifact, row: RowMapping, number: int
-) -> None:
+async def _cut(connection: Connection, artifact: Artifact, row: RowMapping, number: int) -> None:
     """Take one version out of the span of versions that a row speaks for."""
     table = tables.pin
     this = table.c.id == row["id"]

@@ -4,20 +4,19 @@ A batch's sums and the offset that its journal is merged to are committed togeth
 by whoever finds the offset where the batch starts: of two that merge the same, one does.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from sqlalchemy import BigInteger, Table, UpdateBase, bindparam, delete, select, union, update
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import BigInteger, UpdateBase, bindparam, delete, select, union, update
 
 from gateway.artifact.manifest import Stats
 from gateway.storage import tables
 from gateway.storage.clicks import separate
-from gateway.storage.database import Database, insert_or_update, raised
+from gateway.storage.connection import Connection
+from gateway.storage.database import Database, insert_or_update, insertion, raised
 from gateway.storage.prepared import Change, Prepared
 from gateway.storage.tally import Tally
 
@@ -51,7 +50,7 @@ RAISE = Change(
 )
 
 
-def _raise_day(insert: Callable[[Table], sqlite.Insert | postgresql.Insert]) -> UpdateBase:
+def _raise_day(dialect: str) -> UpdateBase:
     """Add to the day of a file, which may be its first."""
     daily, sums = tables.daily, ("downloads", "micros", "bytes")
     new = select(
@@ -60,14 +59,14 @@ def _raise_day(insert: Callable[[Table], sqlite.Insert | postgresql.Insert]) -> 
         bindparam("of_day", type_=daily.c.day.type),
         *(bindparam(f"more_{name}", type_=BigInteger) for name in sums),
     ).where(*OF_NOW)
-    statement = insert(daily).from_select(["artifact_id", "path", "day", *sums], new)
+    statement = insertion(dialect, daily).from_select(["artifact_id", "path", "day", *sums], new)
     return statement.on_conflict_do_update(
         index_elements=["artifact_id", "path", "day"],
         set_={name: raised(daily.c[name], statement.excluded[name]) for name in sums},
     )
 
 
-RAISE_DAY = Change(_raise_day(sqlite.insert), _raise_day(postgresql.insert))
+RAISE_DAY = Change(_raise_day("sqlite"), partial(_raise_day, "postgresql"))
 EPOCHS = select(tables.artifact.c.id, tables.artifact.c.epoch).where(
     tables.artifact.c.id.in_(bindparam("artifacts", expanding=True))
 )
@@ -115,7 +114,7 @@ class Counters:
     async def register(self, worker: Worker) -> None:
         """Note that the worker lives; its merged offset is set where it is unknown alone."""
 
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: Connection) -> None:
             row = {
                 "id": worker.id,
                 "host": worker.host,
@@ -175,7 +174,7 @@ class Counters:
     async def merge(self, worker_id: str, start: int, end: int, tally: Tally) -> bool:
         """Whether the sums were added: False where the journal is not merged to `start`."""
 
-        async def work(connection: AsyncConnection) -> bool:
+        async def work(connection: Connection) -> bool:
             journal = {"worker": worker_id, "start": start, "end": end}
             if not await MOVE.once(connection, journal):
                 return False
@@ -198,7 +197,7 @@ class Counters:
         """Set an artifact's counters and series to zero; raise its epoch, so that they stay."""
         artifact, daily = tables.artifact, tables.daily
 
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: Connection) -> None:
             await connection.execute(
                 update(artifact)
                 .where(artifact.c.id == artifact_id)
@@ -213,7 +212,7 @@ class Counters:
         """Forget clients whose window is over, and the journals merged that may speak of them."""
         before = now - self._double_click - LAG
 
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: Connection) -> None:
             await connection.execute(delete(tables.click).where(tables.click.c.at <= before))
 
         await self._database.transaction(work)
@@ -221,14 +220,14 @@ class Counters:
     async def forget(self, workers: Collection[str]) -> None:
         """Remove workers whose journals are gone."""
 
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: Connection) -> None:
             await connection.execute(delete(tables.worker).where(tables.worker.c.id.in_(workers)))
 
         if workers:
             await self._database.transaction(work)
 
 
-async def _add(connection: AsyncConnection, tally: Tally) -> None:
+async def _add(connection: Connection, tally: Tally) -> None:
     """Add the sums whose epoch is the artifact's now."""
     # In one order everywhere, so that two that merge do not lock each other out.
     await RAISE.each(
@@ -255,6 +254,6 @@ async def _add(connection: AsyncConnection, tally: Tally) -> None:
     )
 
 
-async def _epochs(connection: AsyncConnection, artifacts: Collection[int]) -> dict[int, int]:
+async def _epochs(connection: Connection, artifacts: Collection[int]) -> dict[int, int]:
     rows = await connection.execute(EPOCHS, {"artifacts": list(artifacts)})
     return {row.id: row.epoch for row in rows}

@@ -16,31 +16,17 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
 from sqlalchemy import BigInteger, ColumnElement, Insert, Table, case, literal, text
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.dialects import sqlite
 
 from gateway.errors import ServiceUnavailable, SlowDown
-from gateway.storage.engine import (
-    BUSY_SECONDS,
-    WRITER_PRAGMAS,
-    checkpoint,
-    create_sqlite,
-    parse_url,
-    postgresql_engine,
-    sqlite_readers,
-    sqlite_writer,
-    translated,
-)
-from gateway.storage.glances import Glances
+from gateway.storage.connection import Connection
+from gateway.storage.engine import BUSY_SECONDS, Engine, parse_url, translated
 from gateway.storage.prepared import Prepared
 from gateway.storage.recollection import Recollection
 from gateway.storage.revision import is_newest
-from gateway.storage.writer import Writer
+from gateway.storage.sqlite import Sqlite
 
 T = TypeVar("T")
-
-# Any number that nothing else in the database locks.
-_MIGRATION_LOCK = 4_201_761_839
 
 
 class Database:
@@ -53,36 +39,23 @@ class Database:
     """
 
     def __init__(self, database_url: str, *, migrate: bool = True) -> None:
-        url = self._url = parse_url(database_url)
+        url = parse_url(database_url)
         self._migrates = migrate
         self._recollection = Recollection()
         self._lost = asyncio.Lock()
-        self._glances: Glances | None = None
-        self._writer: Writer | None = None
         self.dialect = url.get_backend_name()
+        self._engine: Engine
         if self.dialect == "sqlite":
-            self._glances = Glances(str(url.database))
-            self._readers = sqlite_readers(url, thread=False, size=16)
-            self._long_readers = sqlite_readers(url, thread=True, size=2)
-            self._writers = self._migrators = sqlite_writer(url)
-            self._writer = Writer(str(url.database), WRITER_PRAGMAS, BUSY_SECONDS)
+            self._engine = Sqlite(url)
         else:
-            engine = postgresql_engine(url)
-            self._readers = engine.execution_options(
-                isolation_level="REPEATABLE READ", postgresql_readonly=True
-            )
-            self._long_readers = self._readers
-            self._writers = engine.execution_options(isolation_level="SERIALIZABLE")
-            self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
-            # A serializable transaction would see the schema as it was before it had the lock.
-            self._migrators = engine.execution_options(isolation_level="READ COMMITTED")
+            self._engine = import_module("gateway.storage.postgresql").Postgresql(url)
 
     async def __aenter__(self) -> Self:
         try:
             if self._migrates:
                 await self._migrate()
         except BaseException:
-            await self._dispose()
+            await self._engine.close()
             raise
         return self
 
@@ -92,43 +65,38 @@ class Database:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._dispose()
+        await self._engine.close()
 
     @asynccontextmanager
-    async def reading(self, *, long: bool = False) -> AsyncIterator[AsyncConnection]:
+    async def reading(self, *, long: bool = False) -> AsyncIterator[Connection]:
         """A connection that sees one snapshot; it is for reading alone.
 
         On SQLite a read runs on the event loop, for microseconds. `long` is for what goes
         through thousands of rows: it runs in a thread, which costs a millisecond.
         """
-        engine = self._long_readers if long else self._readers
         with translated():
-            async with engine.connect() as connection, connection.begin():
+            async with self._engine.reading(long=long) as connection:
                 yield connection
 
     async def glance(
         self, question: Prepared, values: Mapping[str, object]
     ) -> Sequence[Mapping[str, Any]]:
         """The rows that one statement finds, by column: cheaper than a transaction around it."""
-        if self._glances is not None:
-            return self._glances.rows(question, values)
         with translated():
-            async with self._single.connect() as connection:
-                rows = await connection.execute(question.statement, values)
-                return [question.named(row) for row in rows]
+            return await self._engine.glance(question, values)
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
+    async def writing(self) -> AsyncIterator[Connection]:
         """A connection in one transaction: committed at the end, rolled back on an error.
 
         On PostgreSQL a race with another writer ends in `SlowDown`; `transaction` runs its
         work again instead.
         """
         with translated():
-            async with self._writers.begin() as connection:
+            async with self._engine.writing() as connection:
                 yield connection
 
-    async def transaction(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    async def transaction(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """What `work(connection)` returns, in one transaction; run again after a lost race.
 
         `work` may run several times, and in another thread, so it does nothing but SQL, and
@@ -152,12 +120,9 @@ class Database:
                 await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 (spreads racers)
                 pause = min(pause * 2, 0.02)
 
-    async def _once(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        if self._writer is not None:
-            with translated():
-                return await self._writer.run(work)
-        async with self.writing() as connection:
-            return await work(connection)
+    async def _once(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        with translated():
+            return await self._engine.once(work)
 
     async def recalled(self, about: Hashable, question: Callable[[], Awaitable[T]]) -> T:
         """The answer to a question; while the database is away, the last one `about` the same.
@@ -172,10 +137,8 @@ class Database:
         With `counters`, also while theirs do. None where that can't be told cheaply, as on
         PostgreSQL; ServiceUnavailable, SlowDown.
         """
-        if self._glances is None:
-            return None
-        numbers = self._glances.generation()
-        return numbers if counters else numbers[0]
+        numbers = self._engine.generation()
+        return numbers if counters or numbers is None else numbers[0]
 
     async def current(
         self,
@@ -217,36 +180,20 @@ class Database:
 
         PostgreSQL's commits do; SQLite's do once its log has been written into the file.
         """
-        if self.dialect == "sqlite":
-            with translated():
-                await asyncio.to_thread(checkpoint, self._url)
+        with translated():
+            await self._engine.harden()
 
     async def _migrate(self) -> None:
         with translated():
-            if self.dialect == "sqlite":
-                await asyncio.to_thread(create_sqlite, self._url)
-            async with self._migrators.begin() as connection:
-                if self.dialect == "postgresql":
-                    await connection.execute(
-                        text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK}
-                    )
+            async with self._engine.migrating() as connection:
                 if not await connection.run_sync(is_newest):
                     # Alembic comes along: most starts find nothing for it to do.
                     migrations = import_module("gateway.storage.migrations")
                     await connection.run_sync(migrations.upgrade)
 
-    async def _dispose(self) -> None:
-        if self._writer is not None:
-            await self._writer.close()
-        await self._readers.dispose()
-        await self._long_readers.dispose()
-        await self._writers.dispose()
-        if self._glances is not None:
-            self._glances.close()
-
 
 async def insert_or_update(
-    connection: AsyncConnection,
+    connection: Connection,
     table: Table,
     rows: Sequence[Mapping[str, object]],
     keys: Sequence[str],
@@ -273,13 +220,20 @@ def _insertion(
     add: tuple[str, ...],
 ) -> Insert:
     """Made once: making a statement takes several times as long as running it."""
-    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
-    statement = insert(table)
+    statement = insertion(dialect, table)
     changes: dict[str, ColumnElement[Any]] = {name: statement.excluded[name] for name in update}
     changes |= {name: raised(table.c[name], statement.excluded[name]) for name in add}
     if changes:
         return statement.on_conflict_do_update(index_elements=keys, set_=changes)
     return statement.on_conflict_do_nothing(index_elements=keys)
+
+
+def insertion(dialect: str, table: Table) -> sqlite.Insert:
+    """An insertion that may say what is done on a conflict: PostgreSQL's own says it likewise."""
+    if dialect == "postgresql":
+        made: sqlite.Insert = import_module("sqlalchemy.dialects.postgresql").insert(table)
+        return made
+    return sqlite.insert(table)
 
 
 def raised(column: ColumnElement[int], amount: ColumnElement[int]) -> ColumnElement[int]:

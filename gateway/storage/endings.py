@@ -5,12 +5,12 @@ from datetime import datetime
 from uuid import uuid4
 
 from sqlalchemy import delete, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.lifecycle import Artifact, Stage, State
 from gateway.artifact.version import StagedFile
 from gateway.storage import tables
 from gateway.storage.arrivals import await_what_is_left, release_files
+from gateway.storage.connection import Connection
 from gateway.storage.database import Database
 from gateway.storage.intents import COMMIT, DELETE, DISCARD, WRITE, Intent, Intents, forget
 from gateway.storage.marks import (
@@ -35,7 +35,7 @@ class Endings:
     async def finish(self, intent: Intent) -> None:
         """Forget an intent that was carried out, or that another was faster with."""
 
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: Connection) -> None:
             await forget(connection, intent)
             if intent.action == COMMIT:
                 # What was settled meanwhile could not tell which version it had to equal.
@@ -47,7 +47,7 @@ class Endings:
     async def begin_discard(self, artifact: Artifact, now: datetime) -> Intent:
         """The intent to discard; upload URLs of the edit end with it."""
 
-        async def work(connection: AsyncConnection) -> Intent:
+        async def work(connection: Connection) -> Intent:
             values = {"unfinished": "discarding", "stage_id": uuid4().hex}
             await change(connection, artifact.id, values)
             return await self._intents.add(connection, artifact.id, DISCARD, "", 0, now)
@@ -95,7 +95,7 @@ class Endings:
     ) -> None:
         """End a discard of what was staged as it began; what was put since stays, and the mark."""
 
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: Connection) -> None:
             await forget(connection, intent)
             artifact = await fresh(connection, intent.artifact_id)
             values: dict[str, object] = {"unfinished": ""}
@@ -112,7 +112,7 @@ class Endings:
         await self._database.transaction(work)
 
     async def _forget_files(
-        self, connection: AsyncConnection, artifact: Artifact, files: Sequence[StagedFile]
+        self, connection: Connection, artifact: Artifact, files: Sequence[StagedFile]
     ) -> None:
         announced, table = tables.announcement, tables.staged_file
         await connection.execute(delete(announced).where(announced.c.artifact_id == artifact.id))
@@ -127,7 +127,7 @@ class Endings:
     async def end_delete(self, artifact_id: int) -> None:
         """The files of a deleted artifact are gone."""
 
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: Connection) -> None:
             await connection.execute(
                 delete(tables.intent).where(
                     tables.intent.c.artifact_id == artifact_id,

@@ -1,29 +1,22 @@
-"""Engines for SQLite and PostgreSQL, and what their failures mean to a client."""
+"""What a database may be, and what its failures mean to a client."""
 
 import logging
-import os
 import sqlite3
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
+from typing import Any, Protocol, TypeVar
 
-import sqlalchemy
-from sqlalchemy import URL, event, make_url
+from sqlalchemy import URL, make_url
 from sqlalchemy import exc as failures
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from gateway.errors import GatewayError, ServiceUnavailable, SlowDown
-from gateway.storage.sqlite import Connection, is_busy
+from gateway.storage.connection import Connection
+from gateway.storage.prepared import Prepared
+
+T = TypeVar("T")
 
 BUSY_SECONDS = 10.0
 """How long a transaction waits for others before it gives up."""
-
-# A long log is written into the file by whoever commits, while all others wait: a gateway that
-# serves does it beside them, every few seconds (`checkpoint`), before the log has so many pages.
-WRITER_PRAGMAS = ("foreign_keys=ON", "synchronous=NORMAL", "wal_autocheckpoint=10000")
-"""What each connection that writes to SQLite is told first."""
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +39,7 @@ def parse_url(database_url: str) -> URL:
     if kind == "sqlite":
         if not url.database or url.database == ":memory:" or url.query:
             raise ValueError("database_url names no file: use sqlite:///path")
-        return url.set(drivername="sqlite+aiosqlite")
+        return url
     if kind == "postgresql":
         # libpq's name for what asyncpg calls ssl.
         query = {"ssl" if name == "sslmode" else name: url.query[name] for name in url.query}
@@ -54,103 +47,37 @@ def parse_url(database_url: str) -> URL:
     raise ValueError(f"database_url names {kind}: use sqlite:///path or postgresql://…")
 
 
-def create_sqlite(url: URL) -> None:
-    """Make the file, if it is not there, for its owner alone; and switch on its log."""
-    path = str(url.database)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
-                connection.execute("PRAGMA journal_mode=WAL")
-                return
-        except sqlite3.OperationalError as error:
-            # Two that switch at once: SQLite's own waiting leaves this case out.
-            if not is_busy(error) or time.monotonic() > deadline:
-                raise
-        time.sleep(0.02)
+class Engine(Protocol):
+    """What a Database needs of SQLite or PostgreSQL."""
 
+    def reading(self, *, long: bool) -> AbstractAsyncContextManager[Connection]:
+        """A connection that sees one snapshot."""
 
-def checkpoint(url: URL) -> None:
-    """Write SQLite's log to the disk, and from there into the file."""
-    with closing(sqlite3.connect(str(url.database), timeout=BUSY_SECONDS)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    def writing(self) -> AbstractAsyncContextManager[Connection]:
+        """A connection in one transaction: kept at the end, undone on an error."""
 
+    def migrating(self) -> AbstractAsyncContextManager[Connection]:
+        """The same, for what nobody may do beside it."""
 
-def sqlite_readers(url: URL, *, thread: bool, size: int) -> AsyncEngine:
-    """An engine over at most `size` connections that only read, on the event loop or not."""
-    return _sqlite(url, "BEGIN", ("query_only=ON",), thread=thread, size=size)
+    async def once(self, work: Callable[[Connection], Awaitable[T]], /) -> T:
+        """What `work` returns, in one transaction."""
 
+    async def glance(
+        self, question: Prepared, values: Mapping[str, object], /
+    ) -> Sequence[Mapping[str, Any]]:
+        """The rows that one statement finds."""
 
-def sqlite_writer(url: URL) -> AsyncEngine:
-    """An engine over one connection, whose transactions wait for those of other processes."""
-    return _sqlite(url, "BEGIN IMMEDIATE", WRITER_PRAGMAS, thread=True, size=1)
+    def generation(self) -> tuple[int, int] | None:
+        """How often anything but counters has changed by now, and how often counters have.
 
+        None where that can't be told cheaply.
+        """
 
-def _sqlite(
-    url: URL, begin: str, pragmas: Sequence[str], *, thread: bool, size: int
-) -> AsyncEngine:
-    def connect(*_: object, **__: object) -> Connection:
-        # A reader waits only for a crash's traces to be cleared away: never long.
-        return Connection(str(url.database), BUSY_SECONDS if thread else 1, thread=thread)
+    async def harden(self) -> None:
+        """Return when all that was committed survives a power failure too."""
 
-    def set_up(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
-        del entry
-        cursor = connection.cursor()
-        for pragma in pragmas:
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    def start(connection: sqlalchemy.Connection) -> None:
-        cursor = connection.connection.cursor()
-        cursor.execute(begin)
-        cursor.close()
-
-    engine = create_async_engine(
-        url,
-        pool_size=size,
-        max_overflow=0,
-        pool_timeout=BUSY_SECONDS,
-        hide_parameters=True,
-        connect_args={"async_creator_fn": connect},
-    )
-    event.listen(engine.sync_engine, "connect", set_up)
-    event.listen(engine.sync_engine, "begin", start)
-    return engine
-
-
-def postgresql_engine(url: URL) -> AsyncEngine:
-    """An engine whose pool leaves out connections that the server has closed."""
-    try:
-        engine = create_async_engine(
-            url,
-            pool_size=8,
-            max_overflow=8,
-            pool_timeout=BUSY_SECONDS,
-            hide_parameters=True,
-            connect_args={
-                "timeout": 5,
-                "command_timeout": 30,
-                "server_settings": {"application_name": "artifact-gateway"},
-            },
-        )
-    except ModuleNotFoundError as error:
-        raise ValueError(
-            "database_url names PostgreSQL, whose driver is not installed:"
-            " pip install 'artifact-gateway[postgres]'"
-        ) from error
-
-    def check(
-        connection: DBAPIConnection, entry: ConnectionPoolEntry, proxy: PoolProxiedConnection
-    ) -> None:
-        # A question to the server would cost each transaction a round trip; this costs none.
-        del connection, proxy
-        driver = entry.driver_connection
-        if driver is None or driver.is_closed():
-            raise failures.DisconnectionError
-
-    event.listen(engine.sync_engine, "checkout", check)
-    return engine
+    async def close(self) -> None:
+        """Leave the database."""
 
 
 @contextmanager

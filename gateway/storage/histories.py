@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.layout import MANIFEST, ancestors, join
 from gateway.artifact.lifecycle import Artifact
@@ -12,6 +11,7 @@ from gateway.artifact.record import WeightChange
 from gateway.artifact.value import Fields
 from gateway.artifact.version import Pin, Record
 from gateway.storage import pins, publications, tables
+from gateway.storage.connection import Connection
 from gateway.storage.database import Database
 from gateway.storage.marks import change, fresh, row_id
 from gateway.storage.rows import WITHOUT_FIELDS, artifact_of, below, live
@@ -70,7 +70,7 @@ class Histories:
     ) -> tuple[Artifact, int]:
         """The artifact as its records make it, and how many things the index did not know."""
 
-        async def work(connection: AsyncConnection) -> tuple[Artifact, int]:
+        async def work(connection: Connection) -> tuple[Artifact, int]:
             artifact = await fresh(connection, await row_id(connection, workspace_id, prefix))
             news = 0
             for record in history.records:
@@ -177,7 +177,7 @@ class Histories:
 
 
 async def _apply(
-    connection: AsyncConnection, artifact: Artifact, record: Record, history: History
+    connection: Connection, artifact: Artifact, record: Record, history: History
 ) -> None:
     last = record is history.records[-1]
     if record.manifest is not None:
@@ -190,7 +190,7 @@ async def _apply(
 
 
 async def _weigh(
-    connection: AsyncConnection, artifact: Artifact, weights: Sequence[WeightChange]
+    connection: Connection, artifact: Artifact, weights: Sequence[WeightChange]
 ) -> int:
     """How many pins of the current version weighed otherwise than was set in its time."""
     news = 0

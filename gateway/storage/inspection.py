@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import and_, func, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.manifest import Stats
 from gateway.artifact.version import NULL_VERSION, Pin, StagedFile
 from gateway.storage import tables
+from gateway.storage.connection import Connection
 from gateway.storage.database import Database
 from gateway.storage.intents import Intent
 from gateway.storage.rows import WITHOUT_FIELDS, artifact_of, pin_of, staged_file_of
@@ -177,7 +177,7 @@ class Inspection:
             return found.first() is not None
 
 
-async def _undertakings(connection: AsyncConnection, artifact_id: int) -> tuple[Undertaking, ...]:
+async def _undertakings(connection: Connection, artifact_id: int) -> tuple[Undertaking, ...]:
     table = tables.intent
     rows = await connection.execute(
         select(table).where(table.c.artifact_id == artifact_id).order_by(table.c.created_at)

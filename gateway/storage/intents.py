@@ -10,10 +10,10 @@ from uuid import uuid4
 from weakref import WeakValueDictionary
 
 from sqlalchemy import bindparam, delete, func, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.lifecycle import Artifact
 from gateway.storage import tables
+from gateway.storage.connection import Connection
 from gateway.storage.database import Database
 
 WRITE, COMMIT, DELETE, DISCARD = "write", "commit", "delete", "discard"
@@ -63,7 +63,7 @@ class Intents:
     ) -> Intent:
         """The intent to delete or to erase, so that another can finish it."""
 
-        async def work(connection: AsyncConnection) -> Intent:
+        async def work(connection: Connection) -> Intent:
             return await self.add(connection, artifact.id, action, path, number, now)
 
         return await self._database.transaction(work)
@@ -71,7 +71,7 @@ class Intents:
     async def intend_to_revert(self, artifact: Artifact, now: datetime) -> Intent | None:
         """The intent to go back to an old version; None while somebody else has it."""
 
-        async def work(connection: AsyncConnection) -> Intent | None:
+        async def work(connection: Connection) -> Intent | None:
             if await under_way(connection, artifact.id, ERASE, path=""):
                 return None
             return await self.add(connection, artifact.id, ERASE, "", 0, now)
@@ -86,7 +86,7 @@ class Intents:
         Of the erasures `after` is one's own.
         """
 
-        async def work(connection: AsyncConnection) -> Intent | None:
+        async def work(connection: Connection) -> Intent | None:
             own = "" if after is None else after.id
             for action in (DISCARD, ERASE):
                 if await under_way(connection, artifact.id, action, but=own):
@@ -107,7 +107,7 @@ class Intents:
 
     async def add(
         self,
-        connection: AsyncConnection,
+        connection: Connection,
         artifact_id: int,
         action: str,
         path: str,
@@ -138,7 +138,7 @@ class Intents:
         where it is named.
         """
 
-        async def work(connection: AsyncConnection) -> list[Intent]:
+        async def work(connection: Connection) -> list[Intent]:
             table = tables.intent
             mine = table.c.worker_id == self._worker_id
             theirs = [or_(table.c.worker_id.in_(workers), mine)]
@@ -161,13 +161,13 @@ class Intents:
         return await self._database.transaction(work)
 
 
-async def forget(connection: AsyncConnection, intent: Intent) -> None:
+async def forget(connection: Connection, intent: Intent) -> None:
     """Take an intent away."""
     await connection.execute(_FORGET, {"intent_id": intent.id})
 
 
 async def under_way(
-    connection: AsyncConnection,
+    connection: Connection,
     artifact_id: int,
     action: str,
     *,

@@ -11,11 +11,11 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import RowMapping, bindparam, delete, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.derivation import derive
 from gateway.identity import AccessKey, parse_grants
 from gateway.storage import tables
+from gateway.storage.connection import Connection
 from gateway.storage.database import Database
 from gateway.storage.prepared import Prepared
 
@@ -69,7 +69,8 @@ class Keys:
         readable = {stored.key.access_key_id for stored in await self.all()}
         column = tables.access_key.c.access_key_id
         async with self._database.reading() as connection:
-            ids = [str(each) for each in await connection.scalars(select(column).order_by(column))]
+            found = await connection.execute(select(column).order_by(column))
+            ids = [str(each) for each in found.scalars()]
         return [each for each in ids if each not in readable]
 
     async def add(self, stored: StoredKey) -> None:
@@ -88,7 +89,7 @@ class Keys:
             "created_by": stored.created_by,
         }
 
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: Connection) -> None:
             await connection.execute(insert(tables.access_key).values(row))
 
         await self._database.transaction(work)
@@ -97,7 +98,7 @@ class Keys:
         """Whether there was such a key; now there is none."""
         table = tables.access_key
 
-        async def work(connection: AsyncConnection) -> bool:
+        async def work(connection: Connection) -> bool:
             gone = await connection.execute(
                 delete(table).where(table.c.access_key_id == access_key_id)
             )

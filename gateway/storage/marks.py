@@ -8,12 +8,12 @@ from datetime import datetime
 from uuid import uuid4
 
 from sqlalchemy import Delete
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.layout import MANIFEST
 from gateway.artifact.lifecycle import Artifact
 from gateway.storage import tables
 from gateway.storage.arrivals import await_what_is_left, release_files
+from gateway.storage.connection import Connection
 from gateway.storage.database import insert_or_update
 from gateway.storage.intents import WRITE, under_way
 from gateway.storage.rows import artifact_of
@@ -34,7 +34,7 @@ NO_MANIFEST = {"staged_fields": None, "staged_etag": None, "staged_version_id": 
 UNMARKED = {"stage_id": None, "staged_at": None, "staged_by": None, **NO_MANIFEST}
 
 
-async def row_id(connection: AsyncConnection, workspace_id: str, prefix: str) -> int:
+async def row_id(connection: Connection, workspace_id: str, prefix: str) -> int:
     """The id of the row for a prefix, which is made where there is none."""
     row = {"workspace_id": workspace_id, "prefix": prefix}
     await insert_or_update(connection, tables.artifact, [row], ("workspace_id", "prefix"), ())
@@ -42,7 +42,7 @@ async def row_id(connection: AsyncConnection, workspace_id: str, prefix: str) ->
 
 
 async def mark(
-    connection: AsyncConnection,
+    connection: Connection,
     artifact_id: int,
     author: str,
     now: datetime,
@@ -53,25 +53,23 @@ async def mark(
     await connection.execute(MARK, {"artifact_id": artifact_id, **values})
 
 
-async def fresh(connection: AsyncConnection, artifact_id: int) -> Artifact:
+async def fresh(connection: Connection, artifact_id: int) -> Artifact:
     """The artifact as this transaction sees it, without what its manifests say."""
     rows = await connection.execute(FRESH, {"artifact_id": artifact_id})
     return artifact_of(rows.mappings().one())
 
 
-async def change(
-    connection: AsyncConnection, artifact_id: int, values: Mapping[str, object]
-) -> None:
+async def change(connection: Connection, artifact_id: int, values: Mapping[str, object]) -> None:
     """Set columns of an artifact."""
     await connection.execute(CHANGE, {"artifact_id": artifact_id, **values})
 
 
-async def unstage_pinned(connection: AsyncConnection, artifact_id: int) -> None:
+async def unstage_pinned(connection: Connection, artifact_id: int) -> None:
     """Forget of what is staged whatever the current version has exactly so."""
     await unstage_paths(connection, artifact_id, UNSTAGE_PINNED)
 
 
-async def unstage_held(connection: AsyncConnection, artifact_id: int) -> None:
+async def unstage_held(connection: Connection, artifact_id: int) -> None:
     """Forget what the current version, just published, has of what was staged for it.
 
     Files that were announced have the weight that was announced.
@@ -81,7 +79,7 @@ async def unstage_held(connection: AsyncConnection, artifact_id: int) -> None:
 
 
 async def unstage_paths(
-    connection: AsyncConnection, artifact_id: int, statement: Delete, packed: str | None = None
+    connection: Connection, artifact_id: int, statement: Delete, packed: str | None = None
 ) -> None:
     """Forget what is staged at the paths of an `unstaging`, and which versions it had."""
     asked = {"artifact_id": artifact_id}
@@ -90,19 +88,19 @@ async def unstage_paths(
         await connection.execute(FORGET_VERSIONS, asked)
 
 
-async def unstage(connection: AsyncConnection, artifact_id: int, path: str) -> None:
+async def unstage(connection: Connection, artifact_id: int, path: str) -> None:
     """Forget what is staged at a path."""
     for statement in UNSTAGE:
         await connection.execute(statement, {"artifact_id": artifact_id, "path": path})
 
 
-async def clear(connection: AsyncConnection, artifact_id: int) -> None:
+async def clear(connection: Connection, artifact_id: int) -> None:
     """Forget what is staged and announced."""
     for statement in CLEAR:
         await connection.execute(statement, {"artifact_id": artifact_id})
 
 
-async def close_if_clean(connection: AsyncConnection, artifact_id: int) -> None:
+async def close_if_clean(connection: Connection, artifact_id: int) -> None:
     """End an edit in which nothing differs from the last commit, nor is about to."""
     artifact = await fresh(connection, artifact_id)
     if artifact.stage is None or artifact.manifest_staged or artifact.unfinished:
@@ -119,7 +117,7 @@ async def close_if_clean(connection: AsyncConnection, artifact_id: int) -> None:
         await change(connection, artifact_id, UNMARKED)
 
 
-async def _dissolve(connection: AsyncConnection, artifact_id: int) -> None:
+async def _dissolve(connection: Connection, artifact_id: int) -> None:
     """An artifact that was only staged is none any more; its files are ordinary objects."""
     artifact = await fresh(connection, artifact_id)
     await clear(connection, artifact_id)

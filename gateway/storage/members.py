@@ -18,13 +18,13 @@ from sqlalchemy import (
     text,
     true,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.layout import PUBLIC
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.query import MemberQuery
 from gateway.storage import tables
 from gateway.storage.conditions import holds, ordering
+from gateway.storage.connection import Connection
 from gateway.storage.database import Database
 from gateway.storage.rows import artifact_of, below
 from gateway.storage.tables import COMMITTED
@@ -85,7 +85,7 @@ class MemberIndex:
 
     async def _ids(
         self,
-        connection: AsyncConnection,
+        connection: Connection,
         ids: Select[Any],
         query: MemberQuery,
         offset: int,
@@ -125,7 +125,7 @@ class MemberIndex:
 
     async def _where(
         self,
-        connection: AsyncConnection,
+        connection: Connection,
         workspace_id: str,
         prefix: str,
         query: MemberQuery,
@@ -191,6 +191,6 @@ def _halved(prefix: str, *, public: bool) -> bool:
     return public and prefix != PUBLIC and not prefix.startswith(f"{PUBLIC}/")
 
 
-async def _count(connection: AsyncConnection, found: Select[tuple[int]]) -> int:
+async def _count(connection: Connection, found: Select[tuple[int]]) -> int:
     counted = await connection.execute(select(func.count()).select_from(found.subquery()))
     return int(counted.scalar_one())

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.lifecycle import Artifact
 from gateway.storage import tables
+from gateway.storage.connection import Connection
 from gateway.storage.database import Database, insert_or_update
 from gateway.storage.intents import UPLOAD, WRITE, Intent, Intents, forget
 
@@ -41,7 +41,7 @@ class Multiparts:
     async def begin(self, artifact: Artifact, path: str, now: datetime) -> Intent:
         """The intent to begin an upload: its id is known only when the backend has answered."""
 
-        async def work(connection: AsyncConnection) -> Intent:
+        async def work(connection: Connection) -> Intent:
             return await self._intents.add(connection, artifact.id, UPLOAD, path, 0, now)
 
         return await self._database.transaction(work)
@@ -50,7 +50,7 @@ class Multiparts:
         """Remember the upload that came of an intent, as one of the edit called `stage_id`."""
         row = _row(intent.artifact_id, intent.path, upload_id, stage_id, now)
 
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: Connection) -> None:
             await forget(connection, intent)
             await connection.execute(tables.multipart.insert().values(row))
 
@@ -79,7 +79,7 @@ class Multiparts:
     async def completed(self, upload: Multipart) -> None:
         """Note that the upload's file is there."""
 
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: Connection) -> None:
             await connection.execute(
                 update(tables.multipart).where(_is(upload)).values(completed=True)
             )
@@ -93,7 +93,7 @@ class Multiparts:
         if path is not None:
             where.append(table.c.path == path)
 
-        async def work(connection: AsyncConnection) -> bool:
+        async def work(connection: Connection) -> bool:
             ended = await connection.execute(update(table).where(*where).values(stage_id=OVER))
             return bool(ended.rowcount)
 
@@ -133,7 +133,7 @@ class Multiparts:
         """Take an upload for stale once more: a part of it came after it was forgotten."""
         row = _row(artifact.id, path, upload_id, OVER, now)
 
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: Connection) -> None:
             await insert_or_update(
                 connection, tables.multipart, [row], ["artifact_id", "upload_id"], []
             )
@@ -143,7 +143,7 @@ class Multiparts:
     async def forget(self, upload: Multipart) -> None:
         """Nothing is left of the upload."""
 
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: Connection) -> None:
             await connection.execute(delete(tables.multipart).where(_is(upload)))
 
         await self._database.transaction(work)

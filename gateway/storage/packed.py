@@ -8,12 +8,22 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, bindparam, cast, func, select, type_coerce
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Select,
+    bindparam,
+    cast,
+    func,
+    literal,
+    select,
+    type_coerce,
+)
 from sqlalchemy import column as named
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import JSON, Text
 
+from gateway.storage.columns import JSONB
 from gateway.turns import turns
 
 ROWS = 1_000
@@ -54,7 +64,9 @@ def unpacked(dialect: str, columns: Columns) -> Select[Any]:
         each = func.jsonb_array_elements(document).table_valued(
             named("value", JSONB), name="packed"
         )
-        values = [cast(each.c.value.op("->>")(at), of.type) for at, of in enumerate(columns)]
+        values = [
+            cast(each.c.value.op("->>")(literal(at)), of.type) for at, of in enumerate(columns)
+        ]
     labelled = (
         type_coerce(value, of.type).label(of.name)
         for value, of in zip(values, columns, strict=True)

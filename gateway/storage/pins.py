@@ -11,12 +11,12 @@ from functools import cache
 from operator import attrgetter
 
 from sqlalchemy import Insert, Update, and_, bindparam, delete, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.layout import MANIFEST, join
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.version import Pin, Record, manifest_pin
 from gateway.storage import tables
+from gateway.storage.connection import Connection
 from gateway.storage.packed import pack, unpacked
 from gateway.storage.rows import PIN, as_pin, in_turns
 
@@ -65,9 +65,7 @@ class Replacement:
     ahead: bool = False
 
 
-async def replacement(
-    connection: AsyncConnection, artifact: Artifact, record: Record
-) -> Replacement:
+async def replacement(connection: Connection, artifact: Artifact, record: Record) -> Replacement:
     """What a record's version changes of the pins that are current; nothing is written."""
     rows = await connection.execute(_CURRENT, {"artifact_id": artifact.id})
     wanted = {pin.path: pin for pin in record.pins}
@@ -89,20 +87,18 @@ async def replacement(
     return Replacement(artifact.number, ids, await pack(dialect, MADE, made), len(wanted) + 1)
 
 
-async def make_ahead(
-    connection: AsyncConnection, artifact: Artifact, record: Record, text: str
-) -> None:
+async def make_ahead(connection: Connection, artifact: Artifact, record: Record, text: str) -> None:
     """Put pins of a version that is still to come into the index: no version has them yet."""
     await _make(connection, artifact, record, text, until=record.number)
 
 
-async def forget_ahead(connection: AsyncConnection, artifact_id: int) -> None:
+async def forget_ahead(connection: Connection, artifact_id: int) -> None:
     """Take away the pins that no version has: they were made for one that others completed."""
     await connection.execute(_FORGET_AHEAD, {"of_artifact": artifact_id})
 
 
 async def replace_pins(
-    connection: AsyncConnection, artifact: Artifact, record: Record, change: Replacement
+    connection: Connection, artifact: Artifact, record: Record, change: Replacement
 ) -> None:
     """End and make what the replacement says."""
     end, _ = _replacing(connection.dialect.name)
@@ -120,7 +116,7 @@ async def replace_pins(
 
 
 async def _make(
-    connection: AsyncConnection, artifact: Artifact, record: Record, text: str, until: int | None
+    connection: Connection, artifact: Artifact, record: Record, text: str, until: int | None
 ) -> None:
     _, make = _replacing(connection.dialect.name)
     values = {
@@ -150,9 +146,7 @@ def _replacing(dialect: str) -> tuple[Update, Insert]:
     return end, table.insert().from_select(names, rows)
 
 
-async def note_published(
-    connection: AsyncConnection, artifact_id: int, number: int, pin: Pin
-) -> bool:
+async def note_published(connection: Connection, artifact_id: int, number: int, pin: Pin) -> bool:
     """Whether a version's manifest had no backend version, and has that of `pin` now."""
     values = {
         "of_artifact": artifact_id,
@@ -168,7 +162,7 @@ async def note_published(
 
 
 async def weigh(
-    connection: AsyncConnection, artifact_id: int, number: int, path: str, weight: int
+    connection: Connection, artifact_id: int, number: int, path: str, weight: int
 ) -> bool:
     """Whether the pin that a version has of `path` weighed otherwise, and weighs so now."""
     table = tables.pin

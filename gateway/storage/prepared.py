@@ -6,13 +6,14 @@ connection, in some ten microseconds where a transaction of SQLAlchemy's takes f
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Select, UpdateBase
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.type_api import TypeEngine
 
+from gateway.storage.connection import Connection
 from gateway.storage.direct import Direct
 
 Process = Callable[[Any], Any]
@@ -73,25 +74,27 @@ class Prepared(_Worded):
 class Change(_Worded):
     """A statement that changes rows, with bound parameters.
 
-    `postgresql` is what PostgreSQL is told, where that has to be told otherwise.
+    `postgresql` makes what PostgreSQL is told, where that has to be told otherwise.
     """
 
-    def __init__(self, statement: UpdateBase, postgresql: UpdateBase | None = None) -> None:
+    def __init__(
+        self, statement: UpdateBase, postgresql: Callable[[], UpdateBase] | None = None
+    ) -> None:
         super().__init__(statement)
-        self._statement = statement if postgresql is None else postgresql
+        self._statement = cache(postgresql or (lambda: statement))
 
-    async def once(self, connection: AsyncConnection | Direct, values: Values) -> int:
+    async def once(self, connection: Connection, values: Values) -> int:
         """Run it; how many rows that has changed."""
         if isinstance(connection, Direct):
-            return connection.change(self._text, [self._bound(values)])
-        return (await connection.execute(self._statement, values)).rowcount
+            return await connection.change(self._text, [self._bound(values)])
+        return (await connection.execute(self._statement(), values)).rowcount
 
-    async def each(self, connection: AsyncConnection | Direct, rows: Sequence[Values]) -> None:
+    async def each(self, connection: Connection, rows: Sequence[Values]) -> None:
         """Run it for each of the rows."""
         if isinstance(connection, Direct):
-            connection.change(self._text, [self._bound(values) for values in rows])
+            await connection.change(self._text, [self._bound(values) for values in rows])
         elif rows:
-            await connection.execute(self._statement, rows)
+            await connection.execute(self._statement(), rows)
 
 
 def _implementation(kind: TypeEngine[Any]) -> TypeEngine[Any]:

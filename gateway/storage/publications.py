@@ -9,13 +9,13 @@ from operator import attrgetter
 from uuid import uuid4
 
 from sqlalchemy import Delete, and_, bindparam, delete, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.value import Fields
 from gateway.artifact.version import Record, StagedFile
 from gateway.artifact.words import manifest_words
 from gateway.storage import tables
+from gateway.storage.connection import Connection
 from gateway.storage.marks import (
     NO_MANIFEST,
     UNMARKED,
@@ -49,7 +49,7 @@ staged_values = attrgetter(*(column.name for column in STAGED_FILE))
 
 
 async def publish(
-    connection: AsyncConnection,
+    connection: Connection,
     artifact: Artifact,
     record: Record,
     fields: Fields | None,
@@ -80,7 +80,7 @@ async def publish(
         await connection.execute(_ARRIVED, {"workspace_id": artifact.workspace_id, **where})
 
 
-async def bury(connection: AsyncConnection, artifact: Artifact, record: Record) -> None:
+async def bury(connection: Connection, artifact: Artifact, record: Record) -> None:
     """Put a tombstone into the index: gone for readers, its files still to be removed."""
     gone: dict[str, object] = {
         "number": record.number,
@@ -109,7 +109,7 @@ async def bury(connection: AsyncConnection, artifact: Artifact, record: Record) 
     await forget_words(connection, artifact.id)
 
 
-async def insert_version(connection: AsyncConnection, artifact_id: int, record: Record) -> None:
+async def insert_version(connection: Connection, artifact_id: int, record: Record) -> None:
     """Put the row of a version in."""
     manifest = record.manifest
     row = {
@@ -126,7 +126,7 @@ async def insert_version(connection: AsyncConnection, artifact_id: int, record: 
 
 
 async def unstage_settled(
-    connection: AsyncConnection,
+    connection: Connection,
     artifact: Artifact,
     record: Record,
     settled: Collection[StagedFile],
@@ -148,7 +148,7 @@ async def unstage_settled(
 
 
 async def _unstage_exactly(
-    connection: AsyncConnection, artifact: Artifact, files: Collection[StagedFile]
+    connection: Connection, artifact: Artifact, files: Collection[StagedFile]
 ) -> None:
     """Forget of these files what is staged just so still."""
     statement = _unstaging_exactly(connection.dialect.name)

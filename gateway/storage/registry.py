@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, delete, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.s3.address import valid_bucket_name
 from gateway.storage import tables
+from gateway.storage.connection import Connection
 from gateway.storage.database import Database
 from gateway.storage.prepared import Prepared
 
@@ -96,7 +96,7 @@ class Registry:
         """
         here = and_(_table.c.bucket == entry.bucket, _table.c.prefix == entry.prefix)
 
-        async def work(connection: AsyncConnection) -> Entry:
+        async def work(connection: Connection) -> Entry:
             standing = None
             for each in await _meeting(connection, entry):
                 same = _place(each) == _place(entry)
@@ -117,7 +117,7 @@ class Registry:
         `Overlap` where its name or its bucket is another's now.
         """
 
-        async def work(connection: AsyncConnection) -> bool:
+        async def work(connection: Connection) -> bool:
             for each in await _meeting(connection, entry):
                 if each.id == entry.id:
                     return False
@@ -133,7 +133,7 @@ class Registry:
         A workspace that was configured once, and lay elsewhere, loses the name.
         """
 
-        async def work(connection: AsyncConnection) -> bool:
+        async def work(connection: Connection) -> bool:
             if any(not each.configured for each in await _meeting(connection, entry)):
                 return False
             await connection.execute(delete(_table).where(_table.c.name == entry.name))
@@ -145,7 +145,7 @@ class Registry:
     async def move(self, entry: Entry, unfinished: str, worker_id: str | None) -> Entry | None:
         """The entry in another state, or by another hand; None where it has changed meanwhile."""
 
-        async def work(connection: AsyncConnection) -> bool:
+        async def work(connection: Connection) -> bool:
             changed = await connection.execute(
                 update(_table)
                 .where(_still(entry))
@@ -159,7 +159,7 @@ class Registry:
     async def forget(self, entry: Entry) -> None:
         """Nothing; the entry is gone, unless it has changed meanwhile."""
 
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: Connection) -> None:
             await connection.execute(delete(_table).where(_still(entry)))
 
         await self._database.transaction(work)
@@ -171,7 +171,7 @@ class Registry:
         return None if row is None else _entry_of(row)
 
 
-async def _meeting(connection: AsyncConnection, entry: Entry) -> list[Entry]:
+async def _meeting(connection: Connection, entry: Entry) -> list[Entry]:
     """The entries of the same name, and those made at run time in the same bucket."""
     overlapping = and_(_made, _table.c.bucket == entry.bucket)
     rows = await connection.execute(

@@ -15,13 +15,8 @@ import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 LOOPBACK = "127.0.0.1"
 IDENTITY = "identity.json"
@@ -162,7 +157,8 @@ def _s3_config(identity: Identity) -> dict[str, object]:
 
 
 def _security(folder: Path) -> str:
-    certificate, key = _certificate()
+    # All who hold it are one process. Gateways with a backend elsewhere make no certificates.
+    certificate, key = import_module("gateway.storage.certificate").self_signed("artifact-gateway")
     _write(folder / "grpc.crt", certificate)
     _write(folder / "grpc.key", key)
     files = 'cert = "grpc.crt"\nkey = "grpc.key"\n'
@@ -173,26 +169,6 @@ def _security(folder: Path) -> str:
             *(f"[grpc.{name}]\n{files}" for name in _GRPC_SECTIONS),
         ]
     )
-
-
-def _certificate() -> tuple[str, str]:
-    # One certificate that signs itself: all who hold it are one process.
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "artifact-gateway")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=36_500))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return certificate.public_bytes(Encoding.PEM).decode(), private.decode()
 
 
 def _write(path: Path, text: str) -> None:

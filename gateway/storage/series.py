@@ -5,9 +5,9 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.storage import tables
+from gateway.storage.connection import Connection
 from gateway.storage.database import Database, insert_or_update
 from gateway.turns import turns
 
@@ -58,7 +58,7 @@ class Series:
         """Sum the days before a day by months; those of its own month stay days."""
         daily = tables.daily
 
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: Connection) -> None:
             rows = await connection.execute(
                 delete(daily)
                 .where(_is_day(), daily.c.day < before.replace(day=1).isoformat())
@@ -81,7 +81,7 @@ class Series:
         daily = tables.daily
         month = before.isoformat()[:MONTH_CHARACTERS]
 
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: Connection) -> None:
             await connection.execute(
                 delete(daily).where(
                     or_(

@@ -4,11 +4,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import and_, bindparam, exists, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.version import Pin, StagedFile
 from gateway.storage import tables
+from gateway.storage.connection import Connection
 from gateway.storage.database import insert_or_update
 from gateway.storage.intents import COMMIT
 from gateway.storage.rows import PIN, STAGED_FILE, WITHOUT_FIELDS, artifact_of, as_pin
@@ -71,7 +71,7 @@ class Situation:
         return same and written.weight in (None, pin.weight)
 
 
-async def situation(connection: AsyncConnection, artifact_id: int, path: str) -> Situation:
+async def situation(connection: Connection, artifact_id: int, path: str) -> Situation:
     """What there is at a path, as this transaction sees it."""
     asked = {"artifact_id": artifact_id, "path": path}
     row = (await connection.execute(_QUESTION, asked)).mappings().one()
@@ -85,7 +85,7 @@ async def situation(connection: AsyncConnection, artifact_id: int, path: str) ->
 
 
 async def stage(
-    connection: AsyncConnection, at: Situation, staged: StagedFile, replaced: Collection[str] = ()
+    connection: Connection, at: Situation, staged: StagedFile, replaced: Collection[str] = ()
 ) -> None:
     """Keep what is staged at a path, in the place of what was; its version is remembered.
 

@@ -36,10 +36,14 @@ async def schema(database: Database) -> Schema:
 async def try_writing(database: Database) -> None:
     """Nothing, where a transaction is taken; it is rolled back. ServiceUnavailable, SlowDown."""
     async with database.writing() as connection:
-        # In a transaction of its own, inside this one; migrations need as much.
-        trial = await connection.begin_nested()
-        await connection.execute(text(f"CREATE TABLE doctor_{secrets.token_hex(8)} (n INT)"))
-        await trial.rollback()
+        await connection.run_sync(_try)
+
+
+def _try(connection: Connection) -> None:
+    # In a transaction of its own, inside this one; migrations need as much.
+    trial = connection.begin_nested()
+    connection.execute(text(f"CREATE TABLE doctor_{secrets.token_hex(8)} (n INT)"))
+    trial.rollback()
 
 
 def _revision(connection: Connection) -> str | None:

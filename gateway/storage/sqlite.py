@@ -1,186 +1,116 @@
-"""SQLite connections that cost the event loop little.
-
-aiosqlite hands every step of a statement to a thread: ten hops, and most of a millisecond,
-for one row that SQLite finds in ten microseconds. A reader of a write-ahead log waits for
-nobody, so for short reads the event loop runs SQLite itself; for what may take long, or wait,
-a thread does, with one hop a statement. This is the part of aiosqlite's connection that
-SQLAlchemy's dialect for it uses.
-"""
+"""SQLite as the index's database: one file, which the processes of one host share."""
 
 import asyncio
-import random
+import os
 import sqlite3
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from typing import Protocol, Self, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from functools import partial
+from typing import Any, TypeVar
 
-Value = str | bytes | int | float | None
-Row = tuple[Value, ...]
+from sqlalchemy import URL
+
+from gateway.storage.connection import Connection
+from gateway.storage.direct import Direct, is_busy
+from gateway.storage.engine import BUSY_SECONDS
+from gateway.storage.glances import Glances
+from gateway.storage.lending import Apart, Lending
+from gateway.storage.prepared import Prepared
+from gateway.storage.writer import Writer
+
 T = TypeVar("T")
 
+# A long log is written into the file by whoever commits, while all others wait: a gateway that
+# serves does it beside them, every few seconds (`harden`), before the log has so many pages.
+WRITER_PRAGMAS = ("foreign_keys=ON", "synchronous=NORMAL", "wal_autocheckpoint=10000")
+"""What each connection that writes is told first."""
+READER_PRAGMAS = ("query_only=ON",)
+"""What each connection that only reads is told first."""
 
-def is_busy(error: sqlite3.Error) -> bool:
-    """Whether another connection has the lock that a statement needs."""
-    # SQLite's extended codes hold the plain one in their last byte.
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-
-
-class _Runner(Protocol):
-    async def run(self, work: Callable[[], T]) -> T: ...
-
-    def end(self, last: Callable[[], None]) -> None: ...
+# A reader waits only for a crash's traces to be cleared away: never long.
+READER_SECONDS = 1.0
 
 
-class _Here:
-    """Runs SQLite where it is called."""
+class Sqlite:
+    """An `Engine` over a file."""
 
-    async def run(self, work: Callable[[], T]) -> T:
-        return work()
+    def __init__(self, url: URL) -> None:
+        path = self._path = str(url.database)
+        self._glances = Glances(path)
+        reader = partial(Direct, path, READER_PRAGMAS, READER_SECONDS)
+        long_reader = partial(Apart, path, READER_PRAGMAS, BUSY_SECONDS)
+        writer = partial(Apart, path, WRITER_PRAGMAS)
+        self._readers = Lending(reader, _begin, size=16, seconds=BUSY_SECONDS)
+        self._long_readers = Lending(long_reader, _begin, size=2, seconds=BUSY_SECONDS)
+        self._writers = Lending(writer, _begin_writing, size=1, seconds=BUSY_SECONDS)
+        self._writer = Writer(path, WRITER_PRAGMAS, BUSY_SECONDS)
 
-    def end(self, last: Callable[[], None]) -> None:
-        last()
+    def reading(self, *, long: bool) -> AbstractAsyncContextManager[Connection]:
+        """A connection that sees one snapshot: on the event loop, or in a thread if `long`."""
+        return (self._long_readers if long else self._readers).lend()
 
+    def writing(self) -> AbstractAsyncContextManager[Connection]:
+        """A connection in one transaction."""
+        return self._writers.lend()
 
-class _Thread:
-    """Runs SQLite in a thread of its own, in the order of the calls.
+    async def once(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """What `work` returns, in one transaction."""
+        return await self._writer.run(work)
 
-    SQLite's own waiting for a lock asks ever more rarely, up to ten times a second: whoever
-    has just come goes first, and one that waits long may never get the lock from several that
-    are busy. This one asks at a steady pace.
-    """
+    async def glance(
+        self, question: Prepared, values: Mapping[str, object]
+    ) -> Sequence[Mapping[str, Any]]:
+        """The rows that one statement finds."""
+        return self._glances.rows(question, values)
 
-    def __init__(self, timeout: float) -> None:
-        self._executor = ThreadPoolExecutor(1, "sqlite")
-        self._timeout = timeout
+    def generation(self) -> tuple[int, int] | None:
+        """How often anything but counters has changed by now, and how often counters have."""
+        return self._glances.generation()
 
-    async def run(self, work: Callable[[], T]) -> T:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, self._insist, work)
+    async def harden(self) -> None:
+        """Write the log to the disk, and from there into the file."""
+        await asyncio.to_thread(_checkpoint, self._path)
 
-    def end(self, last: Callable[[], None]) -> None:
-        # After what it is at: a transaction that nobody waits for any more must not stay open.
-        self._executor.submit(last)
-        self._executor.shutdown(wait=False)
-
-    def _insist(self, work: Callable[[], T]) -> T:
-        deadline = time.monotonic() + self._timeout
-        while True:
-            try:
-                return work()
-            except sqlite3.OperationalError as error:
-                if not is_busy(error) or time.monotonic() > deadline:
-                    raise
-            time.sleep(random.uniform(0.001, 0.004))  # noqa: S311 (spreads those who wait)
-
-
-class Cursor:
-    """A cursor with aiosqlite's methods; awaiting it returns it."""
-
-    def __init__(self, cursor: sqlite3.Cursor, runner: _Runner) -> None:
-        self._cursor = cursor
-        self._runner = runner
-        self._rows: list[Row] = []
-        self.arraysize = 1
-
-    def __await__(self) -> Generator[None, None, Self]:
-        yield from ()
-        return self
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    @property
-    def description(self) -> tuple[tuple[str, None, None, None, None, None, None], ...]:
-        """The columns of the rows; see PEP 249."""
-        return self._cursor.description
-
-    @property
-    def rowcount(self) -> int:
-        """How many rows were changed; -1 for reads."""
-        return self._cursor.rowcount
-
-    @property
-    def lastrowid(self) -> int | None:
-        """The id of the last row inserted."""
-        return self._cursor.lastrowid
-
-    async def execute(self, statement: str, values: Sequence[Value] = ()) -> Self:
-        """This cursor, with the statement's rows ahead of it."""
-
-        def work() -> list[Row]:
-            return self._cursor.execute(statement, values).fetchall()
-
-        self._rows = await self._runner.run(work)
-        return self
-
-    async def executemany(self, statement: str, rows: Iterable[Sequence[Value]]) -> Self:
-        """This cursor, after running the statement once for each row of values."""
-        await self._runner.run(lambda: self._cursor.executemany(statement, rows))
-        return self
-
-    async def fetchall(self) -> Sequence[Row]:
-        """Every row ahead."""
-        rows, self._rows = self._rows, []
-        return rows
+    @asynccontextmanager
+    async def migrating(self) -> AsyncIterator[Connection]:
+        """A transaction that nobody else has beside it; the file is made if it is not there."""
+        await asyncio.to_thread(_create, self._path)
+        async with self.writing() as connection:
+            yield connection
 
     async def close(self) -> None:
-        """Forget the rows; the statement ended with the last of them."""
-        self._rows = []
+        """Close the file."""
+        await self._writer.close()
+        for each in (self._readers, self._long_readers, self._writers):
+            await each.close()
+        self._glances.close()
 
 
-class Connection:
-    """A connection with aiosqlite's methods; awaiting it returns it open.
+def _begin(connection: Direct) -> None:
+    connection.tell("BEGIN")
 
-    With `thread` it runs in one; without, on the event loop. `timeout` is how many seconds it
-    waits for a lock.
-    """
 
-    def __init__(self, path: str, timeout: float, *, thread: bool) -> None:
-        self._runner: _Runner = _Thread(timeout) if thread else _Here()
-        self._connection = sqlite3.connect(
-            path,
-            timeout=0 if thread else timeout,
-            # Neither the driver nor a rule of threads may begin transactions or refuse calls:
-            # SQLAlchemy begins them, and calls come one after another.
-            isolation_level=None,
-            check_same_thread=False,
-        )
+def _begin_writing(connection: Direct) -> None:
+    connection.begin_writing(BUSY_SECONDS)
 
-    def __await__(self) -> Generator[None, None, Self]:
-        yield from ()  # there is nothing to wait for
-        return self
 
-    def cursor(self) -> Cursor:
-        """A new cursor."""
-        return Cursor(self._connection.cursor(), self._runner)
+def _create(path: str) -> None:
+    """Make the file, if it is not there, for its owner alone; and switch on its log."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+                return
+        except sqlite3.OperationalError as error:
+            # Two that switch at once: SQLite's own waiting leaves this case out.
+            if not is_busy(error) or time.monotonic() > deadline:
+                raise
+        time.sleep(0.02)
 
-    async def create_function(
-        self, name: str, count: int, function: Callable[..., Value], *, deterministic: bool = False
-    ) -> None:
-        """Make a Python function known to SQL."""
-        self._connection.create_function(name, count, function, deterministic=deterministic)
 
-    async def commit(self) -> None:
-        """End the transaction, keeping its changes."""
-        await self._runner.run(self._connection.commit)
-
-    async def rollback(self) -> None:
-        """End the transaction, undoing its changes."""
-        await self._runner.run(self._connection.rollback)
-
-    async def close(self) -> None:
-        """Close the file, and end the thread."""
-        await self._runner.run(self._close)
-        self._runner.end(self._close)
-
-    def stop(self) -> None:
-        """As `close`, without waiting."""
-        self._runner.end(self._close)
-
-    def _close(self) -> None:
-        # A cursor that somebody still holds would keep the transaction, and its lock, alive.
-        with suppress(sqlite3.Error):
-            self._connection.rollback()
-        self._connection.close()
+def _checkpoint(path: str) -> None:
+    with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")

@@ -9,13 +9,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from gateway.artifact.layout import MANIFEST
 from gateway.artifact.lifecycle import Artifact, State
 from gateway.artifact.value import Fields
 from gateway.artifact.version import StagedFile
 from gateway.errors import OperationAborted
+from gateway.storage.connection import Connection
 from gateway.storage.database import Database
 from gateway.storage.intents import COMMIT, WRITE, Intent, Intents, forget
 from gateway.storage.marks import (
@@ -64,7 +63,7 @@ class Stages:
         artifact was deleted meanwhile, or is being deleted.
         """
 
-        async def work(connection: AsyncConnection) -> tuple[Artifact, Intent]:
+        async def work(connection: Connection) -> tuple[Artifact, Intent]:
             found = await fresh(connection, artifact.id)
             if found.unfinished == DELETING or found.state is State.NOTHING:
                 raise _gone(found)
@@ -95,7 +94,7 @@ class Stages:
         With the action COMMIT, the intent is to commit its next version.
         """
 
-        async def work(connection: AsyncConnection) -> tuple[Artifact, Intent]:
+        async def work(connection: Connection) -> tuple[Artifact, Intent]:
             artifact_id = await row_id(connection, workspace_id, prefix)
             artifact = await fresh(connection, artifact_id)
             if artifact.unfinished == DELETING:
@@ -114,7 +113,7 @@ class Stages:
     async def drop(self, intent: Intent) -> None:
         """Forget an intent that came to nothing; an edit left without a difference ends."""
 
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: Connection) -> None:
             await forget(connection, intent)
             await close_if_clean(connection, intent.artifact_id)
 
@@ -137,7 +136,7 @@ class Stages:
         nobody knows yet what will be pinned: all that is written then is staged.
         """
 
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: Connection) -> None:
             await forget(connection, intent)
             at = await situation(connection, intent.artifact_id, intent.path)
             artifact = at.artifact
@@ -168,7 +167,7 @@ class Stages:
         recorded in one that was deleted since the write began: its `buried` tells.
         """
 
-        async def work(connection: AsyncConnection) -> Artifact:
+        async def work(connection: Connection) -> Artifact:
             await forget(connection, intent)
             artifact = await fresh(connection, intent.artifact_id)
             if artifact.buried > intent.number:
@@ -194,7 +193,7 @@ class Stages:
     async def forget_manifest(self, artifact: Artifact) -> None:
         """Forget the artifact's staged manifest, unless another was staged since."""
 
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: Connection) -> None:
             gone, now = artifact.stage, (await fresh(connection, artifact.id)).stage
             if gone is None or now is None:
                 return
@@ -207,7 +206,7 @@ class Stages:
     async def reconsider(self, artifact: Artifact) -> None:
         """End an edit in which nothing differs from the last commit, nor is about to."""
 
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: Connection) -> None:
             await close_if_clean(connection, artifact.id)
 
         await self._database.transaction(work)

@@ -84,20 +84,19 @@ artifact = Table(
     Column("views", BigInteger, nullable=False, default=0),
     UniqueConstraint("workspace_id", "prefix"),
     # What readers see, and what they don't see as the bucket holds it: so that neither counting
-    # members nor a listing goes through all the others.
+    # members nor a listing goes through all the others. PostgreSQL's have the same conditions
+    # (`storage/postgresql`): named here, they would bring all that SQLAlchemy knows of it.
     Index(
         "ix_artifact_committed",
         "workspace_id",
         "prefix",
         sqlite_where=text(COMMITTED),
-        postgresql_where=text(COMMITTED),
     ),
     Index(
         "ix_artifact_marked",
         "workspace_id",
         "prefix",
         sqlite_where=text(MARKED),
-        postgresql_where=text(MARKED),
     ),
 )
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.version import Pin, Record, StagedFile
 from gateway.storage import tables
+from gateway.storage.connection import Connection
 from gateway.storage.database import Database
 from gateway.storage.questions import (
     CURRENT_PIN,
@@ -59,7 +59,7 @@ class Versions:
         return self._database.generation(counters=counters)
 
     async def _pin(
-        self, connection: AsyncConnection, artifact_id: int, path: str, version: int | None
+        self, connection: Connection, artifact_id: int, path: str, version: int | None
     ) -> Pin | None:
         if version is None:
             asked = {"artifact_id": artifact_id, "path": path}
@@ -218,9 +218,7 @@ class Versions:
         return record_of(artifact, rows[0]) if rows else None
 
 
-async def _pins(
-    connection: AsyncConnection, artifact_id: int, version: int | None
-) -> dict[str, Pin]:
+async def _pins(connection: Connection, artifact_id: int, version: int | None) -> dict[str, Pin]:
     rows = await connection.execute(
         select(*PIN)
         .where(tables.pin.c.artifact_id == artifact_id, in_version(version))
@@ -229,7 +227,7 @@ async def _pins(
     return {pin.path: pin async for some in in_turns(rows) for pin in map(as_pin, some)}
 
 
-async def _staged_files(connection: AsyncConnection, artifact_id: int) -> dict[str, StagedFile]:
+async def _staged_files(connection: Connection, artifact_id: int) -> dict[str, StagedFile]:
     rows = await connection.execute(
         select(*STAGED_FILE)
         .where(tables.staged_file.c.artifact_id == artifact_id)
@@ -238,7 +236,7 @@ async def _staged_files(connection: AsyncConnection, artifact_id: int) -> dict[s
     return {file.path: file async for some in in_turns(rows) for file in map(as_staged_file, some)}
 
 
-async def _announcements(connection: AsyncConnection, artifact_id: int) -> dict[str, int | None]:
+async def _announcements(connection: Connection, artifact_id: int) -> dict[str, int | None]:
     table = tables.announcement
     rows = await connection.execute(
         select(table.c.path, table.c.weight)

@@ -3,11 +3,11 @@
 from datetime import datetime
 
 from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.artifact.lifecycle import Artifact
 from gateway.errors import NoSuchKey
 from gateway.storage import tables
+from gateway.storage.connection import Connection
 from gateway.storage.database import Database
 from gateway.storage.intents import COMMIT, WEIGH, Intent, Intents, forget, under_way
 from gateway.storage.marks import fresh
@@ -24,7 +24,7 @@ class Weights:
         """The intent to weigh `path` in the version that is current; NoSuchKey."""
         pin = tables.pin
 
-        async def work(connection: AsyncConnection) -> Intent:
+        async def work(connection: Connection) -> Intent:
             found = await connection.execute(
                 select(pin.c.id).where(
                     pin.c.artifact_id == artifact.id, pin.c.path == path, pin.c.until.is_(None)
@@ -45,7 +45,7 @@ class Weights:
         """Give the pin its weight, unless another version has become current; safe to repeat."""
         pin = tables.pin
 
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: Connection) -> None:
             await forget(connection, intent)
             if (await fresh(connection, intent.artifact_id)).version != intent.number:
                 return

@@ -14,7 +14,6 @@ from hashlib import blake2b
 from sqlalchemy import (
     ColumnElement,
     Select,
-    bindparam,
     cast,
     column,
     literal_column,
@@ -22,19 +21,19 @@ from sqlalchemy import (
     table,
 )
 from sqlalchemy import text as sql
-from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
-from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.types import Text
 
 from gateway.artifact.layout import ancestors
 from gateway.artifact.lifecycle import Artifact
+from gateway.storage.columns import TSQUERY
+from gateway.storage.connection import Connection
 
 _WORDS = table("artifact_words", column("rowid"), column("artifact_id"), column("words"))
 _ADD = {
     "sqlite": sql("INSERT INTO artifact_words (rowid, words) VALUES (:id, :words)"),
     "postgresql": sql(
-        "INSERT INTO artifact_words (artifact_id, words) VALUES (:id, array_to_tsvector(:words))"
-    ).bindparams(bindparam("words", type_=ARRAY(Text))),
+        "INSERT INTO artifact_words (artifact_id, words)"
+        " VALUES (:id, array_to_tsvector(CAST(:words AS TEXT[])))"
+    ),
 }
 _FORGET = {
     "sqlite": sql("DELETE FROM artifact_words WHERE rowid = :id"),
@@ -42,9 +41,7 @@ _FORGET = {
 }
 
 
-async def index_words(
-    connection: AsyncConnection, artifact: Artifact, words: Collection[str]
-) -> None:
+async def index_words(connection: Connection, artifact: Artifact, words: Collection[str]) -> None:
     """Have an artifact found by these words, and no others, in the collections above it."""
     await forget_words(connection, artifact.id)
     above = (prefix for prefix in ancestors(artifact.prefix) if prefix != artifact.prefix)
@@ -62,7 +59,7 @@ def mark_of(workspace_id: str, prefix: str) -> str:
     return f"·{blake2b(place, digest_size=8).hexdigest()}"
 
 
-async def forget_words(connection: AsyncConnection, artifact_id: int) -> None:
+async def forget_words(connection: Connection, artifact_id: int) -> None:
     """Have an artifact found by no words."""
     await connection.execute(_FORGET[connection.dialect.name], {"id": artifact_id})
 

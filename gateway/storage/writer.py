@@ -7,22 +7,17 @@ cancelled, is undone alone.
 """
 
 import asyncio
-import random
-import sqlite3
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
+from gateway.storage.connection import Connection
 from gateway.storage.direct import Direct, finished
-from gateway.storage.sqlite import is_busy
 
 T = TypeVar("T")
-Work = Callable[[AsyncConnection], Awaitable[T]]
+Work = Callable[[Connection], Awaitable[T]]
 
 TOGETHER = 64
 """So many transactions share a commit at most."""
@@ -98,34 +93,15 @@ class Writer:
     def _together(self, some: Sequence[_Waiting]) -> Sequence[_Outcome]:
         try:
             connection = self._connection = self._connection or self._open()
-            self._begin(connection)
+            connection.begin_writing(self._timeout)
             try:
                 outcomes = [_outcome(connection, each) for each in some]
-                connection.tell("COMMIT")
+                connection.keep()
             finally:
-                if connection.in_transaction:
-                    connection.tell("ROLLBACK")
+                connection.undo()
         except Exception as error:  # noqa: BLE001 (it is raised where each of them is awaited)
             return [_Outcome(error=error)] * len(some)
         return outcomes
-
-    def _begin(self, connection: Direct) -> None:
-        """Begin when no other process has the lock.
-
-        SQLite's own waiting asks ever more rarely, up to ten times a second: whoever has just come
-        goes first, and one that waits long may never get the lock from several that are busy.
-        This one asks at a steady pace.
-        """
-        deadline = time.monotonic() + self._timeout
-        while True:
-            try:
-                connection.tell("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                if not is_busy(error) or time.monotonic() > deadline:
-                    raise
-            else:
-                return
-            time.sleep(random.uniform(0.001, 0.004))  # noqa: S311 (spreads those who wait)
 
     def _close(self) -> None:
         if self._connection is not None:
@@ -139,8 +115,7 @@ def _outcome(connection: Direct, each: _Waiting) -> _Outcome:
         return _Outcome()
     connection.tell("SAVEPOINT one")
     try:
-        # It has all of an AsyncConnection that transactions use.
-        outcome = _Outcome(finished(each.work(cast("AsyncConnection", connection))))
+        outcome = _Outcome(finished(each.work(connection)))
     except Exception as error:
         if not connection.in_transaction:
             raise  # SQLite has undone what the others did, too

@@ -5,23 +5,29 @@ import sqlite3
 import stat
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import asyncpg
 import pytest
 from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.errors import ServiceUnavailable, SlowDown
 from gateway.storage import tables
+from gateway.storage.connection import Connection
 from gateway.storage.database import Database, insert_or_update
+from gateway.storage.direct import Direct
+from gateway.storage.lending import Lending
 
 NewArtifact = Callable[[], Awaitable[int]]
 worker = tables.worker
 daily = tables.daily
 NOW = datetime(2025, 6, 7, 8, 9, 10, 123_456, tzinfo=UTC)
 HIGHEST = (1 << 63) - 1
+SLOW = """
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 3000000) SELECT max(i) FROM n
+"""
 
 
 def row(worker_id: str, merged: int = 0) -> dict[str, object]:
@@ -52,7 +58,7 @@ async def test_it_is_there_after_a_restart(database_url: str) -> None:
 
 
 async def test_an_error_in_a_transaction_undoes_all_of_it(database: Database) -> None:
-    async def work(connection: AsyncConnection) -> None:
+    async def work(connection: Connection) -> None:
         await connection.execute(insert(worker).values(row("a")))
         raise KeyError
 
@@ -114,7 +120,7 @@ async def test_ids_of_artifacts_are_made_by_the_database(new_artifact: NewArtifa
 async def test_writers_that_read_first_lose_no_update(database: Database) -> None:
     await _write(database, row("a"))
 
-    async def work(connection: AsyncConnection) -> int:
+    async def work(connection: Connection) -> int:
         found = await connection.execute(select(worker.c.merged).where(worker.c.id == "a"))
         merged = int(found.scalar_one()) + 1
         await asyncio.sleep(0)
@@ -127,7 +133,7 @@ async def test_writers_that_read_first_lose_no_update(database: Database) -> Non
 
 
 async def test_writers_in_two_gateways_lose_no_update(database_url: str) -> None:
-    async def work(connection: AsyncConnection) -> None:
+    async def work(connection: Connection) -> None:
         found = await connection.execute(select(worker.c.merged).where(worker.c.id == "a"))
         merged = int(found.scalar_one()) + 1
         await connection.execute(update(worker).where(worker.c.id == "a").values(merged=merged))
@@ -140,7 +146,7 @@ async def test_writers_in_two_gateways_lose_no_update(database_url: str) -> None
 
 async def test_of_two_that_disagree_on_an_absence_one_runs_again(database: Database) -> None:
     async def claim(name: str) -> bool:
-        async def work(connection: AsyncConnection) -> bool:
+        async def work(connection: Connection) -> bool:
             count = await connection.execute(select(func.count()).select_from(worker))
             if count.scalar_one():
                 return False
@@ -162,7 +168,7 @@ async def test_those_who_lost_a_race_do_not_lose_to_each_other(postgresql_url: s
         ready = asyncio.Barrier(racers)
 
         async def race(number: int) -> None:
-            async def work(connection: AsyncConnection) -> None:
+            async def work(connection: Connection) -> None:
                 tries[number] += 1
                 before = (await connection.execute(select(worker.c.merged))).scalar_one()
                 if tries[number] == 1:
@@ -213,13 +219,12 @@ async def test_a_transaction_that_was_cancelled_in_a_statement_lets_go_of_its_lo
 ) -> None:
     await _write(database, row("a"))
 
-    async def work(connection: AsyncConnection) -> None:
+    async def work(connection: Connection) -> None:
         await connection.execute(update(worker).values(merged=7))
         if database.dialect == "postgresql":
             await connection.execute(text("SELECT pg_sleep(20)"))
         else:
-            slow = "UPDATE worker SET merged = ? WHERE id = 'a'"
-            await connection.exec_driver_sql(slow, [(n,) for n in range(200_000)])
+            await connection.execute(text(SLOW))
 
     task = asyncio.create_task(database.transaction(work))
     await asyncio.sleep(0.05)
@@ -232,6 +237,48 @@ async def test_a_transaction_that_was_cancelled_in_a_statement_lets_go_of_its_lo
             await connection.execute(update(worker).values(merged=worker.c.merged + 1))
     assert await merged_of(database, "a") == 1
     assert kept.traceback
+
+
+@pytest.mark.parametrize("long", [False, True])
+async def test_a_read_sees_one_snapshot(database: Database, *, long: bool) -> None:
+    await _write(database, row("a"))
+    async with database.reading(long=long) as connection:
+        await connection.execute(select(worker))
+        await _write(database, row("b"))
+        assert len((await connection.execute(select(worker))).all()) == 1
+    async with database.reading(long=long) as connection:
+        assert len((await connection.execute(select(worker))).all()) == 2
+
+
+async def test_a_long_read_that_was_cancelled_keeps_no_snapshot(tmp_path: Path) -> None:
+    async with Database(f"sqlite:///{tmp_path / 'test.db'}") as database:
+
+        async def read() -> None:
+            async with database.reading(long=True) as connection:
+                await connection.execute(text(SLOW))
+
+        # One more than there are connections for it: one begins, and waits behind another.
+        readers = [asyncio.create_task(read()) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        for reader in readers:
+            reader.cancel()
+        await asyncio.gather(*readers, return_exceptions=True)
+        await _write(database, row("a"))
+        for _ in range(3):
+            async with database.reading(long=True) as connection:
+                assert len((await connection.execute(select(worker))).all()) == 1
+
+
+async def test_who_gets_no_connection_may_come_again(tmp_path: Path) -> None:
+    opens = partial(Direct, str(tmp_path / "test.db"), ())
+    lending = Lending(opens, lambda lent: lent.tell("BEGIN"), size=1, seconds=0.05)
+    async with lending.lend():
+        with pytest.raises(SlowDown):
+            async with lending.lend():
+                pass
+    async with lending.lend() as connection:
+        await connection.execute(text("SELECT 1"))
+    await lending.close()
 
 
 async def test_a_broken_constraint_is_no_failure_of_the_database(database: Database) -> None:
@@ -408,7 +455,7 @@ async def test_a_connection_lost_in_a_transaction_is_service_unavailable(
     async with Database(postgresql_url) as database:
         server = await asyncpg.connect(postgresql_server)
 
-        async def work(connection: AsyncConnection) -> None:
+        async def work(connection: Connection) -> None:
             await connection.execute(insert(worker).values(row("a")))
             await server.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"

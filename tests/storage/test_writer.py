@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.errors import ServiceUnavailable
 from gateway.storage import tables
+from gateway.storage.connection import Connection
 from gateway.storage.database import Database
 
 worker = tables.worker
@@ -38,7 +38,7 @@ def locked(path: Path) -> Iterator[None]:
         other.execute("COMMIT")
 
 
-async def add(connection: AsyncConnection, name: str) -> str:
+async def add(connection: Connection, name: str) -> str:
     row = {"id": name, "host": "h", "seen_at": NOW, "merged": 0}
     await connection.execute(insert(worker).values(row))
     return name
@@ -52,11 +52,11 @@ async def names(database: Database) -> set[str]:
 async def test_of_those_that_wait_together_each_has_its_own_outcome(
     opened: Database, path: Path
 ) -> None:
-    async def fail(connection: AsyncConnection) -> None:
+    async def fail(connection: Connection) -> None:
         await add(connection, "failed")
         raise KeyError
 
-    async def break_a_rule(connection: AsyncConnection) -> None:
+    async def break_a_rule(connection: Connection) -> None:
         await add(connection, "broken")
         await add(connection, "broken")
 
@@ -104,7 +104,7 @@ async def test_those_that_wait_together_share_a_commit(opened: Database, path: P
 
 
 async def test_a_transaction_sees_what_those_before_it_did(opened: Database, path: Path) -> None:
-    async def raise_it(connection: AsyncConnection) -> int:
+    async def raise_it(connection: Connection) -> int:
         found = await connection.execute(select(worker.c.merged))
         merged = int(found.scalar_one()) + 1
         await connection.execute(update(worker).values(merged=merged))
@@ -120,7 +120,7 @@ async def test_a_transaction_sees_what_those_before_it_did(opened: Database, pat
 async def test_a_transaction_that_waits_for_something_else_is_undone(opened: Database) -> None:
     never = asyncio.get_running_loop().create_future()
 
-    async def wait(connection: AsyncConnection) -> None:
+    async def wait(connection: Connection) -> None:
         await add(connection, "a")
         await never
 
@@ -132,7 +132,7 @@ async def test_a_transaction_that_waits_for_something_else_is_undone(opened: Dat
 async def test_what_undoes_all_of_a_commit_is_told_to_all_of_them(
     opened: Database, path: Path
 ) -> None:
-    async def undo(connection: AsyncConnection) -> None:
+    async def undo(connection: Connection) -> None:
         # As SQLite does by itself when the disk is full.
         await connection.execute(text("ROLLBACK"))
         raise sqlite3.OperationalError
