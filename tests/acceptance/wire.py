@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Literal, Self
 from urllib.parse import unquote, urlsplit
 
+import uvloop
+
 from tests.acceptance.framing import Head, pump, read_head
 
 HEAD_LIMIT = 262_144
@@ -147,7 +149,7 @@ class WireTap:
         self._log: list[WireRequest] = []
         self._pauses: list[Pause] = []
         self._lock = threading.Lock()
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="wire-tap", daemon=True)
         self._ready = threading.Event()
         self._stopping = asyncio.Event()
