@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from functools import cache
 from importlib import import_module
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self, TypeVar
 
 from sqlalchemy import BigInteger, ColumnElement, Insert, Table, case, literal, text
 from sqlalchemy.dialects import sqlite
@@ -163,7 +163,8 @@ class Database:
             return await (self.recalled(about, question) if recalled else question())
         known = self._recollection.unchanged(about, generation)
         if known is not None:
-            return cast("tuple[T]", known)[0]
+            answer: T = known[0]
+            return answer
         if recalled:
             return await self._recollection.answer(about, question, generation)
         answer = await question()

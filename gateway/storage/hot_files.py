@@ -45,11 +45,11 @@ class HotFile:
 
     headers: CIMultiDictProxy[str] = field(repr=False)
     body: bytes = field(repr=False)
+    weight: int = field(init=False, repr=False)
+    """How many bytes of memory it takes, about."""
 
-    @property
-    def weight(self) -> int:
-        """How many bytes of memory it takes, about."""
-        return len(self.body) + OVERHEAD
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weight", len(self.body) + OVERHEAD)
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ alone.
 
 import time
 from collections.abc import Awaitable, Callable, Hashable
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from gateway.errors import ServiceUnavailable, SlowDown
 
@@ -30,7 +30,7 @@ class Recollection:
         self._answers: dict[Hashable, tuple[float, object, Hashable]] = {}
         self._away_until = 0.0
 
-    def unchanged(self, about: Hashable, generation: Hashable) -> tuple[object] | None:
+    def unchanged(self, about: Hashable, generation: Hashable) -> tuple[Any] | None:
         """The last answer, in a tuple, if it is of this generation; else None."""
         known = self._answers.get(about)
         if known is None or known[2] != generation:

@@ -38,6 +38,7 @@ class Sqlite:
     def __init__(self, url: URL) -> None:
         path = self._path = str(url.database)
         self._glances = Glances(path)
+        self.generation = self._glances.generation
         reader = partial(Direct, path, READER_PRAGMAS, READER_SECONDS)
         long_reader = partial(Apart, path, READER_PRAGMAS, BUSY_SECONDS)
         writer = partial(Apart, path, WRITER_PRAGMAS)
@@ -63,10 +64,6 @@ class Sqlite:
     ) -> Sequence[Mapping[str, Any]]:
         """The rows that one statement finds."""
         return self._glances.rows(question, values)
-
-    def generation(self) -> tuple[int, int] | None:
-        """How often anything but counters has changed by now, and how often counters have."""
-        return self._glances.generation()
 
     async def harden(self) -> None:
         """Write the log to the disk, and from there into the file."""

@@ -1,6 +1,6 @@
 """The index, read: what the versions of an artifact pin, and what its edit stages."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -53,10 +53,7 @@ class Versions:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    def generation(self, *, counters: bool = False) -> Hashable | None:
-        """What stays the same while answers do, as the database says; None where it can't."""
-        return self._database.generation(counters=counters)
+        self.generation = database.generation
 
     async def _pin(
         self, connection: Connection, artifact_id: int, path: str, version: int | None

@@ -96,17 +96,17 @@ class Boundary:
                 reply = await self._answer(door, exchange, method)
             sent = await self._send(asked, arrival, exchange, door, reply)
         except Exception as error:  # noqa: BLE001 - here, once, every failure becomes an answer
-            refusal = self._refused(exchange, _name(door), error)
+            refusal = self._refused(exchange, door, error)
             sent = await self._send(asked, arrival, exchange, door, refusal)
         except asyncio.CancelledError:
             exchange.notes.error = CLIENT_LEFT
             seconds = time.monotonic() - started
-            self._tell(_entry(exchange, arrival, _name(door), None, seconds))
+            self._tell(_entry(exchange, arrival, door, None, seconds))
             raise
         if sent.failure is not None:
             self._note_cut(exchange, sent.failure)
         seconds = time.monotonic() - started
-        self._tell(_entry(exchange, arrival, _name(door), sent, seconds))
+        self._tell(_entry(exchange, arrival, door, sent, seconds))
         return sent
 
     def leave(self) -> None:
@@ -122,7 +122,7 @@ class Boundary:
         headers = final_headers(reply, exchange, None, self._cors)
         headers[hdrs.CONTENT_TYPE] = "application/xml"
         sent = await send(asked, reply, headers, last=True)
-        self._tell(_entry(exchange, arrival, EDGE, sent, 0.0))
+        self._tell(_entry(exchange, arrival, None, sent, 0.0))
         return sent
 
     async def _answer(
@@ -173,7 +173,7 @@ class Boundary:
             TELLING.keep(request, known)
         return before
 
-    def _refused(self, exchange: Exchange, door: str, error: Exception) -> Reply:
+    def _refused(self, exchange: Exchange, door: Door | None, error: Exception) -> Reply:
         if not isinstance(error, GatewayError):
             logger.error("request %s failed", exchange.request_id, exc_info=error)
             error = InternalError("the gateway failed; its log has the reason under this id")
@@ -185,11 +185,12 @@ class Boundary:
             headers[hdrs.RETRY_AFTER] = RETRY_AFTER_SECONDS
         if exchange.request.method == hdrs.METH_HEAD:
             return Reply(error.status, headers)
-        if door == "s3":
+        name = EDGE if door is None else door.name
+        if name == "s3":
             headers[hdrs.CONTENT_TYPE] = "application/xml"
             return Reply(error.status, headers, _xml(error, exchange))
         headers[hdrs.CONTENT_TYPE] = "application/json"
-        told = failures.document(error) if door == "hypha" else _json(error)
+        told = failures.document(error) if name == "hypha" else _json(error)
         return Reply(error.status, headers, told)
 
     def _note_cut(self, exchange: Exchange, failure: Exception) -> None:
@@ -208,22 +209,22 @@ class Boundary:
             observer(entry)
 
 
-def _name(door: Door | None) -> str:
-    return EDGE if door is None else door.name
-
-
 def _entry(
-    exchange: Exchange, arrival: Arrival | Bodiless, door: str, sent: Sent | None, seconds: float
+    exchange: Exchange,
+    arrival: Arrival | Bodiless,
+    door: Door | None,
+    sent: Sent | None,
+    seconds: float,
 ) -> Entry:
     request, notes = exchange.request, exchange.notes
     return Entry(
         time=exchange.now,
         request_id=exchange.request_id,
         remote=request.remote,
-        door=door,
+        door=EDGE if door is None else door.name,
         operation=notes.operation,
         method=request.method,
-        path=access_log.shown(request.path, request.query),
+        path=access_log.shown(request.path, request.query) if request.query else request.path,
         status=CLIENT_CLOSED_REQUEST if sent is None else sent.status,
         received=arrival.received + (0 if sent is None else sent.received),
         sent=0 if sent is None else sent.size,

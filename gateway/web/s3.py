@@ -39,7 +39,7 @@ class S3Door:
         operation = POST_OBJECT if is_form else verified.operation.name
         exchange.notes.of(caller, verified.address.bucket or None, operation)
         reply = await self._serving.answer(caller, verified, now)
-        return reply.shown(public=reply.public or caller.anonymous)
+        return reply.shown(public=True) if caller.anonymous else reply
 
     def is_public(self, request: Request) -> bool:
         """Whether the key is below `public/`, or a listing's prefix, in what a workspace opens."""

@@ -8,7 +8,6 @@ condition, a range, a customer's key) is the backend's to answer.
 
 import asyncio
 from dataclasses import dataclass
-from http import HTTPStatus
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
@@ -22,6 +21,7 @@ from gateway.services.transfer.forwarding import Changes, Forwarding
 from gateway.services.transfer.payloads import close_body
 from gateway.storage.hot_files import HotFile, HotFiles, Pinned
 
+OK = 200  # HTTPStatus looks its members up by a call
 PLAIN = frozenset(("GetObject", "HeadObject"))
 # These say no more than which version is meant, or which operation.
 PASSED_OVER = frozenset(("versionId", "x-id"))
@@ -145,7 +145,7 @@ def _lasting(reply: Reply, pin: Pin | None) -> CIMultiDictProxy[str] | None:
     headers = reply.headers
     if (
         pin is None
-        or reply.status != HTTPStatus.OK
+        or reply.status != OK
         or bare(headers.get("ETag")) != bare(pin.etag)
         or headers.get("x-amz-version-id") != pin.version_id
         or headers.get("Content-Length") != str(pin.size)
@@ -175,4 +175,4 @@ async def _whole(reply: Reply) -> bytes:
 
 def _reply(file: HotFile, verified: Verified) -> Reply:
     body = b"" if verified.operation.method == "HEAD" else file.body
-    return Reply(HTTPStatus.OK, file.headers.copy(), body, authored=True, of=file)
+    return Reply(OK, file.headers.copy(), body, authored=True, of=file)

@@ -4,7 +4,7 @@ Every request of the S3 door takes this one path, so no operation can forget a c
 right of its row first, then the rules of the key's place.
 """
 
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from gateway.errors import (
@@ -163,7 +163,10 @@ class Serving:
         What the same request was shown before is shown again in the same generation of the index,
         to whoever has the same right by now.
         """
-        generation = self._generation()
+        try:
+            generation = self._catalogue.generation()
+        except (ServiceUnavailable, SlowDown):
+            generation = None  # readers of what was committed go on without
         seen = SEEN.of(verified.request)
         if seen is not None and seen.generation == generation:
             self._authorise(caller, seen.workspace, verified)
@@ -175,13 +178,6 @@ class Serving:
         key = verified.address.key
         location = await self._catalogue.locate(workspace.id, key, recalled=True)
         return await self._reading.open(caller, workspace, location, verified, generation)
-
-    def _generation(self) -> Hashable | None:
-        """That of the index, which is looked at before anything else of it; None where it isn't."""
-        try:
-            return self._catalogue.generation()
-        except (ServiceUnavailable, SlowDown):
-            return None  # readers of what was committed go on without
 
     async def _post(
         self,
