@@ -98,7 +98,7 @@ class Composing:
             (chosen, consumed), survey, told = await asyncio.gather(
                 self._manifest(workspace, artifact, manifest),
                 self._surveying.survey(workspace, artifact),
-                self._pinning.told(artifact),
+                self._pinning.told_and_seen(workspace, artifact),
             )
         else:
             chosen, consumed, survey = found.manifest, None, found.survey

@@ -1,7 +1,8 @@
 """Pin what the bucket holds: each file with its backend version, its type and its weight."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from types import MappingProxyType
 
 from gateway.artifact.layout import check_path
@@ -11,7 +12,7 @@ from gateway.artifact.value import Fields
 from gateway.artifact.version import NULL_VERSION, Pin, StagedFile
 from gateway.artifact.weights import parse_weight, resolve
 from gateway.identity import Workspace
-from gateway.services.lifecycle.surveying import Survey, Surveying, bare
+from gateway.services.lifecycle.surveying import HEADS_AT_ONCE, Survey, Surveying, bare
 from gateway.services.lifecycle.versioning import Versioning
 from gateway.storage.bucket import ListedObject, ObjectHead
 from gateway.storage.catalogue import Catalogue
@@ -27,7 +28,8 @@ class Told:
 
     `pinned` are those of the version before, with its manifest. `announced`, `before` and `listed`
     are weights in millionths, None where none was given: by `put_file`, by the manifest of the
-    version before, by the new one. `chosen` ones count more than all of that.
+    version before, by the new one. `chosen` ones count more than all of that. `seen` is what the
+    bucket said while it was listed, of some files that the index knows too little of.
     """
 
     staged: Mapping[str, StagedFile]
@@ -36,12 +38,24 @@ class Told:
     before: Mapping[str, int | None]
     listed: Mapping[str, int | None] = field(default_factory=dict)
     chosen: Mapping[str, int] = field(default_factory=dict)
+    seen: Mapping[str, ObjectHead] = field(default_factory=dict)
 
     def beside(self, listed: Mapping[str, int | None], chosen: Mapping[str, int]) -> "Told":
         """The same, beside the files that a new manifest lists."""
         # One that only stands there still must not undo what `set_download_weight` did since.
         new = {path: weight for path, weight in listed.items() if self.before.get(path) != weight}
         return replace(self, listed=new, chosen=chosen)
+
+    def unclear(self) -> Iterator[str]:
+        """The files that the bucket is asked for in any case: nobody said their type."""
+        for path, staged in self.staged.items():
+            if not staged.removed and staged.content_type is None:
+                yield path
+
+    def saw(self, path: str, item: ListedObject) -> bool:
+        """Whether what was `seen` is the listed object."""
+        head = self.seen.get(path)
+        return head is not None and (head.size, bare(head.etag)) == (item.size, bare(item.etag))
 
     def knows(self, path: str, item: ListedObject) -> bool:
         """Whether the backend version of a listed object is known; else the bucket is asked."""
@@ -92,6 +106,12 @@ class Pinning:
         self._surveying = surveying
         self._versioning = versioning
 
+    async def told_and_seen(self, workspace: Workspace, artifact: Artifact) -> Told:
+        """The same as `told`, with a few files `seen`: for one who lists the bucket meanwhile."""
+        told = await self.told(artifact)
+        some = islice(told.unclear(), HEADS_AT_ONCE)
+        return replace(told, seen=await self._surveying.heads(workspace, artifact, some))
+
     async def told(self, artifact: Artifact) -> Told:
         """What the index knows, whatever the new manifest says."""
         # The version that the commit follows, though another may be current by now: against that
@@ -114,13 +134,18 @@ class Pinning:
 
         InvalidPath for a name that no file of an artifact may have, be it a `collection` or not.
         """
+        heads: dict[str, ObjectHead] = {}
         unsure: list[str] = []
         async for files in turns(survey.files.items()):
             for path, item in files:
                 check_path(path, collection=collection)
-                if not told.knows(path, item):
+                if told.knows(path, item):
+                    continue
+                if told.saw(path, item):
+                    heads[path] = told.seen[path]
+                else:
                     unsure.append(path)
-        heads = await self._surveying.heads(workspace, artifact, unsure)
+        heads |= await self._surveying.heads(workspace, artifact, unsure)
         await self._versioning.ensure(workspace)
         pins: dict[str, Pin] = {}
         async for files in turns(survey.files.items()):
