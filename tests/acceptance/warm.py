@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
@@ -23,6 +24,8 @@ Outcome: TypeAlias = subprocess.CompletedProcess[str]
 
 FORKING = Path(__file__).with_name("forking.py")
 LONGEST = 1 << 20  # bytes of arguments and environment
+
+_making = threading.Lock()
 
 
 class Run:
@@ -117,18 +120,26 @@ class Program:
 
 
 @cache
+def _made(*modules: str) -> Program:
+    return Program(*modules)
+
+
+def _only(*modules: str) -> Program:
+    """The one program of these modules; of threads that ask at once, the first starts it."""
+    with _making:
+        return _made(*modules)
+
+
 def aws_cli() -> Program:
     """aws-cli."""
-    return Program("awscli.clidriver", "awscli.handlers")
+    return _only("awscli.clidriver", "awscli.handlers")
 
 
-@cache
 def moto() -> Program:
     """moto's S3."""
-    return Program("tests.moto")
+    return _only("tests.moto")
 
 
-@cache
 def gateway() -> Program:
     """The gateway's command line, with all that its commands read."""
-    return Program("tests.acceptance.warmed")
+    return _only("tests.acceptance.warmed")
