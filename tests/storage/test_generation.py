@@ -11,7 +11,6 @@ from gateway.artifact.lifecycle import Location
 from gateway.errors import ServiceUnavailable
 from gateway.storage import tables
 from gateway.storage.counters import Counters
-from gateway.storage.glances import Glances
 from gateway.storage.keys import Keys
 from gateway.storage.registry import Entry, Registry
 from gateway.storage.tally import add_up, download
@@ -187,7 +186,7 @@ async def test_without_a_database_readers_alone_have_an_answer(
     def away(*_: object, **__: object) -> NoReturn:
         raise ServiceUnavailable("away")
 
-    monkeypatch.setattr(Glances, "generation", away)
+    monkeypatch.setattr(index.database, "generation", away)
     monkeypatch.setattr(index.database, "glance", away)
     assert await index.catalogue.locate(WORKSPACE, KEY, recalled=True) == found
     with pytest.raises(ServiceUnavailable):
