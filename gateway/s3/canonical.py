@@ -6,7 +6,7 @@ the AWS IAM User Guide, with S3's exceptions: paths are neither normalised nor e
 
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
@@ -60,13 +60,13 @@ def normal_query(pairs: Iterable[str]) -> str | None:
     return "&".join(f"{name}={value}" for name, value in sorted(spelled))
 
 
-def header_value(values: Iterable[str]) -> str:
-    """The canonical value of all headers of one name: trimmed, spaces folded, joined by ","."""
-    folded = [_folded(value) for value in values]
-    return folded[0] if len(folded) == 1 else ",".join(folded)
+def header_value(values: Sequence[str]) -> str:
+    """The canonical value of all headers of one name: each `folded`, joined by ","."""
+    return folded(values[0]) if len(values) == 1 else ",".join([folded(each) for each in values])
 
 
-def _folded(value: str) -> str:
+def folded(value: str) -> str:
+    """The canonical value of one header: trimmed, and its spaces folded."""
     trimmed = value.strip(" \t")
     return _SPACES.sub(" ", trimmed) if "  " in trimmed or "\t" in trimmed else trimmed
 

@@ -27,6 +27,7 @@ CHECKSUM_LENGTHS = {
 """S3's checksum headers, and how many characters of base64 a value of each has."""
 
 _CHECKSUM = "x-amz-checksum-"
+_CHECKSUM_CHARACTERS = len(_CHECKSUM)
 _OTHER_CHECKSUM_HEADERS = frozenset(
     {"x-amz-checksum-algorithm", "x-amz-checksum-mode", "x-amz-checksum-type"}
 )
@@ -137,7 +138,7 @@ def _checksums(headers: MultiMapping[str]) -> tuple[tuple[str, str], ...]:
     named = [
         (name.lower(), value.strip())
         for name, value in headers.items()
-        if name[: len(_CHECKSUM)].lower() == _CHECKSUM
+        if name[:_CHECKSUM_CHARACTERS].lower() == _CHECKSUM
     ]
     if not named:
         return ()

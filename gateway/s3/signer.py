@@ -13,6 +13,7 @@ from gateway.s3.canonical import (
     amz_date,
     canonical_request,
     credential_scope,
+    folded,
     header_value,
     sign,
     signing_key,
@@ -131,7 +132,7 @@ def _canonical_headers(
     headers: Mapping[str, str], added: Mapping[str, str]
 ) -> list[tuple[str, str]]:
     if not headers:
-        return sorted([(name.lower(), header_value((value,))) for name, value in added.items()])
+        return sorted([(name.lower(), folded(value)) for name, value in added.items()])
     values: dict[str, list[str]] = {name.lower(): [value] for name, value in added.items()}
     for name, value in headers.items():
         if not _FORBIDDEN.isdisjoint(value):

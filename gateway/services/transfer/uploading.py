@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from hashlib import md5, sha256
 
 from multidict import CIMultiDict
@@ -65,7 +66,7 @@ async def streamed(
     if verified.operation.name not in TRIED:
         checks = NOTHING
     elif not trailing and checks.trailers:
-        checks = replace(checks, trailers=())
+        checks = _without_trailers(checks)
     chunks = None if verified.signature is None else verified.signature.chunks
     if trailing:
         trailers = Trailers(payload.trailers)
@@ -76,6 +77,11 @@ async def streamed(
     sent = payload.sha256 if payload.form is Form.HASHED else UNSIGNED
     drop = frozenset({ALGORITHM} if payload.trailers else ())
     return Upload(decoded, payload.length, sent, drop=drop)
+
+
+@lru_cache(8)
+def _without_trailers(checks: BackendChecks) -> BackendChecks:
+    return replace(checks, trailers=())
 
 
 async def ignored(verified: Verified) -> Upload:
