@@ -105,7 +105,7 @@ class Run:
         """The run as JSON has it: the samples of each turn beside their medians."""
         return {
             "made": self.began.isoformat(timespec="seconds"),
-            "command": shlex.join(["python", "-m", "bench.speed", *sys.argv[1:]]),
+            "command": shlex.join(["python", "-m", "bench.speed", *map(_named, sys.argv[1:])]),
             "rounds": self.options.rounds,
             "seconds": self.options.seconds,
             "minutes": (datetime.now(UTC) - self.began).total_seconds() / 60,
@@ -150,3 +150,8 @@ class Run:
 
 def _spelled(value: float | None, places: int) -> str:
     return "-" if value is None else f"{value:,.{places}f}"
+
+
+def _named(argument: str) -> str:
+    """An argument as the page tells it: where somebody keeps a file is nobody else's business."""
+    return Path(argument).name if argument.endswith(".json") else argument

@@ -148,6 +148,11 @@ def test_no_relative_link_is_broken(page: Path) -> None:
             assert not anchor or anchor in anchors(linked), f"{page.name} links to {target}"
 
 
+@pytest.mark.parametrize("page", sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("docs/**/*.md")))
+def test_no_page_tells_where_somebody_keeps_files(page: Path) -> None:
+    assert re.findall(r"/(?:home|root|tmp)/\S*", page.read_text()) == []
+
+
 def anchors(page: Path) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
