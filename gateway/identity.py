@@ -36,9 +36,8 @@ class Grants:
 
     def on(self, workspace: str) -> Right:
         """The right held on `workspace`: the higher of its own grant and that of `*`."""
-        own = self.rights.get(workspace, Right.NONE)
-        every = self.rights.get(EVERY_WORKSPACE, Right.NONE)
-        return max(own, every)
+        none = Right.NONE
+        return max(self.rights.get(workspace, none), self.rights.get(EVERY_WORKSPACE, none))
 
     def within(self, other: "Grants") -> "Grants":
         """These grants, each lowered to what `other` holds on the same workspace."""

@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 
 class Syncing:
-    """Syncs a journal a few times a second, and for whoever waits for it; from `begin` to `close`.
+    """Syncs a journal a few times a second, and for whoever waits for it, until it is closed.
 
     The event loop has nothing to do with it but where somebody waits: to begin syncs there, and to
     hear of their ends, would cost as much as they do.
