@@ -18,6 +18,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from threading import Lock
 
@@ -243,7 +244,8 @@ def _files(directory: Path) -> Iterator[tuple[int, int, Path]]:
     except FileNotFoundError:
         return
     bases = [int(name.removesuffix(_SUFFIX)) for name in names]
-    for base, following, name in zip(bases, [*bases[1:], None], names, strict=True):
+    # A folder may be empty: its worker died over its first file, or somebody is removing it.
+    for base, following, name in zip_longest(bases, bases[1:], names):
         path = directory / name
         try:
             size = path.stat().st_size

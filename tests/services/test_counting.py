@@ -1,5 +1,6 @@
 import asyncio
 import os
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -501,6 +502,28 @@ async def test_a_journal_of_another_database_is_put_aside(
         assert await totals(database, artifact_id) == (0, 0)
     assert "belongs to another database" in caplog.text
     assert [path.name for path in (tmp_path / "journal-unplaced").iterdir()] == ["stranger"]
+
+
+@pytest.mark.parametrize("left", [("lock",), ("00000000000000000000.journal",), ()])
+async def test_a_worker_that_another_is_removing_keeps_nobody_from_starting(
+    database: Database, new_counting: Callable[[], Counting], tmp_path: Path, left: tuple[str, ...]
+) -> None:
+    artifact_id = await new_artifact(database)
+    async with new_counting() as counting:
+        counting.download(artifact_id, 0, "a", MILLION)
+        await counting.merge_now()
+        dead = tmp_path / "journal" / counting.worker_id
+        shutil.copytree(dead, tmp_path / "dead")
+    (tmp_path / "dead").rename(dead)
+    await Counters(database).register(
+        Worker(dead.name, WorkersFolder(dead.parent).host, NOW, journal.unmerged(dead, 0))
+    )
+    for file in {path.name for path in dead.iterdir()} - {*left}:
+        (dead / file).unlink()
+    async with new_counting() as counting:
+        assert [row.id for row in await Counters(database).workers()] == [counting.worker_id]
+        assert [*WorkersFolder(dead.parent).workers()] == [counting.worker_id]
+    assert await totals(database, artifact_id) == (MILLION, 0)
 
 
 async def test_those_who_wait_share_a_run_that_began_after_they_asked() -> None:

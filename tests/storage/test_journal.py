@@ -420,6 +420,13 @@ def test_a_file_that_could_not_be_made_hides_nothing(
     one.close()
 
 
+def test_a_folder_without_a_file_holds_nothing(tmp_path: Path) -> None:
+    for directory in (tmp_path, tmp_path / "gone"):
+        assert read(directory, 0) is None
+        assert unmerged(directory, 0) == unmerged(directory, 7) == 0
+        assert merged_files(directory, 7) == []
+
+
 @pytest.mark.usefixtures("way")
 def test_others_read_while_it_grows_and_what_its_process_was_killed_over(tmp_path: Path) -> None:
     """Each line whole, in order, once; and in the end at least all that was said to be appended."""
