@@ -4,9 +4,10 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import boto3
 import botocore.config
@@ -28,13 +29,31 @@ class Serving:
     said: str = ""
 
     def start(self) -> "Serving":
-        self.process = run("serve", "--data-dir", str(self.folder), "--port", "0", *self.options)
+        with tempfile.TemporaryFile("w+") as errors:
+            self.process = self._run(errors)
+            self._listen(errors)
+        return self
+
+    def _run(self, errors: IO[str]) -> subprocess.Popen[str]:
+        where = ["--data-dir", str(self.folder), "--port", "0"]
+        return subprocess.Popen(
+            [sys.executable, "-m", "gateway", "serve", *where, *self.options],
+            cwd=ROOT,
+            env={name: value for name, value in os.environ.items() if "AWS" not in name},
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+
+    def _listen(self, errors: IO[str]) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.said += line
             if "in a browser" in line or line.startswith("workspaces"):
-                return self
-        raise AssertionError(f"it ended with {self.process.wait()}:\n{self.said}")
+                return
+        code = self.process.wait()
+        errors.seek(0)
+        raise AssertionError(f"it ended with {code}:\n{self.said}{errors.read()}")
 
     @property
     def url(self) -> str:
@@ -69,15 +88,3 @@ class Serving:
     def kill(self) -> None:
         self.process.kill()
         self.process.communicate()
-
-
-def run(*arguments: str) -> subprocess.Popen[str]:
-    environment = {name: value for name, value in os.environ.items() if "AWS" not in name}
-    return subprocess.Popen(
-        [sys.executable, "-m", "gateway", *arguments],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
