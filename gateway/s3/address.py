@@ -114,6 +114,8 @@ class Query:
 
         It is both what goes on the wire to the backend and what is signed.
         """
+        if not self.pairs:
+            return ""
         encoded = sorted((_encode(name, ""), _encode(value, "")) for name, value in self.pairs)
         return "&".join(f"{name}={value}" for name, value in encoded)
 

@@ -1,11 +1,9 @@
 """AWS Signature Version 4, made: for requests to the backend, and for the gateway's URLs."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from gateway.errors import InvalidArgument
-from gateway.light import light
 from gateway.s3.address import Query
 from gateway.s3.canonical import (
     ALGORITHM,
@@ -13,7 +11,6 @@ from gateway.s3.canonical import (
     amz_date,
     canonical_request,
     credential_scope,
-    folded,
     header_value,
     sign,
     signing_key,
@@ -40,15 +37,27 @@ _NOT_SIGNED = frozenset(
 _FORBIDDEN = frozenset("\r\n\0")
 
 
-@light
-@dataclass(frozen=True, slots=True)
 class Signer:
-    """Credentials of the backend, and signatures made with them."""
+    """Credentials of the backend at one moment, and what all their signatures of then share."""
 
-    access_key_id: str
-    secret_access_key: str = field(repr=False)
-    region: str
-    session_token: str | None = field(default=None, repr=False)
+    __slots__ = ("_begins", "_key", "_moment", "_scope", "_timestamp")
+
+    def __init__(
+        self,
+        access_key_id: str,
+        secret_access_key: str,
+        region: str,
+        now: datetime,
+        session_token: str | None = None,
+    ) -> None:
+        self._timestamp = timestamp = amz_date(now)
+        day = timestamp[:8]
+        self._scope = credential_scope(day, region)
+        self._key = signing_key(secret_access_key, day, region)
+        self._begins = f"{ALGORITHM} Credential={access_key_id}/{self._scope}, SignedHeaders="
+        self._moment = [("x-amz-date", timestamp)]
+        if session_token is not None:
+            self._moment.append(("x-amz-security-token", session_token))
 
     def sign(
         self,
@@ -58,7 +67,6 @@ class Signer:
         query: str,
         headers: Mapping[str, str],
         payload_hash: str,
-        now: datetime,
     ) -> dict[str, str]:
         """The headers to set: Host, Authorization, x-amz-date, x-amz-content-sha256, the token.
 
@@ -67,31 +75,20 @@ class Signer:
         (Content-Length, Expect, User-Agent, …); several of one name are joined. InvalidArgument
         where a header holds CR, LF or NUL.
         """
-        timestamp = amz_date(now)
-        added = {"Host": host, "x-amz-date": timestamp, "x-amz-content-sha256": payload_hash}
-        if self.session_token is not None:
-            added["x-amz-security-token"] = self.session_token
-        signed = _canonical_headers(headers, added)
-        scope = credential_scope(timestamp[:8], self.region)
+        added = [("x-amz-content-sha256", payload_hash), *self._moment]
+        signed = [("host", host), *added]  # in their order
+        if headers:
+            signed = _canonical_headers(headers, signed)
         request = canonical_request(method, path, query, signed, payload_hash)
-        key = signing_key(self.secret_access_key, timestamp[:8], self.region)
-        signature = sign(key, string_to_sign(timestamp, scope, request))
-        added["Authorization"] = (
-            f"{ALGORITHM} Credential={self.access_key_id}/{scope}, "
-            f"SignedHeaders={';'.join([name for name, _ in signed])}, Signature={signature}"
-        )
-        return added
+        signature = sign(self._key, string_to_sign(self._timestamp, self._scope, request))
+        names = ";".join([name for name, _ in signed])
+        authorization = f"{self._begins}{names}, Signature={signature}"
+        return {"Host": host, "Authorization": authorization, **dict(added)}
 
     def chunks(self, signed: Mapping[str, str]) -> ChunkSigning:
         """What signs the chunks of a request that `sign` gave the headers `signed`."""
-        timestamp = signed["x-amz-date"]
-        day = timestamp[:8]
-        return ChunkSigning(
-            signing_key(self.secret_access_key, day, self.region),
-            timestamp,
-            credential_scope(day, self.region),
-            signed["Authorization"].rpartition("Signature=")[2],
-        )
+        signature = signed["Authorization"].rpartition("Signature=")[2]
+        return ChunkSigning(self._key, self._timestamp, self._scope, signature)
 
 
 def presign(  # noqa: PLR0913, PLR0917 - a URL has these parts
@@ -129,11 +126,9 @@ def presign(  # noqa: PLR0913, PLR0917 - a URL has these parts
 
 
 def _canonical_headers(
-    headers: Mapping[str, str], added: Mapping[str, str]
+    headers: Mapping[str, str], added: Iterable[tuple[str, str]]
 ) -> list[tuple[str, str]]:
-    if not headers:
-        return sorted([(name.lower(), folded(value)) for name, value in added.items()])
-    values: dict[str, list[str]] = {name.lower(): [value] for name, value in added.items()}
+    values = {name: [value] for name, value in added}
     for name, value in headers.items():
         if not _FORBIDDEN.isdisjoint(value):
             raise InvalidArgument("A header can't hold a line break or NUL.", ArgumentName=name)

@@ -70,8 +70,9 @@ class Bucket(Objects, Parts, Buckets):
         self.payload_signing = backend.payload_signing
         self._pool = Pool(self._endpoint.scheme)
         self._open = False
-        # By what is asked for: the second, the credentials, the host, and the head.
-        self._made: dict[_About, tuple[int, BackendCredentials, str, bytes]] = {}
+        self._signing: tuple[int, BackendCredentials, Signer] | None = None
+        # By what is asked for: who has signed it, the host, and the head.
+        self._made: dict[_About, tuple[Signer, str, bytes]] = {}
 
     async def __aenter__(self) -> Self:
         self._open = True
@@ -120,25 +121,36 @@ class Bucket(Objects, Parts, Buckets):
 
         Of what many ask for, the head is the same for a second: it is made once.
         """
-        key = await self._credentials.current()
-        second = int(time.time())
+        signer = self._signer_of(await self._credentials.current())
+        if request.method not in SILENT or carriage.length:
+            return self._written(request, carriage, signer)
         headers = tuple(request.headers.items())
-        if request.method not in SILENT or carriage.length or not all(map(_is_repeated, headers)):
-            return self._written(request, carriage, key, second)
+        if not all(map(_is_repeated, headers)):
+            return self._written(request, carriage, signer)
         about = (request.method, request.bucket, request.key, request.query.pairs, headers)
         known = self._made.get(about)
-        if known is not None and known[0] == second and known[1] is key:
-            return known[2], known[3], None
-        host, head, chunks = self._written(request, carriage, key, second)
+        if known is not None and known[0] is signer:
+            return known[1], known[2], None
+        host, head, chunks = self._written(request, carriage, signer)
         if chunks is None and len(head) <= LONGEST_KEPT:
             self._made.pop(about, None)
-            self._made[about] = second, key, host, head
+            self._made[about] = signer, host, head
             if len(self._made) > MOST_KEPT:
                 del self._made[next(iter(self._made))]
         return host, head, chunks
 
+    def _signer_of(self, key: BackendCredentials) -> Signer:
+        """What signs with these credentials within this second: the same each time."""
+        second = int(time.time())
+        made = self._signing
+        if made is None or made[0] != second or made[1] is not key:
+            now = datetime.fromtimestamp(second, UTC)
+            own, secret, token = key.access_key_id, key.secret_access_key, key.token
+            made = self._signing = second, key, Signer(own, secret, self.region, now, token)
+        return made[2]
+
     def _written(
-        self, request: Outgoing, carriage: Carriage, key: BackendCredentials, second: int
+        self, request: Outgoing, carriage: Carriage, signer: Signer
     ) -> tuple[str, bytes, ChunkSigning | None]:
         host = self._endpoint.netloc
         if self._virtual and request.bucket:
@@ -152,17 +164,10 @@ class Bucket(Objects, Parts, Buckets):
         if carriage.headers:
             headers = headers.copy()
             headers.update(carriage.headers)
-        signer = Signer(key.access_key_id, key.secret_access_key, self.region, key.token)
-        signed = signer.sign(
-            request.method,
-            host,
-            path,
-            query,
-            headers,
-            carriage.payload_hash,
-            datetime.fromtimestamp(second, UTC),
-        )
-        lines = [*signed.items(), *((n, v) for n, v in headers.items() if n not in signed)]
+        signed = signer.sign(request.method, host, path, query, headers, carriage.payload_hash)
+        lines = list(signed.items())
+        if headers:
+            lines += [header for header in headers.items() if header[0] not in signed]
         if carriage.length or request.method in ("PUT", "POST"):
             lines.append(("Content-Length", str(carriage.length)))
         target = f"{path}?{query}" if query else path

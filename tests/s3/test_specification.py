@@ -84,8 +84,8 @@ def test_header_signature_is_made_and_verified_as_the_specification_shows(
     signature: str,
 ) -> None:
     path, _, query = target.partition("?")
-    signer = Signer(KEY_ID, SECRET, "us-east-1")
-    added = signer.sign(method, HOST, path, Query.parse(query).encode(), headers, payload, NOW)
+    signer = Signer(KEY_ID, SECRET, "us-east-1", NOW)
+    added = signer.sign(method, HOST, path, Query.parse(query).encode(), headers, payload)
     assert added["Authorization"].endswith(f"Signature={signature}")
 
     lines = [line.split(":", 1) for line in canonical.split("\n")[3 : canonical.count("\n") - 2]]

@@ -82,9 +82,9 @@ def signed(
     payload_hash: str = EMPTY,
     key: AccessKey = ALICE,
 ) -> Request:
-    signer = Signer(key.access_key_id, key.secret_access_key, "us-east-1")
+    signer = Signer(key.access_key_id, key.secret_access_key, "us-east-1", NOW)
     own = CIMultiDict(headers or {})
-    own.update(signer.sign(method, HOST, path, query, own, payload_hash, NOW))
+    own.update(signer.sign(method, HOST, path, query, own, payload_hash))
     return asked(method, path, query, own)
 
 
@@ -237,8 +237,8 @@ async def test_unknown_subresource_is_not_a_simpler_operation(
 
 async def test_bucket_may_be_named_by_the_host(authentication: Authentication) -> None:
     host = "ws.s3.gateway.example"
-    signer = Signer(ALICE.access_key_id, ALICE.secret_access_key, "us-east-1")
-    headers = signer.sign("GET", host, "/a/b", "", {}, EMPTY, NOW)
+    signer = Signer(ALICE.access_key_id, ALICE.secret_access_key, "us-east-1", NOW)
+    headers = signer.sign("GET", host, "/a/b", "", {}, EMPTY)
     request = asked("GET", "/a/b", "", headers | {"Host": host})
     _, verified = await authentication.s3(request, NOW)
     assert verified.address == Address("ws", "a/b")
