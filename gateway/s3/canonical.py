@@ -62,7 +62,10 @@ def normal_query(pairs: Iterable[str]) -> str | None:
 
 def header_value(values: Sequence[str]) -> str:
     """The canonical value of all headers of one name: each `folded`, joined by ","."""
-    return folded(values[0]) if len(values) == 1 else ",".join([folded(each) for each in values])
+    if len(values) != 1:
+        return ",".join([folded(each) for each in values])
+    value = values[0]
+    return folded(value) if " " in value or "\t" in value else value
 
 
 def folded(value: str) -> str:
@@ -72,12 +75,11 @@ def folded(value: str) -> str:
 
 
 def canonical_request(
-    method: str, path: str, query: str, headers: Iterable[tuple[str, str]], payload_hash: str
+    method: str, path: str, query: str, headers: Sequence[tuple[str, str]], payload_hash: str
 ) -> str:
     """The canonical request; `headers` are lower-case names with canonical values, in order."""
-    listed = list(headers)
-    lines = "".join([f"{name}:{value}\n" for name, value in listed])
-    signed = ";".join([name for name, _ in listed])
+    lines = "".join([f"{name}:{value}\n" for name, value in headers])
+    signed = ";".join([name for name, _ in headers])
     return f"{method}\n{path}\n{query}\n{lines}\n{signed}\n{payload_hash}"
 
 

@@ -19,12 +19,12 @@ from gateway.s3.address import Query
 from gateway.s3.canonical import (
     ALGORITHM,
     EMPTY_SHA256,
-    SERVICE,
     UNSIGNED_PAYLOAD,
     credential_scope,
 )
 from gateway.s3.credential import (
     TIMESTAMP,
+    check_day,
     parse_credential,
     parse_signature,
     parse_signed_headers,
@@ -50,7 +50,7 @@ MAX_EXPIRES = 604_800
 """The longest life of a presigned URL, in seconds: 7 days."""
 
 _LOWER_SIGNING = frozenset(name.lower() for name in SIGNING_PARAMETERS)
-_FIELDS = frozenset({"Credential", "SignedHeaders", "Signature"})
+_FIELDS = frozenset({"Credential", "SignedHeaders", ""})
 _PRESIGNED = frozenset({"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature"})
 _SIGNATURE_V4A = "AWS4-ECDSA-P256-SHA256"
 _FORM_FIELDS = ("policy", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature")
@@ -70,7 +70,6 @@ class Claim:
     access_key_id: str
     date: str
     region: str
-    service: str
     signed_headers: tuple[str, ...]
     signature: str = field(repr=False)
     timestamp: datetime
@@ -135,12 +134,12 @@ def parse_form_claim(fields: Mapping[str, str]) -> Claim | None:
     except ValueError as bad:
         raise InvalidArgument("x-amz-date must be in the form 20130524T000000Z.") from bad
     credential, error = fields["x-amz-credential"], InvalidArgument
-    access_key_id, date, region = parse_credential(credential, timestamp, error)
+    access_key_id, date, region = parse_credential(credential, error)
+    check_day(date, timestamp, error)
     return Claim(
         access_key_id=access_key_id,
         date=date,
         region=region,
-        service=SERVICE,
         signed_headers=(),
         signature=parse_signature(fields["x-amz-signature"], error),
         timestamp=timestamp,
@@ -152,30 +151,53 @@ def parse_form_claim(fields: Mapping[str, str]) -> Claim | None:
 
 def _from_header(headers: MultiMapping[str], authorization: str) -> Claim | None:
     scheme, _, rest = authorization.strip().partition(" ")
-    if scheme.lower() == "bearer":
-        return None
-    if scheme == "AWS":
-        raise _unsupported("Signature V2")
-    if scheme == _SIGNATURE_V4A:
-        raise _unsupported("Signature V4A")
     if scheme != ALGORITHM:
-        raise InvalidArgument("Unsupported authorization type.", ArgumentName="Authorization")
-    fields = _fields(rest)
-    error = AuthorizationHeaderMalformed
-    timestamp = _header_time(headers)
-    access_key_id, date, region = parse_credential(fields["Credential"], timestamp, error)
+        _check_token(scheme)
+        return None
+    # All but the signature is the same a day long: its place is kept by an "=".
+    before, mark, after = rest.rpartition("Signature=")
+    signature, comma, more = after.partition(",")
+    named = _named(f"{before}={comma}{more}" if mark else "")
+    access_key_id, date, region, signed_headers = named
+    timestamp, error = _header_time(headers), AuthorizationHeaderMalformed
+    check_day(date, timestamp, error)
     return Claim(
         access_key_id=access_key_id,
         date=date,
         region=region,
-        service=SERVICE,
-        signed_headers=parse_signed_headers(fields["SignedHeaders"], error),
-        signature=parse_signature(fields["Signature"], error),
+        signed_headers=signed_headers,
+        signature=parse_signature(signature.rstrip(), error),
         timestamp=timestamp,
         expires=None,
         payload_hash=_header_hash(headers),
         presigned=False,
     )
+
+
+def _check_token(scheme: str) -> None:
+    """Nothing for a token's scheme; what else is not a Signature V4 is refused."""
+    if scheme.lower() == "bearer":
+        return
+    if scheme == "AWS":
+        raise _unsupported("Signature V2")
+    if scheme == _SIGNATURE_V4A:
+        raise _unsupported("Signature V4A")
+    raise InvalidArgument("Unsupported authorization type.", ArgumentName="Authorization")
+
+
+@memo
+def _named(text: str) -> tuple[str, str, str, tuple[str, ...]]:
+    """Access key id, day, region and signed headers of an Authorization without its signature."""
+    error = AuthorizationHeaderMalformed
+    parts = [part.strip().partition("=") for part in text.split(",")]
+    fields = {name: value for name, _, value in parts}
+    if fields.keys() != _FIELDS or len(parts) != len(fields):
+        raise error(
+            "The Authorization header holds Credential, SignedHeaders and Signature, once each, "
+            "and nothing else."
+        )
+    signed_headers = parse_signed_headers(fields["SignedHeaders"], error)
+    return *parse_credential(fields["Credential"], error), signed_headers
 
 
 def _header_hash(headers: MultiMapping[str]) -> str:
@@ -189,27 +211,6 @@ def _header_hash(headers: MultiMapping[str]) -> str:
     if headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in headers:
         raise InvalidRequest("Missing required header for this request: x-amz-content-sha256")
     return EMPTY_SHA256
-
-
-def _fields(text: str) -> dict[str, str]:
-    # All but what comes last, the signature by custom, is the same a day long.
-    head, _, last = text.rpartition(",")
-    parts = (*_head(head), *_parts(last))
-    fields = dict(parts)
-    if fields.keys() != _FIELDS or len(parts) != len(fields):
-        raise AuthorizationHeaderMalformed(
-            "The Authorization header holds Credential, SignedHeaders and Signature, once each, "
-            "and nothing else."
-        )
-    return fields
-
-
-def _parts(text: str) -> tuple[tuple[str, str], ...]:
-    parts = [part.strip().partition("=") for part in text.split(",")]
-    return tuple([(name, value) for name, _, value in parts])
-
-
-_head = memo(_parts)
 
 
 def _header_time(headers: MultiMapping[str]) -> datetime:
@@ -248,13 +249,13 @@ def _from_query(headers: MultiMapping[str], query: Query, names: list[str]) -> C
         timestamp = parse_timestamp(fields["X-Amz-Date"])
     except ValueError as bad:
         raise error("X-Amz-Date must be in the ISO8601 form 20130524T000000Z.") from bad
-    access_key_id, date, region = parse_credential(fields["X-Amz-Credential"], timestamp, error)
+    access_key_id, date, region = parse_credential(fields["X-Amz-Credential"], error)
+    check_day(date, timestamp, error)
     payload_hash = headers.get("x-amz-content-sha256", fields.get("X-Amz-Content-Sha256"))
     return Claim(
         access_key_id=access_key_id,
         date=date,
         region=region,
-        service=SERVICE,
         signed_headers=parse_signed_headers(fields["X-Amz-SignedHeaders"], error),
         signature=parse_signature(fields["X-Amz-Signature"], error),
         timestamp=timestamp,

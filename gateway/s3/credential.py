@@ -14,14 +14,10 @@ _SIGNATURE = re.compile(r"[0-9a-f]{64}")
 _HEADER_NAMES = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+(?:;[!#$%&'*+.^_`|~0-9a-z-]+)*")
 
 
-def parse_credential(
-    text: str, timestamp: datetime, error: type[GatewayError]
-) -> tuple[str, str, str]:
-    """Access key id, day and region, the day being the timestamp's."""
-    access_key_id, date, region = _scoped(text, error)
+def check_day(date: str, timestamp: datetime, error: type[GatewayError]) -> None:
+    """Nothing, where a credential's day is the timestamp's."""
     if date != _day(timestamp):
         raise error("The Credential's day is not the day of the request's time.")
-    return access_key_id, date, region
 
 
 @lru_cache(DAYS)
@@ -30,7 +26,8 @@ def _day(timestamp: datetime) -> str:
 
 
 @memo
-def _scoped(text: str, error: type[GatewayError]) -> tuple[str, str, str]:
+def parse_credential(text: str, error: type[GatewayError]) -> tuple[str, str, str]:
+    """Access key id, day and region."""
     parts = text.rsplit("/", 4)
     if len(parts) != 5 or not all(parts):  # noqa: PLR2004 - key, day, region, service, end
         raise error(

@@ -1,6 +1,5 @@
 """What a request does: its row of the operation table, found once."""
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -11,6 +10,7 @@ from gateway.errors import InvalidArgument, InvalidRequest, NotImplementedByGate
 from gateway.identity import Right
 from gateway.s3.address import Address, Query
 from gateway.s3.claim import SIGNING_PARAMETERS
+from gateway.s3.header_names import METADATA, names_of
 from gateway.s3.operation_headers import COMMON, HEADER_GROUPS
 from gateway.s3.operation_table import PARAMETER_GROUPS, TABLE
 from gateway.s3.payload import content_encoding
@@ -19,10 +19,8 @@ COPY_SOURCE = "x-amz-copy-source"
 RENAME_SOURCE = "x-amz-rename-source"
 
 _PASSED_OVER = SIGNING_PARAMETERS | {"x-id"}
-_METADATA = "x-amz-meta-"
 _ACL_OPERATIONS = frozenset({"PutBucketAcl", "PutObjectAcl"})
 _OWNERSHIP = "x-amz-object-ownership"
-_GRANT = re.compile("x-amz-grant-", re.IGNORECASE)
 
 
 class Level(Enum):
@@ -118,10 +116,12 @@ class Operation:
         and rename sources the copier's; Content-Encoding loses its aws-chunked token.
         """
         kept: CIMultiDict[str] = CIMultiDict()
-        passes = self.headers
+        passes, names = self.headers, names_of(headers)
+        if passes.isdisjoint(names.all) and not names.metadata:
+            return kept
         for name, value in headers.items():
             lower = name.lower()
-            if lower in passes or lower.startswith(_METADATA):
+            if lower in passes or lower.startswith(METADATA):
                 kept.add(lower, value)
         if "content-encoding" in kept:
             encoding = content_encoding(",".join(kept.popall("content-encoding")))
@@ -267,18 +267,20 @@ def _check_parameters(
 
 def _for_request(operation: Operation, headers: MultiMapping[str]) -> Operation:
     """The row, with what this request's headers add to the right and the danger of it."""
+    names = names_of(headers)
+    if not names.empowering and not operation.dangerous:
+        return operation
     if "x-amz-acl" in operation.headers:
-        operation = _with_acl(operation, headers)
+        operation = _with_acl(operation, headers, grants=names.grants)
     bypasses = headers.getall("x-amz-bypass-governance-retention", ())
     if bypasses and any(value.strip().lower() != "false" for value in bypasses):
         return replace(operation, right=max(operation.right, Right.ADMIN))
     return operation
 
 
-def _with_acl(operation: Operation, headers: MultiMapping[str]) -> Operation:
+def _with_acl(operation: Operation, headers: MultiMapping[str], *, grants: bool) -> Operation:
     canned = headers.getall("x-amz-acl", [])
     private = not canned or all(value.strip() == "private" for value in canned)
-    grants = any(map(_GRANT.match, headers))
     owning = _OWNERSHIP in operation.headers and _OWNERSHIP in headers
     dangerous = not private or grants or owning
     if operation.name in _ACL_OPERATIONS:

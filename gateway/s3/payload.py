@@ -11,6 +11,7 @@ from multidict import MultiMapping
 from gateway.errors import InvalidArgument, InvalidDigest, InvalidRequest, MissingContentLength
 from gateway.light import light
 from gateway.s3.canonical import EMPTY_SHA256
+from gateway.s3.header_names import CHECKSUMS, names_of
 
 CHECKSUM_LENGTHS = {
     "x-amz-checksum-crc32": 8,
@@ -26,8 +27,6 @@ CHECKSUM_LENGTHS = {
 }
 """S3's checksum headers, and how many characters of base64 a value of each has."""
 
-_CHECKSUM = "x-amz-checksum-"
-_CHECKSUM_CHARACTERS = len(_CHECKSUM)
 _OTHER_CHECKSUM_HEADERS = frozenset(
     {"x-amz-checksum-algorithm", "x-amz-checksum-mode", "x-amz-checksum-type"}
 )
@@ -107,9 +106,12 @@ def parse_payload(
     if payload_hash is None:
         payload_hash = headers.get("x-amz-content-sha256", Form.UNSIGNED.value).strip()
     form, sha256 = _form(payload_hash)
+    decoded = _decoded_length(headers, form, length)
+    if not names_of(headers).declaring:
+        return Payload(form, decoded, sha256)
     return Payload(
         form,
-        _decoded_length(headers, form, length),
+        decoded,
         sha256,
         _content_md5(headers.getall("Content-MD5", ())),
         _checksums(headers),
@@ -135,14 +137,12 @@ def is_checksum(name: str, value: str) -> bool:
 
 
 def _checksums(headers: MultiMapping[str]) -> tuple[tuple[str, str], ...]:
-    named = [
-        (name.lower(), value.strip())
-        for name, value in headers.items()
-        if name[:_CHECKSUM_CHARACTERS].lower() == _CHECKSUM
+    named = [(name.lower(), value.strip()) for name, value in headers.items()]
+    found = [
+        (name, value)
+        for name, value in named
+        if name.startswith(CHECKSUMS) and name not in _OTHER_CHECKSUM_HEADERS
     ]
-    if not named:
-        return ()
-    found = [each for each in named if each[0] not in _OTHER_CHECKSUM_HEADERS]
     if not all(name in CHECKSUM_LENGTHS for name, _ in found):
         # Passed over, it would promise a check that nobody makes.
         raise InvalidRequest(

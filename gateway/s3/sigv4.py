@@ -40,6 +40,7 @@ from gateway.s3.canonical import (
 )
 from gateway.s3.chunked import ChunkSigning
 from gateway.s3.claim import Claim
+from gateway.s3.header_names import names_of
 from gateway.s3.message import Request
 
 MAX_SKEW = timedelta(minutes=15)
@@ -157,11 +158,9 @@ def _refusal(claim: Claim, secret: str | None, mismatch: SignatureDoesNotMatch) 
 
 def _check_signed(claim: Claim, headers: MultiMapping[str]) -> None:
     signed = claim.signed_headers
-    loose = {
-        name for name in map(str.lower, headers) if name.startswith("x-amz-") and name not in signed
-    }
+    loose = names_of(headers).amz.difference(signed)
     if "host" not in signed:
-        loose.add("host")
+        loose |= {"host"}
     if loose:
         raise AccessDenied(
             "There were headers present in the request which were not signed.",

@@ -108,6 +108,13 @@ def test_key_id_may_hold_slashes_and_fields_need_no_spaces() -> None:
     assert claim.access_key_id == "a/b"
 
 
+def test_signature_may_stand_anywhere_among_the_fields() -> None:
+    text = f"AWS4-HMAC-SHA256 Signature={SIGNATURE} , Credential=KEY/{SCOPE},SignedHeaders=host"
+    claim = parse_claim(headers({"Authorization": text}), Query())
+    assert claim is not None
+    assert (claim.signature, claim.signed_headers) == (SIGNATURE, ("host",))
+
+
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
@@ -117,6 +124,9 @@ def test_key_id_may_hold_slashes_and_fields_need_no_spaces() -> None:
         ({"Authorization": "AWS4-HMAC-SHA256"}, AuthorizationHeaderMalformed),
         ({"Authorization": HEADER + ", Extra=1"}, AuthorizationHeaderMalformed),
         ({"Authorization": HEADER + f", Signature={SIGNATURE}"}, AuthorizationHeaderMalformed),
+        ({"Authorization": HEADER + ","}, AuthorizationHeaderMalformed),
+        ({"Authorization": HEADER.replace("Signature=", "=")}, AuthorizationHeaderMalformed),
+        ({"Authorization": HEADER.replace("Sign", "ASign")}, AuthorizationHeaderMalformed),
         ({"Authorization": HEADER.replace("20240229", "20240228")}, AuthorizationHeaderMalformed),
         ({"Authorization": HEADER.replace("/s3/", "/sts/")}, AuthorizationHeaderMalformed),
         ({"Authorization": HEADER.replace("aws4_", "aws5_")}, AuthorizationHeaderMalformed),
