@@ -312,14 +312,15 @@ async def _fill(database: Database, artifacts: int) -> None:
 
 def _requests(way: Way, count: int) -> Sequence[Callable[[], Request]]:
     """As many requests, each signed for itself, a second apart."""
-    signer = Signer(way.key.access_key_id, way.key.secret_access_key, REGION)
+    key_id, secret = way.key.access_key_id, way.key.secret_access_key
     now = datetime.now(UTC)
     query = Query.parse(way.query).encode()
     made = []
     for number in range(count):
         path = way.target(number)
         at = now - timedelta(seconds=number % 600)
-        signed = signer.sign(way.method, HOST, path, query, {}, "UNSIGNED-PAYLOAD", at)
+        signer = Signer(key_id, secret, REGION, at)
+        signed = signer.sign(way.method, HOST, path, query, {}, "UNSIGNED-PAYLOAD")
         headers = CIMultiDict(
             {
                 "Host": HOST,

@@ -68,11 +68,8 @@ def ancestors(key: str) -> tuple[str, ...]:
 
 def place(key: str, nodes: Sequence[Node]) -> Place:
     """Where `key` belongs, `nodes` being the artifacts that exist among `ancestors(key)`."""
-    owner = max(
-        (node for node in nodes if _below(key, node.prefix)),
-        key=lambda node: len(node.prefix),
-        default=None,
-    )
+    owners = [node for node in nodes if _below(key, node.prefix)]
+    owner = max(owners, key=lambda node: len(node.prefix)) if owners else None
     prefix = owner.prefix if owner else ""
     path = key[len(prefix) + 1 :] if prefix else key
     if key.endswith("/"):

@@ -1,6 +1,6 @@
 """The index, read: which artifact a key belongs to, what lies above it and below."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from functools import partial
 
 from sqlalchemy import func, select, text, true
@@ -29,6 +29,8 @@ class Catalogue(Versions):
         The artifacts come without what their manifests say, and their counters. With `recalled`,
         for readers, as it was while the database is away.
         """
+        if not recalled and self._database.holds(_unowned(workspace_id, key)):
+            return Location(key, place(key, ()), None, None)
         return await self._database.current(
             ("location", workspace_id, key),
             partial(self._locate, workspace_id, key),
@@ -36,6 +38,7 @@ class Catalogue(Versions):
         )
 
     async def _locate(self, workspace_id: str, key: str) -> Location:
+        generation = self._database.generation()
         prefixes = ancestors(key)
         asked = {f"at_{number}": prefix for number, prefix in enumerate(prefixes)}
         rows = await self._database.glance(
@@ -43,6 +46,8 @@ class Catalogue(Versions):
         )
         rows = sorted(rows, key=lambda row: len(row["prefix"]), reverse=True)
         above = tuple([artifact_of(row) for row in rows])
+        if not above:
+            self._database.hold(_unowned(workspace_id, key), generation)
         where = place(key, [artifact.node for artifact in above])
         for artifact, row in zip(above, rows, strict=True):
             if artifact.prefix == where.prefix:
@@ -198,3 +203,8 @@ class Catalogue(Versions):
             found = {row["id"]: artifact_of(row) for row in rows.mappings()}
             waiting = await connection.execute(arrivals, asked)
             return list(found.values()), [row[0] for row in waiting]
+
+
+def _unowned(workspace_id: str, key: str) -> Hashable:
+    """That no artifact is on the way to a key: then none is on the way to those beside it."""
+    return "unowned", workspace_id, key.rpartition("/")[0]

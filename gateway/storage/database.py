@@ -171,6 +171,21 @@ class Database:
         self._recollection.remember(about, answer, generation)
         return answer
 
+    def holds(self, about: Hashable) -> bool:
+        """Whether what was found to `hold` still does: nothing has changed since."""
+        try:
+            generation = self.generation()
+        except (ServiceUnavailable, SlowDown):
+            return False
+        return (
+            generation is not None and self._recollection.unchanged(about, generation) is not None
+        )
+
+    def hold(self, about: Hashable, generation: Hashable | None) -> None:
+        """Remember what was found; `generation` is what was seen before it was asked."""
+        if generation is not None:
+            self._recollection.remember(about, True, generation)  # noqa: FBT003 (an answer)
+
     async def ping(self) -> None:
         """Return when the database answers; else `ServiceUnavailable`."""
         async with self.reading() as connection:

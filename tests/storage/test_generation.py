@@ -7,6 +7,7 @@ from typing import NoReturn
 import pytest
 from sqlalchemy import Executable, delete, insert, text, update
 
+from gateway.artifact.layout import place
 from gateway.artifact.lifecycle import Location
 from gateway.errors import ServiceUnavailable
 from gateway.storage import tables
@@ -40,6 +41,25 @@ async def test_nothing_is_asked_twice_while_nothing_changes(index: Index, asked:
     assert [each.pin for each in found] == [pin("x")] * 3
     most = {"sqlite": 1, "postgresql": 3}[index.database.dialect]
     assert asked == [KEY] * most
+
+
+async def test_one_question_says_for_a_directory_that_nothing_owns_it(
+    index: Index, asked: list[str]
+) -> None:
+    for key in ("d/x", "d/y", "d/manifest.yaml", "d/e/x", "d/e/y"):
+        found = await index.catalogue.locate(WORKSPACE, key)
+        assert (found.key, found.place, found.above) == (key, place(key, ()), ())
+    assert asked == {"sqlite": ["d/x", "d/e/x"]}.get(
+        index.database.dialect, ["d/x", "d/y", "d/manifest.yaml", "d/e/x", "d/e/y"]
+    )
+
+
+async def test_what_begins_to_own_a_directory_is_seen_at_once(index: Index, other: Index) -> None:
+    await index.catalogue.locate(WORKSPACE, "a/b/y")
+    artifact = await other.committed("a", pin("x"))
+    found = await index.catalogue.locate(WORKSPACE, "a/b/z")
+    assert found.artifact is not None
+    assert (found.artifact.id, found.place.path) == (artifact.id, "b/z")
 
 
 async def test_what_another_worker_commits_is_seen_at_once(index: Index, other: Index) -> None:
