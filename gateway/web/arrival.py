@@ -1,83 +1,88 @@
 """Requests as they arrive: aiohttp's turned into the gateway's own, nothing believed yet."""
 
 import re
-from collections.abc import AsyncGenerator, Awaitable, Sequence
+from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address
-from typing import Self
 
-from aiohttp import EMPTY_PAYLOAD, ClientError, HttpVersion10, HttpVersion11, hdrs, web
-from aiohttp.http import HttpProcessingError
+from aiohttp import EMPTY_PAYLOAD, HttpVersion10, HttpVersion11, hdrs
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from gateway.conduit import Dry, Outlet, Silent
-from gateway.errors import (
-    IncompleteBody,
-    InvalidRequest,
-    InvalidURI,
-    NotImplementedByGateway,
-    RequestTimeout,
-)
-from gateway.passage import conduct
-from gateway.s3.message import NOTHING, Body, Request
-from gateway.sieve import sift
+from gateway.errors import InvalidRequest, InvalidURI, NotImplementedByGateway
+from gateway.s3.message import NOTHING, Request
 from gateway.web.asked import Asked
+from gateway.web.content import Content
 
-IDLE_SECONDS = 60
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 CHUNKED = "chunked"
 ABSOLUTE = re.compile(r"https?://([^/?]+)", re.IGNORECASE)
-BELIEVED = ("X-Forwarded-Host", "X-Forwarded-Proto")
+FORWARDED_HOST, FORWARDED_PROTO = "X-Forwarded-Host", "X-Forwarded-Proto"
+BELIEVED = (FORWARDED_HOST, FORWARDED_PROTO)
 
 Network = IPv4Network | IPv6Network
 
 
 class Arrival:
-    """One request, and how much of its body has come.
+    """One request, and what of its body has come: None where none is to come.
 
-    `waiting` says that the client still waits for `100 Continue`: it is sent when the body is
-    first read, and never otherwise. X-Forwarded-Host and -Proto of peers that are no trusted
-    proxies are taken off: where they are left they can be believed. `stalled` says that the
-    body stopped coming.
+    X-Forwarded-Host and -Proto of peers that are no trusted proxies are taken off: where they
+    are left they can be believed.
     """
+
+    __slots__ = ("_asked", "_content", "_doubtful", "_upgrading", "message")
 
     def __init__(self, asked: Asked, trusted: Sequence[Network] = ()) -> None:
         self._asked = asked
         head = asked.head
+        headers, remote = head.headers, asked.remote
         # After a request to upgrade, aiohttp loses what follows in the same piece.
-        self._upgrading = hdrs.UPGRADE in head.headers
+        self._upgrading = hdrs.UPGRADE in headers
         self._doubtful = False
-        self.received = 0
-        self.stalled = False
-        expected = head.headers.get(hdrs.EXPECT)
-        self.waiting = (
+        expected = headers.get(hdrs.EXPECT)
+        waiting = (
             expected is not None
             and expected.lower() == "100-continue"
             and head.version >= HttpVersion11
         )
-        headers, remote = head.headers, asked.remote
-        if trusted or any(name in headers for name in BELIEVED):
+        if trusted or FORWARDED_HOST in headers or FORWARDED_PROTO in headers:
             headers, remote = _believed(headers, remote, trusted)
         path, _, query = _origin_form(head.path).partition("?")
-        length = headers.get(hdrs.CONTENT_LENGTH)
-        body: Body = NOTHING
-        if asked.content is not EMPTY_PAYLOAD or self.waiting:
-            body = self._pieces() if length is None else _Body(self, self._pieces())
+        declared = headers.get(hdrs.CONTENT_LENGTH)
+        length = None if declared is None else int(declared)
+        self._content = None
+        if waiting or asked.content is not EMPTY_PAYLOAD:
+            self._content = Content(asked, length, waiting=waiting, tappable=not self._upgrading)
         self.message = Request(
             method=head.method,
             path=path,
             query=query,
             headers=headers,
-            body=body,
-            length=None if length is None else int(length),
+            body=self._content or NOTHING,
+            length=length,
             remote=remote,
             notes=None if asked.known is None else {},
         )
 
     @property
+    def received(self) -> int:
+        """How many bytes of the body have come."""
+        return 0 if self._content is None else self._content.received
+
+    @property
+    def ended(self) -> bool:
+        """Whether nobody may wait for more: the body stalled, or was never sent for.
+
+        A client that still waits for 100 may send its body or not: nobody could tell where the
+        next request begins.
+        """
+        content = self._content
+        return content is not None and (content.waiting or content.stalled)
+
+    @property
     def last(self) -> bool:
         """Whether nothing may follow on the connection: it is in doubt where that would begin."""
-        doubtful = self._doubtful or self._upgrading
-        return doubtful or self.waiting or not self._asked.content.is_eof()
+        content = self._content
+        if self._doubtful or self._upgrading:
+            return True
+        return content is not None and (content.waiting or not self._asked.content.is_eof())
 
     def check(self) -> None:
         """Nothing, for a request of HTTP/1.1 that is meant for this server.
@@ -95,86 +100,10 @@ class Arrival:
         authority = _authority(head.path)
         if authority and authority.lower() != head.headers.get(hdrs.HOST, "").lower():
             raise InvalidURI("the request's target names another host than its Host header")
-        coding = head.headers.get(hdrs.TRANSFER_ENCODING, CHUNKED)
-        if coding.strip().lower() != CHUNKED:
+        coding = head.headers.get(hdrs.TRANSFER_ENCODING)
+        if coding is not None and coding.strip().lower() != CHUNKED:
             raise NotImplementedByGateway("of transfer codings this gateway knows chunked alone")
         self._doubtful = False
-
-    async def pour(self, outlet: Outlet) -> None:
-        """Nothing, once what of a long body has not been read has gone; the rest is to be read.
-
-        RequestTimeout, IncompleteBody, Blocked.
-        """
-        length, content = self.message.length or 0, self._asked.content
-        tap = None if self._upgrading else self._asked.tap(length, IDLE_SECONDS)
-        if tap is None:
-            return
-        began = tap.left
-        try:
-            with tap:
-                piece = content.read_nowait()
-                self.received += len(piece)
-                if outlet.sieve is None:
-                    outlet.write(piece)
-                    await conduct(tap, outlet)
-                else:
-                    await sift(piece, tap, outlet, outlet.sieve)
-        except Silent:
-            raise self._timed_out() from None
-        except Dry as error:
-            raise _broken_off() from error
-        finally:
-            self.received += began - tap.left
-            self._asked.tapped(tap)
-
-    def at_hand(self) -> bytes | None:
-        """All of a body that has come by now, of which nothing is left then; None before."""
-        content = self._asked.content
-        if self.received or not content.is_eof() or content.exception() is not None:
-            return None
-        # Leave to send what is here, or nothing, is given all the same: botocore, once answered
-        # without it, takes the next answer's status for a header, and waits for its body.
-        self._go_on()
-        whole = content.read_nowait()
-        self.received = len(whole)
-        return whole
-
-    async def _pieces(self) -> AsyncGenerator[bytes, None]:
-        content = self._asked.content
-        due = self._asked.body_due
-        try:
-            self._go_on()
-            while True:
-                due.set(IDLE_SECONDS)
-                if content.total_bytes == self.received:
-                    self._asked.ask()
-                piece = await content.readany()
-                due.clear()
-                if not piece:
-                    return
-                self.received += len(piece)
-                yield piece
-        except TimeoutError:
-            raise self._timed_out() from None
-        except (
-            ClientError,
-            ConnectionError,
-            HttpProcessingError,
-            web.RequestPayloadError,
-        ) as error:
-            raise _broken_off() from error
-        finally:
-            due.clear()
-
-    def _timed_out(self) -> RequestTimeout:
-        self.stalled = True
-        return RequestTimeout(f"nothing came for {IDLE_SECONDS} seconds")
-
-    def _go_on(self) -> None:
-        if not self.waiting:
-            return
-        self.waiting = False
-        self._asked.write(CONTINUE)
 
 
 class Bodiless:
@@ -182,7 +111,7 @@ class Bodiless:
 
     __slots__ = ("message",)
 
-    last = waiting = stalled = False
+    last = ended = False
     received = 0
 
     def __init__(self, message: Request) -> None:
@@ -190,26 +119,6 @@ class Bodiless:
 
     def check(self) -> None:
         """Nothing: it was checked."""
-
-
-class _Body:
-    """A body whose length is known, in pieces or not."""
-
-    def __init__(self, arrival: Arrival, pieces: AsyncGenerator[bytes, None]) -> None:
-        self._pieces = pieces
-        self.pour = arrival.pour
-        self.at_hand = arrival.at_hand
-        self.aclose = pieces.aclose
-
-    def __aiter__(self) -> Self:
-        return self
-
-    def __anext__(self) -> Awaitable[bytes]:
-        return self._pieces.__anext__()
-
-
-def _broken_off() -> IncompleteBody:
-    return IncompleteBody("the body ended before its declared length")
 
 
 def _believed(
@@ -230,6 +139,8 @@ def _believed(
 
 
 def _origin_form(target: str) -> str:
+    if target.startswith("/"):
+        return target
     absolute = ABSOLUTE.match(target)
     if absolute is not None:
         path = target[absolute.end() :]
@@ -238,7 +149,7 @@ def _origin_form(target: str) -> str:
 
 
 def _authority(target: str) -> str:
-    absolute = ABSOLUTE.match(target)
+    absolute = None if target.startswith("/") else ABSOLUTE.match(target)
     return absolute[1] if absolute is not None else ""
 
 

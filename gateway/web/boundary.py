@@ -155,9 +155,7 @@ class Boundary:
             return await send_stream(asked, before, reply.body)
         headers = final_headers(reply, exchange, door, self._cors)
         sent = await send(asked, reply, headers, last=arrival.last)
-        # A client that still waits for 100 may send its body or not: nobody could tell where
-        # the next request begins. For one that has stopped, nobody waits longer.
-        if arrival.waiting or arrival.stalled:
+        if arrival.ended:
             asked.drop()
         return sent
 

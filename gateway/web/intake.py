@@ -109,6 +109,11 @@ class Intake(web.RequestHandler):
         else:
             super().pause_reading()
 
+    def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 (aiohttp's)
+        """Let the client go on; where nobody was held back there is nothing left to be parsed."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     def _new_parser(self) -> HttpRequestParser:
         return HttpRequestParser(
             self,

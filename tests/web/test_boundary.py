@@ -26,7 +26,7 @@ from gateway.identity import ANONYMOUS
 from gateway.s3.integrity import checked_whole
 from gateway.s3.message import Reply, Request
 from gateway.s3.payload import Form, Payload
-from gateway.web import access_log, arrival
+from gateway.web import access_log, content
 from gateway.web.access_log import Entry, shown
 from gateway.web.boundary import Boundary
 from gateway.web.exchange import Exchange
@@ -355,7 +355,7 @@ async def test_connection_lives_on_after_a_refusal() -> None:
 
 
 async def test_body_that_stops_is_incomplete_or_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arrival, "IDLE_SECONDS", 0.2)
+    monkeypatch.setattr(content, "IDLE_SECONDS", 0.2)
     entries: list[Entry] = []
     head = b"PUT /ws/key HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf"
     async with serving(boundary(reading, entries=entries)) as served:

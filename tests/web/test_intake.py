@@ -16,7 +16,7 @@ from gateway.s3.message import Reply
 from gateway.s3.payload import Form, Payload
 from gateway.storage.bucket import Bucket, Outgoing
 from gateway.storage.wire import connection
-from gateway.web import arrival, intake, reply
+from gateway.web import content, intake, reply
 from gateway.web.arrival import Arrival
 from gateway.web.asked import Asked
 from gateway.web.reply import Sent
@@ -194,7 +194,7 @@ async def test_body_that_breaks_off_is_not_stored() -> None:
 
 
 async def test_body_that_stops_coming_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arrival, "IDLE_SECONDS", 0.3)
+    monkeypatch.setattr(content, "IDLE_SECONDS", 0.3)
     async with between() as (_, storing, served):
         reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
         writer.write(PUT % (b"x", len(BODY)) + BODY[:-1])
