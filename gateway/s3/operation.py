@@ -131,6 +131,8 @@ class Operation:
 
     def onward_query(self, query: Query) -> Query:
         """The part of a query that goes on: the operation's subresources and parameters."""
+        if not query.pairs:
+            return query
         kept = tuple([pair for pair in query.pairs if pair[0] in self.names])
         return query if len(kept) == len(query.pairs) else Query(kept)
 

@@ -74,9 +74,7 @@ async def answer(
     they are never changed, and said to be `authored`. A listing that is translated comes
     without what `hiding` hides. BrokenUpstream where a document can't be read.
     """
-    passing = _passing(upstream)
-    headers = passing.headers.copy()
-    of = None if upstream.notes is None else passing
+    headers, of = _passing(upstream)
     is_object = verified.operation.shows_object and upstream.status < REFUSAL
     _relocate(upstream.status, headers, names)
     if verified.request.method == "HEAD" or upstream.status in BODILESS:
@@ -86,7 +84,6 @@ async def answer(
             headers.popall("Content-Length", None)
         return Reply(upstream.status, headers, authored=is_object, of=of)
     kind = "" if is_object or names.equal else headers.get("Content-Type", "")
-    encoded = verified.query.first("encoding-type") == "url"
     length = int(headers.get("Content-Length", WHOLE_BYTES + 1))
     refused = upstream.status == FORBIDDEN
     if is_object and length <= WHOLE_BYTES:
@@ -99,17 +96,23 @@ async def answer(
         if "json" in kind or ("xml" in kind and document.lstrip()[:1] not in (b"", b"<")):
             document = rename_arns(names, document.decode(errors="replace")).encode()
         elif "xml" in kind and document:
+            encoded = _is_encoded(verified)
             with _readable():
                 document = rewrite(document, names, hiding, encoded=encoded)
         headers["Content-Length"] = str(len(document))
         return Reply(upstream.status, headers, document, authored=is_object)
     if "xml" in kind:
         headers.popall("Content-Length", None)
-        rewriter = Rewriter(names, hiding, encoded=encoded)
+        rewriter = Rewriter(names, hiding, encoded=_is_encoded(verified))
         return Reply(upstream.status, headers, _Rewritten(upstream.stream(), rewriter))
     if not is_object:
         return Reply(upstream.status, headers, upstream.stream())
     return Reply(upstream.status, headers, upstream.stream(), authored=True, of=of)
+
+
+def _is_encoded(verified: Verified) -> bool:
+    """Whether names in the answer are percent-encoded."""
+    return verified.query.first("encoding-type") == "url"
 
 
 def _check_signature(document: bytes) -> None:
@@ -135,14 +138,17 @@ def _readable() -> Iterator[None]:
         raise BrokenUpstream(f"the backend's answer can't be read: {error.message}") from error
 
 
-def _passing(upstream: Upstream) -> Passing:
-    """The headers that the client may have."""
+def _passing(upstream: Upstream) -> tuple[CIMultiDict[str], Passing | None]:
+    """The headers that the client may have, and what they follow from if they may come again."""
     passing = PASSING.of(upstream)
     if passing is None:
-        kept = [each for each in upstream.headers.items() if _passes(each[0])]
-        passing = Passing(CIMultiDict(kept))
+        passing = Passing(
+            CIMultiDict([each for each in upstream.headers.items() if _passes(each[0])])
+        )
+        if upstream.notes is None:
+            return passing.headers, None
         PASSING.keep(upstream, passing)
-    return passing
+    return passing.headers.copy(), passing
 
 
 @lru_cache(1_024)

@@ -65,7 +65,7 @@ async def streamed(
     trailing = takes_trailers and bool(payload.trailers)
     if verified.operation.name not in TRIED:
         checks = NOTHING
-    elif not trailing and checks.trailers:
+    elif payload.trailers and not trailing:
         checks = _without_trailers(checks)
     chunks = None if verified.signature is None else verified.signature.chunks
     if trailing:
