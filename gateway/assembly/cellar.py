@@ -1,12 +1,15 @@
 """What everything stands on: the backend, the system area, the index, this host's folder."""
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from gateway.config import Backend, Config
+from gateway.config import Area, Backend, Config
 from gateway.derivation import derive
+from gateway.errors import ServiceUnavailable
 from gateway.identity import ANONYMOUS, AccessKey
 from gateway.services.keys.access import HYPHA_ANONYMOUS, Access
 from gateway.services.statistics.counting import Counting
@@ -18,6 +21,11 @@ from gateway.storage.keys import Keys
 from gateway.storage.probe import Capabilities, demand, probe
 from gateway.storage.records import Records
 from gateway.storage.workers import WorkersFolder
+
+BACKEND_SECONDS = 15.0
+"""How long a start waits for its backend, which may be starting too."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +48,8 @@ async def open_cellar(config: Config, embedded: EmbeddedBackend | None) -> Async
     BackendUnfit where the backend lacks what artifacts need, ServiceUnavailable, BackendError.
     """
     backend = config.backend or as_backend(embedded)
-    system = config.system
     async with Database(config.database_url) as database, Bucket(backend) as bucket:
-        capabilities = await probe(bucket, system.bucket, system.prefix)
+        capabilities = await _probed(bucket, config.system)
         demand(capabilities)
         if embedded is not None:
             for settings in config.workspaces:
@@ -59,11 +66,27 @@ async def open_cellar(config: Config, embedded: EmbeddedBackend | None) -> Async
                 config,
                 bucket,
                 capabilities,
-                Records(bucket, system.bucket, system.prefix),
+                Records(bucket, config.system.bucket, config.system.prefix),
                 database,
                 counting,
                 access(config, database),
             )
+
+
+async def _probed(bucket: Bucket, system: Area) -> Capabilities:
+    """What the backend can do. A server that starts may answer before it finds what it holds."""
+    clock = asyncio.get_running_loop().time
+    deadline, told = clock() + BACKEND_SECONDS, False
+    while True:
+        try:
+            return await probe(bucket, system.bucket, system.prefix)
+        except ServiceUnavailable as error:
+            if clock() > deadline:
+                raise
+            if not told:
+                _log.warning("waiting for the backend: %s", error.__cause__ or error)
+                told = True
+        await asyncio.sleep(0.2)
 
 
 def access(config: Config, database: Database) -> Access:

@@ -161,6 +161,6 @@ def _handler(proxy: FaultyProxy, port: int) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(data[: len(data) // 2] if half else data)
 
-        do_GET = do_PUT = do_POST = answer  # noqa: N815 - as http.server has it
+        do_GET = do_HEAD = do_PUT = do_POST = answer  # noqa: N815 - as http.server has it
 
     return Handler

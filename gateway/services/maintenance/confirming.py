@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 
 from gateway.artifact.layout import MANIFEST
 from gateway.artifact.lifecycle import Artifact
 from gateway.artifact.record import UnreadableRecord
 from gateway.artifact.version import Record
 from gateway.identity import Workspace
+from gateway.services.maintenance.abreast import abreast
 from gateway.storage.catalogue import Catalogue
 from gateway.storage.claims import Claimants
 from gateway.storage.inspection import Inspection
@@ -60,12 +62,7 @@ class Confirming:
             await self._find_unrecorded(workspace)
 
     async def _confirm_batch(self, workspace: Workspace, batch: Sequence[Shelf]) -> int:
-        try:
-            async with asyncio.TaskGroup() as group:
-                for shelf in batch:
-                    group.create_task(self._confirm_shelf(workspace, shelf))
-        except* Disagreement as errors:
-            raise Disagreement(str(_first(errors))) from None
+        await abreast(batch, partial(self._confirm_shelf, workspace), at_once=AT_ONCE)
         return len(batch)
 
     async def _confirm_shelf(self, workspace: Workspace, shelf: Shelf) -> None:
@@ -127,8 +124,3 @@ def _said(record: Record) -> tuple[object, ...]:
     pins = {pin.path: pin.version_id for pin in record.pins if pin.path != MANIFEST}
     manifest = None if record.manifest is None else record.manifest.data
     return record.prefix, record.number, record.parent, manifest, pins
-
-
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    found = errors.exceptions[0]
-    return _first(found) if isinstance(found, BaseExceptionGroup) else found
