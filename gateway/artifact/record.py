@@ -122,7 +122,16 @@ def decode(data: bytes) -> Record:
 
 def encode_announcement(announcement: Announcement) -> bytes:
     """The JSON of an announcement."""
-    return _dump(asdict(announcement))
+    # Field by field: `asdict` took longer than all the rest of it.
+    return _dump(
+        {
+            "prefix": announcement.prefix,
+            "path": announcement.path,
+            "weight": announcement.weight,
+            "stage_id": announcement.stage_id,
+            "time": announcement.time,
+        }
+    )
 
 
 def decode_announcement(data: bytes) -> Announcement:

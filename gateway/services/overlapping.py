@@ -1,8 +1,8 @@
 """Do things side by side: the same for many, some at a time, or two at once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -25,8 +25,17 @@ async def some_at_a_time(
             raise outcome
 
 
-async def both(one: Awaitable[object], other: Awaitable[object]) -> None:
-    """Nothing, when both are done; then the first failure is raised. Neither stops the other."""
-    for outcome in await asyncio.gather(one, other, return_exceptions=True):
-        if isinstance(outcome, BaseException):
-            raise outcome
+async def both(one: Awaitable[object], other: Coroutine[Any, Any, T]) -> T:
+    """What `other` returns, when both are done; then the first failure is raised.
+
+    Neither stops the other. `other` begins where `one` first waits.
+    """
+    beside = asyncio.create_task(other)
+    try:
+        await one
+    except BaseException as error:
+        if isinstance(error, asyncio.CancelledError):
+            beside.cancel()
+        await asyncio.gather(beside, return_exceptions=True)
+        raise
+    return await beside

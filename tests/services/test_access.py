@@ -10,6 +10,7 @@ import pytest
 from gateway.derivation import derive
 from gateway.errors import AccessDenied, InvalidAccessKeyId, InvalidArgument
 from gateway.identity import ANONYMOUS, AccessKey, Caller, Grants, Right, Workspace, parse_grants
+from gateway.services.keys import tokens
 from gateway.services.keys.access import URL_PREFIX, Access
 from gateway.storage.database import Database
 from gateway.storage.keys import Keys, StoredKey
@@ -270,6 +271,43 @@ async def test_a_token_never_holds_more_than_its_issuer_does_now(
     token = await Access([before], keys, SECRET).generate_token(caller(before), given, None, NOW)
     who = await Access([after], keys, SECRET).caller_of_token(token, NOW)
     assert who.grants.as_text() == expected
+
+
+async def test_a_token_that_comes_again_is_verified_once(
+    access: Access, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = [
+        await access.generate_token(caller(ALICE), {"one": right}, None, NOW)
+        for right in ("read", "write")
+    ]
+    first = await access.caller_of_token(one, NOW)
+    seen: list[str] = []
+
+    def refused(token: str, key: bytes) -> dict[str, object]:
+        del key
+        seen.append(token)
+        return {}
+
+    monkeypatch.setattr(tokens, "verified", refused)
+    assert await access.caller_of_token(one, NOW) == first
+    for _ in range(2):  # a verdict that it is none is not kept
+        with pytest.raises(AccessDenied, match="no token of this gateway"):
+            await access.caller_of_token(other, NOW)
+    assert seen == [other, other]
+
+
+async def test_of_so_many_tokens_is_known_what_they_say(
+    access: Access, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "MOST", 2)
+    issued = [await access.generate_token(caller(ALICE), None, 60 + n, NOW) for n in range(3)]
+    for each in issued:
+        await access.caller_of_token(each, NOW)
+    monkeypatch.setattr(tokens, "verified", lambda *_: {})
+    for each in issued[1:]:
+        await access.caller_of_token(each, NOW)
+    with pytest.raises(AccessDenied):
+        await access.caller_of_token(issued[0], NOW)
 
 
 def forged(claims: dict[str, object], key: bytes, algorithm: str = "HS256") -> str:

@@ -1,7 +1,7 @@
 """Announce files that are to come, in one piece or in parts, and take them when they are there."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -79,16 +79,30 @@ class Announcing:
         artifact = await self._staged(caller, workspace, prefix, file_path)
         micros = None if coming.weight is None else parse_weight(coming.weight)
         check_seconds(coming.expires_in)
-        answer = await self._answer(caller, workspace, artifact, file_path, coming, now)
+        upload_id = await self._begin(workspace, artifact, file_path, coming, now)
         stage_id = artifact.stage.id if artifact.stage else ""
         record = Announcement(prefix, file_path, micros, stage_id, now)
+
+        def link(*parameters: tuple[str, str]) -> str:
+            return self._linking.link(
+                caller,
+                "PUT",
+                workspace,
+                join(prefix, file_path),
+                now=now,
+                parameters=(*parameters, ("stage", stage_id)),
+                expires_in=coming.expires_in,
+            )
+
+        async def note() -> JsonValue:
+            # URLs are signed while the bucket is told.
+            answer = link() if upload_id is None else await _in_parts(coming, upload_id, link)
+            await self._announcements.announce(artifact, file_path, micros, now)
+            return answer
+
         # Until both are there nobody has heard of it: whichever a failure leaves is put right by
         # the client's next try.
-        await both(
-            self._records.announce(workspace.id, record),
-            self._announcements.announce(artifact, file_path, micros, now),
-        )
-        return answer
+        return await both(self._records.announce(workspace.id, record), note())
 
     async def _staged(
         self, caller: Caller, workspace: Workspace, prefix: str, path: str
@@ -102,49 +116,23 @@ class Announcing:
         _check_own(await self._catalogue.locate(workspace.id, key), artifact, path)
         return artifact
 
-    async def _answer(
-        self,
-        caller: Caller,
-        workspace: Workspace,
-        artifact: Artifact,
-        path: str,
-        coming: Coming,
-        now: datetime,
-    ) -> JsonValue:
-        key = join(artifact.prefix, path)
-        stage = ("stage", artifact.stage.id if artifact.stage else "")
-
-        def link(*parameters: tuple[str, str]) -> str:
-            return self._linking.link(
-                caller,
-                "PUT",
-                workspace,
-                key,
-                now=now,
-                parameters=(*parameters, stage),
-                expires_in=coming.expires_in,
-            )
-
+    async def _begin(
+        self, workspace: Workspace, artifact: Artifact, path: str, coming: Coming, now: datetime
+    ) -> str | None:
+        """The id of the upload in parts that has begun; None for one PUT. InvalidArgument."""
         if coming.parts is None:
             if coming.content_type is not None:
                 raise InvalidArgument(
                     "content_type is for files in parts: the PUT says its own in Content-Type",
                     argument="content_type",
                 )
-            return link()
+            return None
         if not 1 <= coming.parts <= MOST_PARTS:
             raise InvalidArgument(
                 f"parts is a number from 1 to {MOST_PARTS}", argument="parts", value=coming.parts
             )
         headers = {} if coming.content_type is None else {"Content-Type": coming.content_type}
-        upload_id = await self._gathering.begin(workspace, artifact, path, headers, now)
-        parts: list[JsonValue] = []
-        for number in range(1, coming.parts + 1):
-            url = link(("partNumber", str(number)), ("uploadId", upload_id))
-            parts.append({"part_number": number, "url": url})
-            if number % LINKS_AT_ONCE == 0:
-                await asyncio.sleep(0)  # 10,000 take most of a second: others go on meanwhile
-        return {"upload_id": upload_id, "parts": parts}
+        return await self._gathering.begin(workspace, artifact, path, headers, now)
 
     async def complete_file(
         self,
@@ -177,6 +165,17 @@ class Announcing:
                 f"the upload was completed, and {file_path!r} is gone again", path=file_path
             )
         return staged
+
+
+async def _in_parts(coming: Coming, upload_id: str, link: Callable[..., str]) -> JsonValue:
+    """An upload's id, with a URL for each of its parts."""
+    parts: list[JsonValue] = []
+    for number in range(1, (coming.parts or 0) + 1):
+        url = link(("partNumber", str(number)), ("uploadId", upload_id))
+        parts.append({"part_number": number, "url": url})
+        if number % LINKS_AT_ONCE == 0:
+            await asyncio.sleep(0)  # 10,000 take most of a second: others go on meanwhile
+    return {"upload_id": upload_id, "parts": parts}
 
 
 def _parts(given: Sequence[JsonValue]) -> list[Part]:
