@@ -93,7 +93,11 @@ class Boundary:
                 if known is not None:
                     known.request = exchange.request
                     WAY.keep(exchange.request, (Bodiless(exchange.request), door))
-                reply = await self._answer(door, exchange, method)
+                if exchange.request.method == hdrs.METH_OPTIONS and door.methods:
+                    exchange.notes.operation = PREFLIGHT
+                    reply = self._cors.preflight(exchange.request, door, method)
+                else:
+                    reply = await door.answer(exchange)
             sent = await self._send(asked, arrival, exchange, door, reply)
         except Exception as error:  # noqa: BLE001 - here, once, every failure becomes an answer
             refusal = self._refused(exchange, door, error)
@@ -124,14 +128,6 @@ class Boundary:
         sent = await send(asked, reply, headers, last=True)
         self._tell(_entry(exchange, arrival, None, sent, 0.0))
         return sent
-
-    async def _answer(
-        self, door: Door, exchange: Exchange, announced: str | None
-    ) -> Reply | Upgrade:
-        if exchange.request.method == hdrs.METH_OPTIONS and door.methods:
-            exchange.notes.operation = PREFLIGHT
-            return self._cors.preflight(exchange.request, door, announced)
-        return await door.answer(exchange)
 
     async def _send(
         self,

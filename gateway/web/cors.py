@@ -122,10 +122,11 @@ class Cors:
 
 def announced(request: Request) -> str | None:
     """The method that a preflight is for; None for what is no preflight."""
+    if request.method != hdrs.METH_OPTIONS:
+        return None
     asked = request.headers.getall(hdrs.ACCESS_CONTROL_REQUEST_METHOD, [])
     origins = request.headers.getall(hdrs.ORIGIN, [])
-    is_one = request.method == hdrs.METH_OPTIONS and len(asked) == len(origins) == 1
-    return asked[0] if is_one else None
+    return asked[0] if len(asked) == len(origins) == 1 else None
 
 
 def _is_open(request: Request, door: Door, method: str) -> bool:

@@ -51,7 +51,8 @@ class Hosts:
 def _named(request: Request) -> list[str]:
     # Only what a trusted proxy forwarded is still there.
     forwarded = request.headers.get("X-Forwarded-Host", "")
-    return [host for host in (forwarded, request.headers.get("Host", "")) if host]
+    host = request.headers.get("Host", "")
+    return [each for each in (forwarded, host) if each]
 
 
 def _bare(host: str) -> str:

@@ -73,8 +73,9 @@ class Access:
 
     async def key(self, access_key_id: str) -> AccessKey | None:
         """The access key with this id: the configuration's, else the database's, else None."""
-        if access_key_id in self._configured:
-            return self._configured[access_key_id]
+        configured = self._configured.get(access_key_id)
+        if configured is not None:
+            return configured
         if syntax.access_key_id_flaw(access_key_id):
             return None
         stored = await self._stored.get(access_key_id)
@@ -88,6 +89,9 @@ class Access:
         is None, verify with any secret all the same: a caller must not learn which ids exist
         from the time that takes.
         """
+        configured = self._configured.get(access_key_id)
+        if configured is not None:
+            return configured
         if not access_key_id.startswith(URL_PREFIX):
             return await self.key(access_key_id)
         issuer_id = access_key_id.removeprefix(URL_PREFIX)

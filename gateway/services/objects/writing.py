@@ -24,7 +24,7 @@ from gateway.services.lifecycle.gathering import Gathering
 from gateway.services.objects.receiving import Receiving, refuse_old_url, refuse_parts
 from gateway.services.objects.seeing import Seeing
 from gateway.services.objects.staging import Edit, Staging, check_stage
-from gateway.services.transfer.forwarding import Changes, Forwarding, Source
+from gateway.services.transfer.forwarding import AS_IT_CAME, Changes, Forwarding, Source
 from gateway.services.transfer.payloads import read_payload
 from gateway.services.workspaces import Workspaces
 from gateway.storage.catalogue import Catalogue
@@ -93,7 +93,7 @@ class Writing:
             refuse_parts(location)
             if role is Role.MANIFEST:
                 return await self._receiving.complete(caller, workspace, location, verified)
-        source = await self._source(caller, verified)
+        source = None if verified.source is None else await self._source(caller, verified)
         if role is Role.MANIFEST:
             return await self._receiving.put(caller, workspace, location, verified, source, now)
         if role is Role.STAGED_MANIFEST:
@@ -103,7 +103,8 @@ class Writing:
             return await self._staging.write(edit, location.artifact, verified, source)
         if role is Role.ARRIVING:
             await self._arriving.arrive(workspace, location.place.prefix, now)
-        reply = await self._forwarding.forward(verified, workspace, Changes(source=source))
+        changes = AS_IT_CAME if source is None else Changes(source=source)
+        reply = await self._forwarding.forward(verified, workspace, changes)
         return await self._noticed(caller, workspace, verified, reply, now)
 
     async def _noticed(

@@ -30,13 +30,12 @@ LONGEST_KEPT = 2_048
 _END = "\r\n"
 _FORBIDDEN = frozenset("\r\n\0")
 _STATUS = re.compile(r"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n\0]*)?(?=\r\n|\Z)")
-_HEADERS = r"((?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\0]*)*)"
-_HEAD = re.compile(_STATUS.pattern + _HEADERS)
-_LINE = re.compile(r"\r\n([^:]+):([^\r\n]*)")
+_LINE = re.compile(r"\r\n([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n\0]*)")
 _DIGITS = re.compile(r"[0-9]{1,19}")
 _EMPTY = frozenset((204, 304))
 # What says when an answer was given, and which it was: two of the same thing differ in it alone.
 _OF_THE_MOMENT = re.compile(rb"\r\n(?:Date|X-Amz-Request-Id): [ -~]*(?=\r\n|\Z)", re.IGNORECASE)
+_OF_EACH_MOMENT = frozenset(("date", "x-amz-request-id"))
 _READING = frozenset(("GET", "HEAD"))
 _UNIQUE = b"\r\nx-amz-id-2:"  # it is another each time, and for clients to see
 _DATE = re.compile(rb"\r\nDate: ([ -~]*)", re.IGNORECASE)
@@ -81,10 +80,11 @@ def request_head(method: str, target: str, headers: Sequence[tuple[str, str]]) -
 
 def answer_head(data: bytes, method: str) -> Head:
     """The head of an answer to `method`; `data` is all before the empty line. BrokenHead."""
-    lasting = _OF_THE_MOMENT.sub(b"", data)
-    if method in _READING and len(lasting) <= LONGEST_KEPT and _UNIQUE not in lasting:
-        return _known(lasting, method)
-    return _read(lasting, method)
+    if method in _READING:
+        lasting = _OF_THE_MOMENT.sub(b"", data)
+        if len(lasting) <= LONGEST_KEPT and _UNIQUE not in lasting:
+            return _known(lasting, method)
+    return _read(data, method)
 
 
 def date_of(data: bytes) -> str:
@@ -100,18 +100,24 @@ def _known(data: bytes, method: str) -> Head:
 
 def _read(data: bytes, method: str, notes: dict[object, Any] | None = None) -> Head:
     text = data.decode("utf-8", "surrogateescape")
-    found = _HEAD.fullmatch(text)
+    found = _STATUS.match(text)
     if found is None:
-        unknown = _STATUS.match(text) is None
-        raise BrokenHead("the status line can't be read" if unknown else "a header can't be read")
-    minor, said_status, lines = found.groups()
+        raise BrokenHead("the status line can't be read")
+    lines = _LINE.findall(text, found.end())
+    # Each line break begins a header, which goes on up to the next one.
+    breaks = len(lines)
+    if {text.count("\r"), text.count("\n"), text.count("\r\n")} != {breaks} or "\0" in text:
+        raise BrokenHead("a header can't be read")
+    minor, said_status = found.groups()
     # A pattern that left spaces out itself would go over them again for each: metadata is users'.
-    pairs = [(name, value.strip(" \t")) for name, value in _LINE.findall(lines)]
+    pairs = [
+        (name, value.strip(" \t")) for name, value in lines if name.lower() not in _OF_EACH_MOMENT
+    ]
     headers = CIMultiDictProxy(CIMultiDict(pairs))
     status = int(said_status)
     length, chunked = _framing(method, status, headers)
     said = headers.getall("Connection", ())
-    closing = minor != "1" or any("close" in each.lower() for each in said)
+    closing = minor != "1" or "close" in ",".join(said).lower()
     lasting = not closing and (length is not None or chunked)
     return Head(status, headers, length, chunked, lasting, notes)
 
