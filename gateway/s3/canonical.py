@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
+from typing import Protocol
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 SERVICE = "s3"
@@ -17,11 +18,28 @@ TERMINATOR = "aws4_request"
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 EMPTY_SHA256 = sha256(b"").hexdigest()
 
+_BLOCK_BYTES = 64
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _PATH_SPELLING = re.compile(rb"%[0-9A-Fa-f]{2}|[^A-Za-z0-9\-._~/]")
 _QUERY_SPELLING = re.compile(rb"%[0-9A-Fa-f]{2}|[^A-Za-z0-9\-._~]")
 _SPACES = re.compile(r"[ \t]+")
+
+
+class _Hash(Protocol):
+    """A hash under way."""
+
+    def copy(self) -> "_Hash":
+        """Another one that goes on from here."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take more in."""
+
+    def digest(self) -> bytes:
+        """What it comes to."""
+
+    def hexdigest(self) -> str:
+        """The same, in lower-case hex."""
 
 
 def amz_date(moment: datetime) -> str:
@@ -104,8 +122,21 @@ def signing_key(secret: str, date: str, region: str) -> bytes:
 
 
 def sign(key: bytes, text: str) -> str:
-    """The signature of a string to sign, in lower-case hex."""
-    return hmac.digest(key, text.encode("utf-8", "surrogateescape"), "sha256").hex()
+    """The signature of a string to sign, in lower-case hex; `key` has at most 64 bytes."""
+    begun, ending = _halves(key)
+    inner, outer = begun.copy(), ending.copy()
+    inner.update(text.encode("utf-8", "surrogateescape"))
+    outer.update(inner.digest())
+    return outer.hexdigest()
+
+
+@lru_cache(maxsize=1024)
+def _halves(key: bytes) -> tuple[_Hash, _Hash]:
+    """Both hashes of an HMAC (RFC 2104), begun with its key: that costs more than a short text."""
+    block = key.ljust(_BLOCK_BYTES, b"\0")
+    return sha256(bytes([each ^ 0x36 for each in block])), sha256(
+        bytes([each ^ 0x5C for each in block])
+    )
 
 
 def _respell(text: str, spelling: re.Pattern[bytes]) -> str | None:

@@ -1,6 +1,8 @@
 """What the gateway signs for the backend, with botocore and the verifier as judges."""
 
+import hmac
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import pytest
 from botocore.auth import S3SigV4Auth
@@ -12,7 +14,7 @@ from multidict import CIMultiDict
 
 from gateway.errors import InvalidArgument
 from gateway.s3.address import Address, Query, encode_path
-from gateway.s3.canonical import UNSIGNED_PAYLOAD
+from gateway.s3.canonical import UNSIGNED_PAYLOAD, sign
 from gateway.s3.signer import Signer, presign
 from gateway.s3.sigv4 import verify
 from tests.s3.oracle import KEY_ID, SECRET, arrived, claim_of, now, verified
@@ -78,6 +80,11 @@ def test_what_is_presigned_the_verifier_accepts(
     claim = claim_of(request)
     assert claim.expires == expires
     assert verify(claim, SECRET, request, now()).host == HOST
+
+
+@given(st.binary(max_size=64), st.text())
+def test_signing_is_hmac_with_sha256(key: bytes, text: str) -> None:
+    assert sign(key, text) == hmac.new(key, text.encode(), sha256).hexdigest()
 
 
 def test_headers_that_a_connection_may_change_are_not_signed() -> None:
