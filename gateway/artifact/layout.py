@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from gateway.artifact.value import brief
 from gateway.errors import InvalidPath, KeyTooLong
+from gateway.light import light
 
 MANIFEST = "manifest.yaml"
 STAGED_MANIFEST = "_manifest.yaml"
@@ -38,6 +39,7 @@ class Role(Enum):
     MARKER = "marker"
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Place:
     """A key's role, the prefix of the artifact that owns it (or would), and its path there.

@@ -8,6 +8,7 @@ from gateway.artifact.layout import Node, Place
 from gateway.artifact.manifest import Stats
 from gateway.artifact.value import Fields
 from gateway.artifact.version import Pin
+from gateway.light import light
 
 
 class State(Enum):
@@ -82,6 +83,7 @@ class Artifact:
         return self.stage is not None and self.stage.has_manifest
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class Location:
     """What a key is at this moment: its place, its artifact if that exists, its pin.

@@ -9,6 +9,9 @@ from collections.abc import Callable, Hashable
 from functools import lru_cache, wraps
 from typing import TypeVar, cast
 
+ALONE = object()
+"""In place of what else is given, where it is the text alone."""
+
 F = TypeVar("F", bound=Callable[..., object])
 
 ENTRIES = 2_048
@@ -20,16 +23,15 @@ MARK = "ignature"
 
 
 def memo(read: F) -> F:
-    """`read`, a pure function of a text and little else, with its last answers kept.
+    """`read`, a pure function of a text and of one thing more at most, with its last answers kept.
 
     What it raises is raised each time; what it returns is shared, and so never changed.
     """
     kept = lru_cache(ENTRIES)(read)
 
     @wraps(read)
-    def answer(text: str, *more: Hashable) -> object:
-        if len(text) > LONGEST or MARK in text:
-            return read(text, *more)
-        return kept(text, *more)
+    def answer(text: str, more: Hashable = ALONE) -> object:
+        answer = read if len(text) > LONGEST or MARK in text else kept
+        return answer(text) if more is ALONE else answer(text, more)
 
     return cast("F", answer)

@@ -100,7 +100,8 @@ class Serving:
             return await self._provisioning.create(caller, verified, now)
         if verified.operation.name == DELETE_BUCKET:
             return await self._provisioning.delete(caller, verified, now)
-        workspace = await self._workspaces.named(verified.address.bucket)
+        name = verified.address.bucket
+        workspace = self._workspaces.configured(name) or await self._workspaces.named(name)
         reply = await self._act(caller, workspace, verified, now)
         if verified.operation.effect in STORING:
             return await self._keeping.acknowledge(reply, workspace, now)

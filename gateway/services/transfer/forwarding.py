@@ -1,6 +1,6 @@
 """What is not an artifact's: a request signed again and streamed, its answer streamed back."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -138,7 +138,7 @@ class Forwarding:
     async def _onward(self, verified: Verified, workspace: Workspace, changes: Changes) -> Onward:
         """What goes to the backend, and what comes home is called; kept where it has no body."""
         key = verified.address.key if changes.key is None else changes.key
-        upload = await self._upload(verified, workspace, changes)
+        upload = await self._uploading(verified, workspace, changes)
         outgoing = Outgoing(
             method=verified.operation.method,
             bucket=workspace.bucket,
@@ -180,14 +180,16 @@ class Forwarding:
                 Parameters=", ".join(sorted(operation.subresources)),
             )
 
-    async def _upload(self, verified: Verified, workspace: Workspace, changes: Changes) -> Upload:
+    def _uploading(
+        self, verified: Verified, workspace: Workspace, changes: Changes
+    ) -> Awaitable[Upload]:
         if verified.operation.effect is Effect.DELETE_MANY:
-            return await uploading.deletions(verified, changes.body, workspace.prefix, self._rules)
+            return uploading.deletions(verified, changes.body, workspace.prefix, self._rules)
         if changes.body is not None:
             return uploading.replaced(verified, changes.body)
         if not verified.operation.takes_body:
-            return await uploading.ignored(verified)
-        return await uploading.streamed(
+            return uploading.ignored(verified)
+        return uploading.streamed(
             verified, self._capabilities.checks, takes_trailers=self._capabilities.takes_trailers
         )
 

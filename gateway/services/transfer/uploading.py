@@ -94,7 +94,7 @@ async def ignored(verified: Verified) -> Upload:
     return ABSENT
 
 
-def replaced(verified: Verified, body: bytes) -> Upload:
+async def replaced(verified: Verified, body: bytes) -> Upload:
     """A body of the gateway's own in place of the request's: what described that one is renewed."""
     payload = body_payload(verified)
     names = (*(name for name, _ in payload.checksums), *payload.trailers)
@@ -115,7 +115,7 @@ async def deletions(verified: Verified, body: bytes | None, prefix: str, rules: 
     document = await read_payload(verified, DELETE_BYTES) if body is None else body
     request = parse_delete(document)
     entries = tuple(_deletion(entry, prefix, rules) for entry in request.entries)
-    return replaced(verified, render_delete(replace(request, entries=entries)))
+    return await replaced(verified, render_delete(replace(request, entries=entries)))
 
 
 def _deletion(entry: DeleteEntry, prefix: str, rules: KeyRules) -> DeleteEntry:
