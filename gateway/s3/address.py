@@ -45,14 +45,14 @@ class KeyRules:
 
     def fold(self, key: str) -> str:
         """The key, or prefix, under which the backend keeps `key`; a trailing slash stays."""
-        if not self.folds:
+        if not self.folds or not ("//" in key or "\\" in key or key.startswith("/")):
             return key
         return _SLASHES.sub("/", key).removeprefix("/")
 
     def is_private(self, key: str) -> bool:
         """Whether `key` (or a prefix), folded, is one that the backend keeps for itself."""
-        if not self.private_suffixes and not self.private_segments:
-            return False
+        if not any(name in key for name in self.private_suffixes + self.private_segments):
+            return False  # folding joins no two names
         return any(
             segment in self.private_segments or segment.endswith(self.private_suffixes)
             for segment in self.fold(key).split("/")
