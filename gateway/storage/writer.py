@@ -3,7 +3,8 @@
 A transaction is a handful of statements of microseconds; a hop to a thread for each would cost
 many times what they do. So a whole transaction is one hop, and all that have come to wait while
 others ran share the next hop, and its commit: each in a savepoint, so that what fails, or was
-cancelled, is undone alone.
+cancelled, is undone alone. One that nobody shares with needs none, for which SQLite would keep a
+copy of each page that changes.
 """
 
 import asyncio
@@ -95,6 +96,8 @@ class Writer:
             connection = self._connection = self._connection or self._open()
             connection.begin_writing(self._timeout)
             try:
+                if len(some) == 1:
+                    return [_alone(connection, some[0])]
                 outcomes = [_outcome(connection, each) for each in some]
                 connection.keep()
             finally:
@@ -107,6 +110,16 @@ class Writer:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _alone(connection: Direct, one: _Waiting) -> _Outcome:
+    """What became of one that shares its commit with nobody; it is kept here."""
+    if one.future.cancelled():
+        return _Outcome()
+    value = finished(one.work(connection))
+    if not one.future.cancelled():
+        connection.keep()
+    return _Outcome(value)
 
 
 def _outcome(connection: Direct, each: _Waiting) -> _Outcome:

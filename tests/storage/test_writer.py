@@ -179,3 +179,33 @@ def _replace_by_folder(path: Path) -> None:
     for each in path.parent.glob("test.db*"):
         each.unlink()
     path.mkdir()
+
+
+async def test_of_one_that_is_alone_all_or_nothing_is_kept(opened: Database) -> None:
+    async def fail(connection: Connection) -> None:
+        await add(connection, "failed")
+        raise KeyError
+
+    async def break_a_rule(connection: Connection) -> None:
+        await add(connection, "broken")
+        await add(connection, "broken")
+
+    with pytest.raises(KeyError):
+        await opened.transaction(fail)
+    with pytest.raises(IntegrityError):
+        await opened.transaction(break_a_rule)
+    assert await names(opened) == set()
+    await opened.transaction(lambda connection: add(connection, "kept"))
+    assert await names(opened) == {"kept"}
+
+
+async def test_one_that_is_alone_and_left_is_undone(opened: Database, path: Path) -> None:
+    with locked(path):
+        left = asyncio.create_task(opened.transaction(lambda connection: add(connection, "left")))
+        await asyncio.sleep(0.02)
+        left.cancel()
+        await asyncio.sleep(0)
+    with pytest.raises(asyncio.CancelledError):
+        await left
+    await opened.transaction(lambda connection: add(connection, "next"))
+    assert await names(opened) == {"next"}
