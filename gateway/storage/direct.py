@@ -19,6 +19,9 @@ from sqlalchemy.pool import NullPool
 
 from gateway.storage.connection import AnyRows, Parameters
 
+OPENING_SECONDS = 10.0
+"""How long a file that is opened waits for whoever begins or ends its log."""
+
 T = TypeVar("T")
 Value = str | bytes | int | float | None
 Row = tuple[Value, ...]
@@ -55,9 +58,13 @@ class Direct:
         # Neither the driver nor a rule of threads may begin transactions or refuse calls:
         # they are begun here, and calls come one after another.
         self._file = sqlite3.connect(
-            path, timeout=timeout, isolation_level=None, check_same_thread=False, factory=_File
+            path,
+            timeout=OPENING_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=_File,
         )
-        for pragma in pragmas:
+        for pragma in (*pragmas, f"busy_timeout={round(timeout * 1_000)}"):
             self._file.execute(f"PRAGMA {pragma}")
         engine = sqlalchemy.create_engine(
             "sqlite://", creator=lambda: self._file, poolclass=NullPool, hide_parameters=True

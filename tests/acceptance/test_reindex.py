@@ -1,7 +1,6 @@
 """Without its database a gateway is what it was before, once `reindex` has run."""
 
 import json
-import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -199,16 +198,17 @@ def fill(gateway: Gateway, folder: str) -> None:
 
 def kill_when(gateway: Gateway, question: str) -> None:
     """Start the command, and kill it as soon as its database says yes."""
-    with Path(os.devnull).open("w") as nowhere:
-        process = start(gateway, "reindex", nowhere, nowhere)
     path = Path(database_url(gateway).removeprefix("sqlite:///"))
-    try:
-        while not says_yes(path, question):
-            assert process.poll() is None, "it ended before it could be killed"
-            time.sleep(0.005)
-    finally:
-        process.kill()
-    assert process.wait() == -9, "it ended before it was killed"
+    with TemporaryFile("w+") as output:
+        process = start(gateway, "reindex", output, output)
+        try:
+            while not says_yes(path, question) and process.poll() is None:
+                time.sleep(0.005)
+        finally:
+            process.kill()
+        code = process.wait()
+        output.seek(0)
+        assert code == -9, f"it ended before it was killed: {output.read()}"
 
 
 def says_yes(path: Path, question: str) -> bool:

@@ -13,6 +13,8 @@ from gateway.errors import ServiceUnavailable
 from gateway.storage import tables
 from gateway.storage.connection import Connection
 from gateway.storage.database import Database
+from gateway.storage.direct import Direct
+from gateway.storage.sqlite import WRITER_PRAGMAS
 
 worker = tables.worker
 NOW = datetime(2025, 6, 7, 8, 9, 10, tzinfo=UTC)
@@ -209,3 +211,19 @@ async def test_one_that_is_alone_and_left_is_undone(opened: Database, path: Path
         await left
     await opened.transaction(lambda connection: add(connection, "next"))
     assert await names(opened) == {"next"}
+
+
+async def test_a_first_write_waits_until_another_has_cleared_its_log_away(path: Path) -> None:
+    async with Database(f"sqlite:///{path}"):
+        pass
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        # As one that clears away what a crash has left, or ends as the last: nobody even reads.
+        other.execute("PRAGMA locking_mode=EXCLUSIVE")
+        other.execute("UPDATE worker SET merged = merged")
+        opening = asyncio.create_task(asyncio.to_thread(Direct, str(path), WRITER_PRAGMAS))
+        await asyncio.sleep(0.2)
+        assert not opening.done()
+    writer = await opening
+    waits_as_told = pytest.raises(sqlite3.OperationalError, match="locked")  # not at all
+    with closing(writer), locked(path), waits_as_told:
+        writer.tell("BEGIN IMMEDIATE")
