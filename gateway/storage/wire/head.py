@@ -29,7 +29,7 @@ LONGEST_KEPT = 2_048
 
 _END = "\r\n"
 _FORBIDDEN = frozenset("\r\n\0")
-_STATUS = re.compile(r"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n\0]*)?(?=\r\n|\Z)")
+_STATUS = re.compile(r"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n\0]*)?")
 _LINE = re.compile(r"\r\n([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n\0]*)")
 _DIGITS = re.compile(r"[0-9]{1,19}")
 _EMPTY = frozenset((204, 304))
@@ -100,26 +100,32 @@ def _known(data: bytes, method: str) -> Head:
 
 def _read(data: bytes, method: str, notes: dict[object, Any] | None = None) -> Head:
     text = data.decode("utf-8", "surrogateescape")
-    found = _STATUS.match(text)
-    if found is None:
-        raise BrokenHead("the status line can't be read")
-    lines = _LINE.findall(text, found.end())
+    first = text.partition("\r\n")[0]
+    minor, status = _status(first)
+    lines = _LINE.findall(text, len(first))
     # Each line break begins a header, which goes on up to the next one.
     breaks = len(lines)
     if {text.count("\r"), text.count("\n"), text.count("\r\n")} != {breaks} or "\0" in text:
         raise BrokenHead("a header can't be read")
-    minor, said_status = found.groups()
     # A pattern that left spaces out itself would go over them again for each: metadata is users'.
     pairs = [
         (name, value.strip(" \t")) for name, value in lines if name.lower() not in _OF_EACH_MOMENT
     ]
     headers = CIMultiDictProxy(CIMultiDict(pairs))
-    status = int(said_status)
     length, chunked = _framing(method, status, headers)
     said = headers.getall("Connection", ())
     closing = minor != "1" or "close" in ",".join(said).lower()
     lasting = not closing and (length is not None or chunked)
     return Head(status, headers, length, chunked, lasting, notes)
+
+
+@lru_cache(64)
+def _status(line: str) -> tuple[str, int]:
+    """The minor version of HTTP, and the status."""
+    found = _STATUS.fullmatch(line)
+    if found is None:
+        raise BrokenHead("the status line can't be read")
+    return found[1], int(found[2])
 
 
 def _framing(method: str, status: int, headers: CIMultiDictProxy[str]) -> tuple[int | None, bool]:
