@@ -1,14 +1,16 @@
 """The backend: requests signed with its credentials, and sent over pooled connections."""
 
 import time
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Self
 from urllib.parse import urlsplit
 
 from gateway.config import Backend
 from gateway.errors import ServiceUnavailable
+from gateway.light import light
 from gateway.s3.address import Address, encode_path
-from gateway.s3.chunked import ChunkSigning
+from gateway.s3.message import Note
 from gateway.s3.signer import Signer
 from gateway.storage.buckets import Buckets
 from gateway.storage.credentials import BackendCredentials, CredentialsSource, chosen
@@ -59,6 +61,20 @@ _Pairs = tuple[tuple[str, str], ...]
 _About = tuple[str, str, str, _Pairs, _Pairs]
 
 
+@light
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A request as it goes: whom to connect to, its head as `signer` signed it, and its body."""
+
+    signer: Signer
+    host: str
+    head: bytes = field(repr=False)
+    upload: Upload
+
+
+WRITTEN: Note[Written] = Note()
+
+
 class Bucket(Objects, Parts, Buckets):
     """The backend client of one process: an async context manager around its connections."""
 
@@ -71,8 +87,8 @@ class Bucket(Objects, Parts, Buckets):
         self._pool = Pool(self._endpoint.scheme)
         self._open = False
         self._signing: tuple[int, BackendCredentials, Signer] | None = None
-        # By what is asked for: who has signed it, the host, and the head.
-        self._made: dict[_About, tuple[Signer, str, bytes]] = {}
+        # By what is asked for.
+        self._made: dict[_About, Written] = {}
 
     async def __aenter__(self) -> Self:
         self._open = True
@@ -104,24 +120,21 @@ class Bucket(Objects, Parts, Buckets):
     async def _send(self, request: Outgoing) -> Upstream:
         if not self._open:
             raise RuntimeError("the bucket is not open")
-        carriage = carriage_of(request, sign_chunks=self.payload_signing == "chunks")
-        host, head, chunks = await self._signed(request, carriage)
-        connection = self._pool.kept(host)
+        signer = self._signer_of(await self._credentials.current())
+        written = WRITTEN.of(request)
+        if written is None or written.signer is not signer:
+            written = self._signed(request, signer)
+        connection = self._pool.kept(written.host)
         if connection is None:
             try:
-                connection = await self._pool.connect(host)
+                connection = await self._pool.connect(written.host)
             except NotConnected as error:
                 raise ServiceUnavailable("the backend does not answer; try again") from error
-        return await exchange(connection, request.method, head, Upload(request, carriage, chunks))
+        return await exchange(connection, request.method, written.head, written.upload)
 
-    async def _signed(
-        self, request: Outgoing, carriage: Carriage
-    ) -> tuple[str, bytes, ChunkSigning | None]:
-        """Whom to connect to, the head of the request, and what signs its chunks, if they are.
-
-        Of what many ask for, the head is the same for a second: it is made once.
-        """
-        signer = self._signer_of(await self._credentials.current())
+    def _signed(self, request: Outgoing, signer: Signer) -> Written:
+        """How a request goes; of what many ask for, made once a second."""
+        carriage = carriage_of(request, sign_chunks=self.payload_signing == "chunks")
         if request.method not in SILENT or carriage.length:
             return self._written(request, carriage, signer)
         headers = tuple(request.headers.items())
@@ -129,15 +142,15 @@ class Bucket(Objects, Parts, Buckets):
             return self._written(request, carriage, signer)
         about = (request.method, request.bucket, request.key, request.query.pairs, headers)
         known = self._made.get(about)
-        if known is not None and known[0] is signer:
-            return known[1], known[2], None
-        host, head, chunks = self._written(request, carriage, signer)
-        if chunks is None and len(head) <= LONGEST_KEPT:
-            self._made.pop(about, None)
-            self._made[about] = signer, host, head
-            if len(self._made) > MOST_KEPT:
-                del self._made[next(iter(self._made))]
-        return host, head, chunks
+        if known is None or known.signer is not signer:
+            known = self._written(request, carriage, signer)
+            if len(known.head) <= LONGEST_KEPT:
+                self._made.pop(about, None)
+                self._made[about] = known
+                if len(self._made) > MOST_KEPT:
+                    del self._made[next(iter(self._made))]
+        WRITTEN.keep(request, known)
+        return known
 
     def _signer_of(self, key: BackendCredentials) -> Signer:
         """What signs with these credentials within this second: the same each time."""
@@ -149,9 +162,7 @@ class Bucket(Objects, Parts, Buckets):
             made = self._signing = second, key, Signer(own, secret, self.region, now, token)
         return made[2]
 
-    def _written(
-        self, request: Outgoing, carriage: Carriage, signer: Signer
-    ) -> tuple[str, bytes, ChunkSigning | None]:
+    def _written(self, request: Outgoing, carriage: Carriage, signer: Signer) -> Written:
         host = self._endpoint.netloc
         if self._virtual and request.bucket:
             host = f"{request.bucket}.{host}"
@@ -172,7 +183,8 @@ class Bucket(Objects, Parts, Buckets):
             lines.append(("Content-Length", str(carriage.length)))
         target = f"{path}?{query}" if query else path
         chunks = signer.chunks(signed) if carriage.signed else None
-        return host, request_head(request.method, target, lines), chunks
+        head = request_head(request.method, target, lines)
+        return Written(signer, host, head, Upload(request, carriage, chunks))
 
 
 def _is_repeated(header: tuple[str, str]) -> bool:

@@ -47,7 +47,8 @@ class Outgoing:
     on, without Host, Content-Length and signing headers. A `body` that is a stream needs its
     `length` in bytes and is sent once; `trailers` come after it, and have their values when it
     has ended. `payload_hash` is a SHA-256 in hex, or UNSIGNED-PAYLOAD where nobody knows it; with
-    None, that of a body at hand is made.
+    None, that of a body at hand is made. `notes` are for what is worked out of it
+    (`s3.message.Note`); None where it is not kept.
     """
 
     method: str
@@ -59,6 +60,7 @@ class Outgoing:
     length: int | None = None
     payload_hash: str | None = None
     trailers: Trailers | None = None
+    notes: dict[object, Any] | None = field(default=None, repr=False)
 
 
 class Upstream(ABC):

@@ -20,7 +20,7 @@ from gateway.web.begun import Begun
 from gateway.web.coming import Coming
 from gateway.web.deadline import Deadline
 from gateway.web.edge import Edge, UnderWay
-from gateway.web.heads import Heads, Known, digest_of, is_alone
+from gateway.web.heads import Heads, Known, head_of, is_alone
 from gateway.web.intake import Intake
 from gateway.web.misread import LONGEST_LINE, refusal
 
@@ -98,11 +98,11 @@ class Connection(Intake):
 
     def data_received(self, data: bytes) -> None:
         """Take what the client sent in."""
-        waiter, digest, known = self._waiter, None, None
+        waiter, head, known = self._waiter, None, None
         # Only where nothing is being answered, and nothing of a request has come.
         if waiter is not None and not (waiter.done() or self._coming.size or self._close):
-            digest = digest_of(data, self._peer)
-            known = None if digest is None else self._heads.find(digest)
+            head = head_of(data, self._peer)
+            known = None if head is None else self._heads.find(head)
         if known is not None and known.head is not None and not self._force_close:
             self._answer_again(known, known.head)
             return
@@ -115,8 +115,8 @@ class Connection(Intake):
                 self._break(body)
             else:
                 self._body = self._messages[-1][1]
-                if digest is not None and known is not None and is_alone(self._messages, data):
-                    self._repeated = digest, known
+                if head is not None and known is not None and is_alone(self._messages, data):
+                    self._repeated = head, known
         elif body is not None and body.total_bytes != read:
             self._coming.end()
         elif (

@@ -7,12 +7,12 @@ each floor has noted of it (`s3.message.Note`), such as that its signature holds
 else is found out each time: whether the key is still that key, whether the time is right, what the
 caller may do, what lies there now.
 
-A head is known by its digest. What was read from it, credentials and all, lies in this process's
-memory as the keys themselves do, and nowhere else; a head that was refused leaves nothing.
+A head is known by its bytes. They, and what was read from them, credentials and all, lie in this
+process's memory as the keys themselves do, and nowhere else; a head that was refused, or has come
+once, leaves no more than a number.
 """
 
 from collections.abc import Sequence
-from hashlib import sha256
 
 from aiohttp import EMPTY_PAYLOAD, HttpVersion11, StreamReader, hdrs
 from aiohttp.http import RawRequestMessage
@@ -46,38 +46,39 @@ class Known:
 
 
 class Heads:
-    """The heads that have come lately, by a digest of each and of whose it was."""
+    """The heads that have come lately, each with whose it was (`head_of`)."""
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
         self._known: dict[bytes, Known] = {}
-        # Most heads never come again. Of these a digest is all that is left, as what is kept of
-        # more would be the garbage collector's to go through.
-        self._seen: dict[bytes, None] = {}
+        # Most heads never come again. Of these a hash is all that is left, as what is kept of
+        # more would be the garbage collector's to go through. Who shares one is kept a head early.
+        self._seen: dict[int, None] = {}
 
-    def find(self, digest: bytes) -> Known | None:
+    def find(self, head: bytes) -> Known | None:
         """What is known of a head, or is to be from now on; None where it has not come before."""
-        known = self._known.get(digest)
+        known = self._known.get(head)
         if known is not None:
             return known
-        if digest in self._seen:
+        seen = hash(head)
+        if seen in self._seen:
             return Known()
-        self._seen[digest] = None
+        self._seen[seen] = None
         if len(self._seen) > MOST_SEEN:
             del self._seen[next(iter(self._seen))]
         return None
 
-    def keep(self, digest: bytes, known: Known) -> None:
+    def keep(self, head: bytes, known: Known) -> None:
         """Keep what is known of a head, instead of what was kept longest ago."""
-        self._known[digest] = known
+        self._known[head] = known
         if len(self._known) > self._most:
             del self._known[next(iter(self._known))]
 
 
-def digest_of(data: bytes, whose: bytes) -> bytes | None:
+def head_of(data: bytes, whose: bytes) -> bytes | None:
     """What a head is known by, if what a client sent may be one that is kept; else None."""
     if data[:4] in READING and data.endswith(END) and len(data) <= LONGEST_KEPT:
-        return sha256(data).digest() + whose
+        return data + whose
     return None
 
 

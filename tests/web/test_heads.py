@@ -228,11 +228,11 @@ async def test_client_that_leaves_ends_the_answer_to_a_known_head(edge: Noting, 
 
 def test_of_many_heads_the_last_are_kept() -> None:
     memory = Heads(most=2)
-    for digest in (b"a", b"b", b"c"):
-        assert memory.find(digest) is None
-        found = memory.find(digest)
+    for head in (b"a", b"b", b"c"):
+        assert memory.find(head) is None
+        found = memory.find(head)
         assert isinstance(found, Known)
-        memory.keep(digest, found)
+        memory.keep(head, found)
     assert memory.find(b"c") is memory.find(b"c")
     assert memory.find(b"a") is not memory.find(b"a")  # known to have come, and no more
 
@@ -240,7 +240,7 @@ def test_of_many_heads_the_last_are_kept() -> None:
 def test_of_heads_that_come_once_few_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heads, "MOST_SEEN", 2)
     memory = Heads()
-    for digest in (b"a", b"b", b"c"):
-        assert memory.find(digest) is None
+    for head in (b"a", b"b", b"c"):
+        assert memory.find(head) is None
     assert memory.find(b"b") is not None
     assert memory.find(b"a") is None

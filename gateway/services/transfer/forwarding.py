@@ -149,6 +149,7 @@ class Forwarding:
             length=upload.length,
             payload_hash=upload.payload_hash,
             trailers=upload.trailers,
+            notes={} if upload is uploading.ABSENT else None,
         )
         names = self._names(verified, workspace, key)
         onward = Onward(verified, workspace, changes, outgoing, names)

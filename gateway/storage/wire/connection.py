@@ -59,7 +59,7 @@ class Connection(asyncio.BufferedProtocol):
         """
         if self._transport is None:
             raise Broken("the connection is closed")
-        self._incoming = Incoming(method)
+        self._incoming = Incoming(method, self._loop)
         self._sending = more
         self._head = b""
         self._moved = self._loop.time()

@@ -21,10 +21,21 @@ class Incoming:
     the body has come. `failure` says what ended it before.
     """
 
-    __slots__ = ("_waiter", "ended", "failure", "head", "held", "method", "pieces", "written")
+    __slots__ = (
+        "_loop",
+        "_waiter",
+        "ended",
+        "failure",
+        "head",
+        "held",
+        "method",
+        "pieces",
+        "written",
+    )
 
-    def __init__(self, method: str) -> None:
+    def __init__(self, method: str, loop: asyncio.AbstractEventLoop) -> None:
         self.method = method
+        self._loop = loop  # to ask for the running one is a system call, in Python 3.11
         self.head: Head | None = None
         self.written = b""
         self.pieces: deque[bytes] = deque()
@@ -35,7 +46,7 @@ class Incoming:
 
     async def change(self) -> None:
         """Nothing, once something has come, or the answer has ended one way or the other."""
-        self._waiter = asyncio.get_running_loop().create_future()
+        self._waiter = self._loop.create_future()
         try:
             await self._waiter
         finally:
