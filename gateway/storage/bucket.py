@@ -106,34 +106,33 @@ class Bucket(Objects, Parts, Buckets):
         what the stream raises comes back as it was raised. IncompleteBody when it has not
         exactly its length. InvalidArgument when a header holds a line break or NUL.
         """
-        try:
-            return await self._send(request)
-        except Reset as error:
-            # The pool may hand out a connection that the backend is just closing.
-            if request.method not in SILENT or request.body:
-                raise ServiceUnavailable("the backend broke the connection; try again") from error
-        try:
-            return await self._send(request)
-        except Reset as error:
-            raise ServiceUnavailable("the backend broke the connection; try again") from error
-
-    async def _send(self, request: Outgoing) -> Upstream:
         if not self._open:
             raise RuntimeError("the bucket is not open")
-        signer = self._signer_of(await self._credentials.current())
-        written = WRITTEN.of(request)
-        if written is None or written.signer is not signer:
-            written = self._signed(request, signer)
-        connection = self._pool.kept(written.host)
-        if connection is None:
+        again = request.method in SILENT and not request.body
+        while True:
+            written = self._signed(request, await self._credentials.current())
+            connection = self._pool.kept(written.host)
+            if connection is None:
+                try:
+                    connection = await self._pool.connect(written.host)
+                except NotConnected as error:
+                    raise ServiceUnavailable("the backend does not answer; try again") from error
             try:
-                connection = await self._pool.connect(written.host)
-            except NotConnected as error:
-                raise ServiceUnavailable("the backend does not answer; try again") from error
-        return await exchange(connection, request.method, written.head, written.upload)
+                return await exchange(connection, request.method, written.head, written.upload)
+            except Reset as error:
+                # The pool may hand out a connection that the backend is just closing.
+                if not again:
+                    raise ServiceUnavailable(
+                        "the backend broke the connection; try again"
+                    ) from error
+                again = False
 
-    def _signed(self, request: Outgoing, signer: Signer) -> Written:
+    def _signed(self, request: Outgoing, key: BackendCredentials) -> Written:
         """How a request goes; of what many ask for, made once a second."""
+        signer = self._signer_of(key)
+        known = WRITTEN.of(request)
+        if known is not None and known.signer is signer:
+            return known
         carriage = carriage_of(request, sign_chunks=self.payload_signing == "chunks")
         if request.method not in SILENT or carriage.length:
             return self._written(request, carriage, signer)

@@ -10,7 +10,6 @@ from gateway.s3.address import Query
 from gateway.storage import bucket as module
 from gateway.storage.bucket import Bucket, Outgoing
 from gateway.storage.credentials import BackendCredentials
-from gateway.storage.upload import carriage_of
 
 BACKEND = Backend("http://127.0.0.1:1", "us-east-1", "key", "secret")
 GET = Outgoing("GET", "bucket", "key", Query((("versionId", "v"),)))
@@ -45,8 +44,8 @@ def backend(clock: list[float], credentials: Rotating) -> Bucket:
 
 
 async def said(backend: Bucket, request: Outgoing) -> bytes:
-    carriage = carriage_of(request, sign_chunks=False)
-    return (await backend._signed(request, carriage))[1]  # noqa: SLF001 (what it saves is this)
+    key = await backend._credentials.current()  # noqa: SLF001 (whatever they are now)
+    return backend._signed(request, key).head  # noqa: SLF001 (what it saves is this)
 
 
 async def test_head_is_written_once_a_second(backend: Bucket, clock: list[float]) -> None:
@@ -63,6 +62,23 @@ async def test_head_ends_with_the_credentials(backend: Bucket, credentials: Rota
     credentials.now = BackendCredentials("key", "secret", "token-2")
     second = await said(backend, GET)
     assert (b"token-1" in first, b"token-2" in second) == (True, True)
+
+
+async def test_request_that_goes_again_keeps_its_own_head(
+    backend: Bucket,
+    clock: list[float],
+    credentials: Rotating,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MOST_KEPT", 0)
+    again = Outgoing("GET", "bucket", "key", GET.query, notes={})
+    assert await said(backend, GET) is not await said(backend, GET)
+    first = await said(backend, again)
+    assert await said(backend, again) is first
+    clock[0] += 1
+    assert b"19700112T134641Z" in await said(backend, again)
+    credentials.now = BackendCredentials("key", "secret", "token-2")
+    assert b"token-2" in await said(backend, again)
 
 
 @pytest.mark.parametrize(

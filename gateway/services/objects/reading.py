@@ -29,10 +29,12 @@ ABSENT = frozenset(("NoSuchKey", "NoSuchVersion", "NotFound"))
 class Seen:
     """What a request's callers see who have this right, in one generation of the index.
 
-    `public` is None where the answer has to say whether it is for everybody.
+    `caller` is one of them. `public` is None where the answer has to say whether it is for
+    everybody.
     """
 
     generation: Hashable
+    caller: Caller
     right: Right
     workspace: Workspace
     sight: Sight
@@ -116,7 +118,8 @@ class Reading:
         elif generation is not None and sight.pin is not None and named:
             right = self._seeing.right_on(caller, workspace)
             lasting = None if sight.version_id is None else public
-            SEEN.keep(verified.request, Seen(generation, right, workspace, sight, lasting))
+            seen = Seen(generation, caller, right, workspace, sight, lasting)
+            SEEN.keep(verified.request, seen)
         return await self._shown(reply, caller, sight, verified, public=public)
 
     async def _shown(

@@ -171,7 +171,7 @@ class Serving:
         seen = SEEN.of(verified.request)
         if seen is not None and seen.generation == generation:
             self._authorise(caller, seen.workspace, verified)
-            if self._access.right_on(caller, seen.workspace) is seen.right:
+            if seen.caller is caller or self._access.right_on(caller, seen.workspace) is seen.right:
                 return await self._reading.again(caller, seen, verified)
         workspace = await self._workspaces.named(verified.address.bucket)
         self._authorise(caller, workspace, verified)

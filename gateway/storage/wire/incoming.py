@@ -44,13 +44,10 @@ class Incoming:
         self.failure: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
 
-    async def change(self) -> None:
-        """Nothing, once something has come, or the answer has ended one way or the other."""
+    def change(self) -> asyncio.Future[None]:
+        """What is done once something has come, or the answer has ended one way or the other."""
         self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        return self._waiter
 
     def wake(self) -> None:
         """Whoever waits goes on."""
