@@ -11,7 +11,7 @@ from gateway.s3.address import KeyRules
 from gateway.s3.exchange import Verified
 from gateway.s3.listing import Listing
 from gateway.s3.message import Reply
-from gateway.s3.omission import listed_names, omit
+from gateway.s3.omission import holds, listed_names, omit
 from gateway.services.keys.access import Access
 from gateway.services.lifecycle.masking import UNMARKED, Marks, past
 from gateway.services.lifecycle.viewing import PAGE, Item, Viewing
@@ -121,7 +121,7 @@ class Listings:
             # As where something is staged alone: the two must look alike.
             return answer_page(parse_question(workspace, verified, prefix), NOTHING)
         hidden = set()
-        if any(end in document for end in ENDS_IN_SLASH):
+        if holds(document, ENDS_IN_SLASH):
             for name in listed_names(document):
                 if not await self._is_seen(workspace, name):
                     hidden.add(name)
@@ -152,7 +152,7 @@ class Listings:
         if reply.status != OK or (not hidden and (workspace.renamed or not self._private)):
             return reply
         document = await read_reply(reply)
-        if hidden or any(text in document for text in self._private):
+        if hidden or holds(document, self._private):
             document = omit(document, lambda key: key in hidden or self._rules.is_private(key))
         headers = reply.headers.copy()
         headers.popall("Content-Length", None)
