@@ -7,7 +7,9 @@ condition, a range, a customer's key) is the backend's to answer.
 """
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
@@ -73,16 +75,23 @@ class Caching:
         self._files = files
         self._fetches: dict[Pinned, asyncio.Future[HotFile | None]] = {}
 
-    async def forward(self, verified: Verified, workspace: Workspace, sight: Sight) -> Reply:
+    def forward(
+        self, verified: Verified, workspace: Workspace, sight: Sight
+    ) -> Coroutine[Any, Any, Reply]:
         """The object of the sight, as `Forwarding.forward` answers it."""
         target = TARGET.of(verified.request)
         if target is None or target.sight is not sight:
             version = Changes(version_id=sight.version_id)
             target = Target(sight, version, self._pinned(verified, workspace, sight))
             TARGET.keep(verified.request, target)
-        pinned, version = target.pinned, target.version
-        if pinned is None:
-            return await self._forwarding.forward(verified, workspace, version)
+        if target.pinned is None:
+            return self._forwarding.forward(verified, workspace, target.version)
+        return self._remembered(target.pinned, verified, workspace, target)
+
+    async def _remembered(
+        self, pinned: Pinned, verified: Verified, workspace: Workspace, target: Target
+    ) -> Reply:
+        """The answer that is in memory, or soon will be; the backend's where it is not kept."""
         file = self._files.get(pinned)
         fetch = None if file is not None else self._fetches.get(pinned)
         if fetch is not None:
@@ -90,13 +99,14 @@ class Caching:
             file = await asyncio.shield(fetch)
         if file is not None:
             return _reply(file, verified)
-        size = 0 if sight.pin is None else sight.pin.size
+        pin = target.sight.pin
+        size = 0 if pin is None else pin.size
         if (
             fetch is not None
             or verified.operation.method == "HEAD"
             or not self._files.admits(pinned, size)
         ):
-            return await self._forwarding.forward(verified, workspace, version)
+            return await self._forwarding.forward(verified, workspace, target.version)
         return await self._fetch(pinned, verified, workspace, target)
 
     def _pinned(self, verified: Verified, workspace: Workspace, sight: Sight) -> Pinned | None:

@@ -90,10 +90,13 @@ class Serving:
             Effect.BUCKET_WRITE: self._set,
         }
 
-    async def answer(self, caller: Caller, verified: Verified, now: datetime) -> Reply:
+    def answer(self, caller: Caller, verified: Verified, now: datetime) -> Awaitable[Reply]:
         """The answer to a verified request; GatewayError for every refusal."""
         if verified.operation.effect is Effect.READ_OBJECT:
-            return await self._read(caller, verified)
+            return self._read(caller, verified)
+        return self._answer(caller, verified, now)
+
+    async def _answer(self, caller: Caller, verified: Verified, now: datetime) -> Reply:
         if verified.operation.effect is Effect.SERVICE:
             return await self._buckets(caller, verified)
         if verified.operation.name == CREATE_BUCKET:
