@@ -120,6 +120,10 @@ class Direct:
         """How many rows a statement in SQLite's own words changes, run for each row of values."""
         return await self.run(lambda: self._file.executemany(words, rows).rowcount)
 
+    async def ask(self, question: Callable[[sqlite3.Cursor], T]) -> T:
+        """What a question returns, which is given a cursor of the file's."""
+        return await self.run(lambda: question(self._file.cursor()))
+
     async def run_sync(self, work: Callable[[sqlalchemy.Connection], T], /) -> T:
         """What `work` returns, which is given SQLAlchemy's plain connection."""
         return await self.run(lambda: work(self._connection))

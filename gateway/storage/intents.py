@@ -9,26 +9,28 @@ from datetime import datetime
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
-from sqlalchemy import bindparam, delete, func, or_, select, update
+from sqlalchemy import bindparam, delete, or_, select, update
 
 from gateway.artifact.lifecycle import Artifact
 from gateway.storage import tables
 from gateway.storage.connection import Connection
 from gateway.storage.database import Database
+from gateway.storage.prepared import Change, Prepared
 
 WRITE, COMMIT, DELETE, DISCARD = "write", "commit", "delete", "discard"
 WEIGH, UPLOAD, ERASE = "weigh", "upload", "erase"
 
 # Made once: making a statement takes several times as long as running it.
 _intent = tables.intent.c
-_ADD = tables.intent.insert()
-_FORGET = delete(tables.intent).where(_intent.id == bindparam("intent_id"))
-_UNDER_WAY = select(func.count()).where(
+_ADD = Change(tables.intent.insert(), columns=tuple(column.name for column in _intent))
+_FORGET = Change(delete(tables.intent).where(_intent.id == bindparam("intent_id")))
+_IDS = select(_intent.id).where(
     _intent.artifact_id == bindparam("artifact_id"),
     _intent.action == bindparam("action"),
     _intent.id != bindparam("but"),
 )
-_UNDER_WAY_AT = _UNDER_WAY.where(_intent.path == bindparam("path"))
+_UNDER_WAY = Prepared(_IDS.limit(1))
+_UNDER_WAY_AT = Prepared(_IDS.where(_intent.path == bindparam("path")).limit(1))
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -126,7 +128,7 @@ class Intents:
             "number": number,
             "created_at": now,
         }
-        await connection.execute(_ADD, row)
+        await _ADD.once(connection, row)
         return intent
 
     async def abandoned(
@@ -163,7 +165,7 @@ class Intents:
 
 async def forget(connection: Connection, intent: Intent) -> None:
     """Take an intent away."""
-    await connection.execute(_FORGET, {"intent_id": intent.id})
+    await _FORGET.once(connection, {"intent_id": intent.id})
 
 
 async def under_way(
@@ -180,7 +182,5 @@ async def under_way(
     """
     asked = {"artifact_id": artifact_id, "action": action, "but": but}
     if path is None:
-        found = await connection.execute(_UNDER_WAY, asked)
-    else:
-        found = await connection.execute(_UNDER_WAY_AT, asked | {"path": path})
-    return bool(found.scalar_one())
+        return bool(await _UNDER_WAY.asked(connection, asked))
+    return bool(await _UNDER_WAY_AT.asked(connection, asked | {"path": path}))

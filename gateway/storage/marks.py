@@ -20,7 +20,6 @@ from gateway.storage.rows import artifact_of
 from gateway.storage.statements import (
     ANY_STAGED,
     AT_PREFIX,
-    CHANGE,
     CLEAR,
     FORGET_VERSIONS,
     FRESH,
@@ -28,6 +27,7 @@ from gateway.storage.statements import (
     UNSTAGE,
     UNSTAGE_HELD,
     UNSTAGE_PINNED,
+    changing,
 )
 
 NO_MANIFEST = {"staged_fields": None, "staged_etag": None, "staged_version_id": None}
@@ -50,18 +50,18 @@ async def mark(
 ) -> None:
     """Open an edit, unless one is open; under a new id unless one is given."""
     values = {"stage_id": stage_id or uuid4().hex, "staged_at": now, "staged_by": author}
-    await connection.execute(MARK, {"artifact_id": artifact_id, **values})
+    await MARK.once(connection, {"artifact_id": artifact_id, **values})
 
 
 async def fresh(connection: Connection, artifact_id: int) -> Artifact:
     """The artifact as this transaction sees it, without what its manifests say."""
-    rows = await connection.execute(FRESH, {"artifact_id": artifact_id})
-    return artifact_of(rows.mappings().one())
+    (row,) = await FRESH.asked(connection, {"artifact_id": artifact_id})
+    return artifact_of(row)
 
 
 async def change(connection: Connection, artifact_id: int, values: Mapping[str, object]) -> None:
     """Set columns of an artifact."""
-    await connection.execute(CHANGE, {"artifact_id": artifact_id, **values})
+    await changing(*values).once(connection, {"artifact_id": artifact_id, **values})
 
 
 async def unstage_pinned(connection: Connection, artifact_id: int) -> None:
@@ -91,13 +91,13 @@ async def unstage_paths(
 async def unstage(connection: Connection, artifact_id: int, path: str) -> None:
     """Forget what is staged at a path."""
     for statement in UNSTAGE:
-        await connection.execute(statement, {"artifact_id": artifact_id, "path": path})
+        await statement.once(connection, {"artifact_id": artifact_id, "path": path})
 
 
 async def clear(connection: Connection, artifact_id: int) -> None:
     """Forget what is staged and announced."""
     for statement in CLEAR:
-        await connection.execute(statement, {"artifact_id": artifact_id})
+        await statement.once(connection, {"artifact_id": artifact_id})
 
 
 async def close_if_clean(connection: Connection, artifact_id: int) -> None:
@@ -110,8 +110,7 @@ async def close_if_clean(connection: Connection, artifact_id: int) -> None:
     if not artifact.version:
         await _dissolve(connection, artifact_id)
         return
-    rows = await connection.execute(ANY_STAGED, {"artifact_id": artifact_id})
-    if rows.first() is None:
+    if not await ANY_STAGED.asked(connection, {"artifact_id": artifact_id}):
         # What was announced in it was to be put to URLs that end with it.
         await clear(connection, artifact_id)
         await change(connection, artifact_id, UNMARKED)

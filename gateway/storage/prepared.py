@@ -25,8 +25,10 @@ _SQLITE = sqlite.dialect()
 class _Worded:
     """A statement with bound parameters, and its words for SQLite."""
 
-    def __init__(self, statement: Select[Any] | UpdateBase) -> None:
-        compiled = statement.compile(dialect=_SQLITE)
+    def __init__(
+        self, statement: Select[Any] | UpdateBase, columns: Sequence[str] | None = None
+    ) -> None:
+        compiled = statement.compile(dialect=_SQLITE, column_keys=columns)
         self._text = str(compiled)
         self._given = dict(compiled.params)
         self._order = tuple(compiled.positiontup or ())
@@ -70,17 +72,27 @@ class Prepared(_Worded):
                 row[name] = process(row[name])
         return rows
 
+    async def asked(self, connection: Connection, values: Values) -> Sequence[Mapping[Any, Any]]:
+        """The rows that a transaction sees, by column."""
+        if isinstance(connection, Direct):
+            return await connection.ask(lambda cursor: self.rows(cursor, values))
+        return (await connection.execute(self.statement, values)).mappings().all()
+
 
 class Change(_Worded):
     """A statement that changes rows, with bound parameters.
 
-    `postgresql` makes what PostgreSQL is told, where that has to be told otherwise.
+    `postgresql` makes what PostgreSQL is told, where that has to be told otherwise. `columns` are
+    those that it inserts or sets, where it does not say so itself.
     """
 
     def __init__(
-        self, statement: UpdateBase, postgresql: Callable[[], UpdateBase] | None = None
+        self,
+        statement: UpdateBase,
+        postgresql: Callable[[], UpdateBase] | None = None,
+        columns: Sequence[str] | None = None,
     ) -> None:
-        super().__init__(statement)
+        super().__init__(statement, columns)
         self._statement = cache(postgresql or (lambda: statement))
 
     async def once(self, connection: Connection, values: Values) -> int:

@@ -28,21 +28,26 @@ from gateway.storage.marks import (
 )
 from gateway.storage.packed import pack, unpacked
 from gateway.storage.pins import Replacement, forget_ahead, replace_pins, replacement
+from gateway.storage.prepared import Change
 from gateway.storage.rows import STAGED_FILE, following
 from gateway.storage.statements import unstaging
 from gateway.storage.words import forget_words, index_words
 
 _arrival, _announced = tables.arrival.c, tables.announcement.c
-_ADD_VERSION = tables.version.insert()
-_ARRIVED = delete(tables.arrival).where(
-    _arrival.workspace_id == bindparam("workspace_id"),
-    or_(
-        _arrival.prefix == bindparam("at"),
-        and_(_arrival.prefix >= bindparam("start"), _arrival.prefix < bindparam("end")),
-    ),
+_ADD_VERSION = Change(
+    tables.version.insert(), columns=tuple(column.name for column in tables.version.c)
 )
-_FORGET_ANNOUNCED = delete(tables.announcement).where(
-    _announced.artifact_id == bindparam("artifact_id")
+_ARRIVED = Change(
+    delete(tables.arrival).where(
+        _arrival.workspace_id == bindparam("workspace_id"),
+        or_(
+            _arrival.prefix == bindparam("at"),
+            and_(_arrival.prefix >= bindparam("start"), _arrival.prefix < bindparam("end")),
+        ),
+    )
+)
+_FORGET_ANNOUNCED = Change(
+    delete(tables.announcement).where(_announced.artifact_id == bindparam("artifact_id"))
 )
 
 staged_values = attrgetter(*(column.name for column in STAGED_FILE))
@@ -77,7 +82,7 @@ async def publish(
         # Below it nothing waits any more either: all of that is this artifact's own.
         folder = f"{artifact.prefix}/"
         where = {"at": artifact.prefix, "start": folder, "end": following(folder)}
-        await connection.execute(_ARRIVED, {"workspace_id": artifact.workspace_id, **where})
+        await _ARRIVED.once(connection, {"workspace_id": artifact.workspace_id, **where})
 
 
 async def bury(connection: Connection, artifact: Artifact, record: Record) -> None:
@@ -122,7 +127,7 @@ async def insert_version(connection: Connection, artifact_id: int, record: Recor
         "manifest": None if manifest is None else manifest.data,
         "headers": None if manifest is None else dict(manifest.headers),
     }
-    await connection.execute(_ADD_VERSION, row)
+    await _ADD_VERSION.once(connection, row)
 
 
 async def unstage_settled(
@@ -135,7 +140,7 @@ async def unstage_settled(
     await _unstage_exactly(connection, artifact, settled)
     await unstage_held(connection, artifact.id)
     # One made since goes too: its URL ends with the stage's id.
-    await connection.execute(_FORGET_ANNOUNCED, {"artifact_id": artifact.id})
+    await _FORGET_ANNOUNCED.once(connection, {"artifact_id": artifact.id})
     now = await fresh(connection, artifact.id)
     if now.stage is None:
         return

@@ -3,6 +3,8 @@
 Making a statement takes several times as long as running it.
 """
 
+from functools import cache
+
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
@@ -18,6 +20,7 @@ from sqlalchemy import (
 )
 
 from gateway.storage import tables
+from gateway.storage.prepared import Change, Prepared
 from gateway.storage.rows import WITHOUT_FIELDS
 
 _artifact, _pin = tables.artifact.c, tables.pin.c
@@ -33,26 +36,27 @@ AT_PREFIX = select(_artifact.id).where(
 )
 """The row id of the artifact at a `prefix`."""
 
-FRESH = select(*WITHOUT_FIELDS).where(_artifact.id == _ID)
+FRESH = Prepared(select(*WITHOUT_FIELDS).where(_artifact.id == _ID))
 """An artifact, without what its manifests say."""
 
-CHANGE = update(tables.artifact).where(_artifact.id == _ID)
-"""Sets the columns of an artifact that are bound beside its id."""
+_CHANGE = update(tables.artifact).where(_artifact.id == _ID)
 
-MARK = CHANGE.where(_artifact.stage_id.is_(None))
-"""As CHANGE, where no edit is open."""
+MARK = Change(
+    _CHANGE.where(_artifact.stage_id.is_(None)), columns=("stage_id", "staged_at", "staged_by")
+)
+"""Sets the mark of an artifact where no edit is open."""
 
-ANY_STAGED = select(_staged.path).where(_staged.artifact_id == _ID).limit(1)
+ANY_STAGED = Prepared(select(_staged.path).where(_staged.artifact_id == _ID).limit(1))
 """Some staged file of an artifact."""
 
 UNSTAGE = tuple(
-    delete(table).where(table.c.artifact_id == _ID, table.c.path == bindparam("path"))
+    Change(delete(table).where(table.c.artifact_id == _ID, table.c.path == bindparam("path")))
     for table in (tables.staged_file, tables.staged_version)
 )
 """Forget what is staged at a `path`."""
 
 CLEAR = tuple(
-    delete(table).where(table.c.artifact_id == _ID)
+    Change(delete(table).where(table.c.artifact_id == _ID))
     for table in (tables.staged_file, tables.staged_version, tables.announcement)
 )
 """Forget all that is staged and announced."""
@@ -62,6 +66,12 @@ FORGET_VERSIONS = delete(tables.staged_version).where(
     _before.path.not_in(select(_staged.path).where(_staged.artifact_id == _ID)),
 )
 """Forget the versions of files that are staged no longer."""
+
+
+@cache
+def changing(*columns: str) -> Change:
+    """The statement that sets these columns of an artifact."""
+    return Change(_CHANGE, columns=columns)
 
 
 def unstaging(paths: Select[tuple[str]]) -> Delete:
