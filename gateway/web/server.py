@@ -6,7 +6,7 @@ import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 from aiohttp import web
 
@@ -77,10 +77,13 @@ async def serve(
     """Opens `app` and serves it until `stopping` is set; then takes no more, and ends what began.
 
     `ready` runs once requests are answered. What is not answered STOP_SECONDS after the stop
-    is cut off.
+    is cut off. An opening that is not done is given up.
     """
     loop = asyncio.get_running_loop()
-    async with app as edge:
+    async with AsyncExitStack() as stack:
+        edge = await _opened(app, stack, stopping)
+        if edge is None:
+            return
         under_way = UnderWay()
         connections = web.Server(_unasked, handler_cancellation=True)
         known = Heads()
@@ -105,3 +108,26 @@ async def serve(
             connections.pre_shutdown()
             # By now the time is over; aiohttp takes 0 for no limit.
             await connections.shutdown(CUT_SECONDS)
+
+
+async def _opened(
+    app: AbstractAsyncContextManager[Edge], stack: AsyncExitStack, stopping: asyncio.Event
+) -> Edge | None:
+    """What `app` opens, which `stack` closes; None where it is to stop before."""
+    opening = asyncio.timeout(None)
+
+    async def give_up() -> None:
+        await stopping.wait()
+        opening.reschedule(0)
+
+    try:
+        async with opening:
+            giving_up = asyncio.create_task(give_up())
+            try:
+                return await stack.enter_async_context(app)
+            finally:
+                giving_up.cancel()
+    except TimeoutError:
+        if opening.expired():
+            return None
+        raise

@@ -1,6 +1,8 @@
 """Starts beside a backend that starts too: it may be away, or not know yet what it holds."""
 
 import json
+import subprocess
+import sys
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -8,11 +10,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from gateway.assembly import cellar
+from gateway.assembly.cellar import BACKEND_SECONDS
 from gateway.errors import ServiceUnavailable
 from gateway.settings import parse
 from gateway.storage.calls import TRIES
 from tests.acceptance.faulty import Fault, FaultyProxy
 from tests.acceptance.harness import Backend, Gateway
+from tests.waiting import wait_until
 
 MANY = 2 * TRIES + 1
 
@@ -50,3 +54,18 @@ async def test_a_start_ends_where_the_backend_stays_away(
         with pytest.raises(ServiceUnavailable, match="the backend does not answer"):
             await cellar.open_cellar(config, None).__aenter__()
         assert len(between.heard("HEAD", "")) > TRIES, "asked again, though not for ever"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_start_that_waits_can_be_stopped(backend: Backend, tmp_path: Path, workers: int) -> None:
+    with FaultyProxy(1) as between:
+        between.fail(Fault.BUSY, "HEAD", "", times=1_000)
+        gateway = Gateway(backend, tmp_path, endpoint_url=between.url)
+        listen = {"host": "127.0.0.1", "port": gateway.port, "workers": workers}
+        path = tmp_path / "gateway.yaml"
+        path.write_text(json.dumps(gateway.configuration() | {"listen": listen}))
+        command = [sys.executable, "-m", "gateway", "serve", "--config", str(path)]
+        with gateway.log.open("wb") as log, subprocess.Popen(command, stderr=log) as process:
+            assert wait_until(lambda: b"waiting for the backend" in gateway.log.read_bytes())
+            process.terminate()
+            assert process.wait(BACKEND_SECONDS / 2) == 0, gateway.log.read_text()
