@@ -3,7 +3,8 @@
 import pytest
 from multidict import CIMultiDict
 
-from gateway.s3.header_names import HeaderNames, names_of
+from gateway.s3.header_names import SETS, HeaderNames, names_of
+from gateway.s3.memo import LONGEST
 
 
 def read(*names: str) -> HeaderNames:
@@ -37,3 +38,13 @@ def test_metadata_is_seen_in_any_case() -> None:
 
 def test_no_headers_have_no_names_that_matter() -> None:
     assert not read().amz
+
+
+def test_the_last_sets_are_kept_and_no_long_ones() -> None:
+    first = read("Host", "X-First")
+    assert read("Host", "X-First") is first
+    for number in range(SETS):
+        read("Host", f"X-{number}")
+    assert read("Host", "X-First") is not first
+    long = "X" * LONGEST
+    assert read("Host", long) is not read("Host", long)
