@@ -9,7 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.speed.contests import Contest, Contestant
-from bench.speed.load import load_of, program
+from bench.speed.load import load_of
+from tests.acceptance.processes import PROGRAMS
 
 # A gateway, and the contest in which it is looked at.
 LOOKED_AT = (
@@ -48,7 +49,7 @@ def _profile(contest: Contest, contestant: Contestant) -> Profile:
     send = partial(load_of, server.url, requests, contest.connections, SECONDS + 1, contest.count)
     with TemporaryDirectory(prefix="bench-") as folder:
         looked = Path(folder, "looks")
-        command = [program("py-spy", "py-spy, from PyPI,"), "record", "--format", "raw"]
+        command = [str(PROGRAMS / "py-spy"), "record", "--format", "raw"]
         command += ["--rate", str(A_SECOND), "--duration", str(SECONDS), "--output", str(looked)]
         command += ["--pid", str(server.tree.pid)]
         ended = threading.Event()

@@ -122,7 +122,7 @@ def signing_key(secret: str, date: str, region: str) -> bytes:
 
 
 def sign(key: bytes, text: str) -> str:
-    """The signature of a string to sign, in lower-case hex; `key` has at most 64 bytes."""
+    """The signature of a string to sign, in lower-case hex."""
     begun, ending = _halves(key)
     inner, outer = begun.copy(), ending.copy()
     inner.update(text.encode("utf-8", "surrogateescape"))
@@ -133,7 +133,8 @@ def sign(key: bytes, text: str) -> str:
 @lru_cache(maxsize=1024)
 def _halves(key: bytes) -> tuple[_Hash, _Hash]:
     """Both hashes of an HMAC (RFC 2104), begun with its key: that costs more than a short text."""
-    block = key.ljust(_BLOCK_BYTES, b"\0")
+    own = key if len(key) <= _BLOCK_BYTES else sha256(key).digest()
+    block = own.ljust(_BLOCK_BYTES, b"\0")
     return sha256(bytes([each ^ 0x36 for each in block])), sha256(
         bytes([each ^ 0x5C for each in block])
     )

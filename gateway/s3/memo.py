@@ -14,7 +14,9 @@ ALONE = object()
 
 F = TypeVar("F", bound=Callable[..., object])
 
-ENTRIES = 2_048
+ENTRIES = 512
+"""How many answers are kept of each reader: those to texts made up for it may take 24 KiB each."""
+
 LONGEST = 512
 """Longer texts, in characters, are read anew each time."""
 
