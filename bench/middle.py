@@ -18,24 +18,23 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Self
 
 import uvloop
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from bench.figures import Report
+from bench.memory import ETAG, FILE_BYTES, Memory, Pieces
 from gateway.assembly.cellar import Cellar, access
 from gateway.assembly.lifecycle import Lifecycle
 from gateway.assembly.objects import Objects
-from gateway.config import Area, Backend, Config, Limits, WorkspaceSettings
+from gateway.config import Area, Config, Limits, WorkspaceSettings
 from gateway.identity import AccessKey, parse_grants
 from gateway.s3.address import SEAWEEDFS_RULES, Query
 from gateway.s3.checks import BackendChecks
-from gateway.s3.message import Body, Request
+from gateway.s3.message import Request
 from gateway.s3.signer import Signer
 from gateway.services.statistics.counting import Counting
 from gateway.storage import tables
-from gateway.storage.bucket import Bucket, Outgoing, Upstream
 from gateway.storage.counters import Counters
 from gateway.storage.database import Database
 from gateway.storage.probe import Capabilities
@@ -49,11 +48,9 @@ from gateway.web.hosts import Hosts
 from gateway.web.s3 import S3Door
 
 SPACE, REGION, HOST = "bench", "us-east-1", "127.0.0.1:9000"
-FILE_BYTES = 4_096
 FILES = 64
 KEY = AccessKey("READER", "a secret of the bench", "reader", parse_grants({SPACE: "read"}))
 WRITER = AccessKey("WRITER", "a secret of the bench", "writer", parse_grants({SPACE: "write"}))
-BACKEND = Backend("http://127.0.0.1:1", "us-east-1", "key", "a secret of the bench")
 AT_ONCE = 5_000
 # What a committed file may cost more than a plain object, in per cent.
 RESOLVING = 112.0
@@ -85,87 +82,6 @@ WAYS = (
     Way("PUT of a plain object", "PUT", "plain", bytes(FILE_BYTES), key=WRITER),
     Way("ListObjectsV2", "GET", "", query="list-type=2&prefix=plain%2F"),
 )
-
-
-class Memory(Bucket):
-    """A backend that answers from memory."""
-
-    def __init__(self) -> None:
-        super().__init__(BACKEND)
-        self._headers = CIMultiDictProxy(
-            CIMultiDict(
-                {
-                    "Accept-Ranges": "bytes",
-                    "Content-Length": str(FILE_BYTES),
-                    "Content-Type": "application/octet-stream",
-                    "Etag": '"620f0b67a91f7f74151bc5be745b7110"',
-                    "Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT",
-                    "Server": "SeaweedFS 4.48",
-                    "X-Amz-Request-Id": "0000000000000000",
-                    "X-Amz-Version-Id": "v1",
-                    "Date": "Thu, 01 Jan 2026 00:00:00 GMT",
-                }
-            )
-        )
-        self._empty = CIMultiDictProxy(CIMultiDict({"Content-Length": "0", "Etag": '"62"'}))
-        self._listing = CIMultiDictProxy(CIMultiDict({"Content-Type": "application/xml"}))
-
-    async def send(self, request: Outgoing) -> Upstream:
-        """The answer."""
-        if request.method == "PUT":
-            async for _ in (
-                Pieces(request.body) if isinstance(request.body, bytes) else request.body
-            ):
-                pass
-            return Said(200, self._empty, b"")
-        if not request.key:
-            return Said(200, self._listing, b"<ListBucketResult></ListBucketResult>")
-        return Said(200, self._headers, bytes(FILE_BYTES))
-
-
-class Said(Upstream):
-    """An answer of the backend's."""
-
-    def __init__(self, status: int, headers: CIMultiDictProxy[str], body: bytes) -> None:
-        self.status = status
-        self.headers = headers
-        self.notes = None
-        self._body = body
-
-    @property
-    def date(self) -> str:
-        """It has no clock."""
-        return ""
-
-    async def read(self, limit: int) -> bytes:
-        """The whole body."""
-        del limit
-        return self._body
-
-    def stream(self) -> Body:
-        """The body, in one piece."""
-        return Pieces(self._body)
-
-    async def close(self) -> None:
-        """Nothing."""
-
-
-class Pieces:
-    """A body of one piece."""
-
-    def __init__(self, body: bytes) -> None:
-        self._left = [body] if body else []
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        if not self._left:
-            raise StopAsyncIteration
-        return self._left.pop()
-
-    async def aclose(self) -> None:
-        """Nothing."""
 
 
 def main() -> None:
@@ -295,7 +211,7 @@ async def _fill(database: Database, artifacts: int) -> None:
                     "key": f"{row['prefix']}/file-{number}.bin",
                     "path": f"file-{number}.bin",
                     "size": FILE_BYTES,
-                    "etag": '"620f0b67a91f7f74151bc5be745b7110"',
+                    "etag": ETAG,
                     "version_id": "v1",
                     "last_modified": made,
                     "content_type": "application/octet-stream",

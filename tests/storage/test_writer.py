@@ -51,17 +51,21 @@ async def names(database: Database) -> set[str]:
         return set((await connection.execute(select(worker.c.id))).scalars())
 
 
+async def fail(connection: Connection) -> None:
+    """Begin what is not to be kept."""
+    await add(connection, "failed")
+    raise KeyError
+
+
+async def break_a_rule(connection: Connection) -> None:
+    """Do what the database refuses in the end."""
+    await add(connection, "broken")
+    await add(connection, "broken")
+
+
 async def test_of_those_that_wait_together_each_has_its_own_outcome(
     opened: Database, path: Path
 ) -> None:
-    async def fail(connection: Connection) -> None:
-        await add(connection, "failed")
-        raise KeyError
-
-    async def break_a_rule(connection: Connection) -> None:
-        await add(connection, "broken")
-        await add(connection, "broken")
-
     async def write(name: str) -> str:
         return await opened.transaction(lambda connection: add(connection, name))
 
@@ -184,14 +188,6 @@ def _replace_by_folder(path: Path) -> None:
 
 
 async def test_of_one_that_is_alone_all_or_nothing_is_kept(opened: Database) -> None:
-    async def fail(connection: Connection) -> None:
-        await add(connection, "failed")
-        raise KeyError
-
-    async def break_a_rule(connection: Connection) -> None:
-        await add(connection, "broken")
-        await add(connection, "broken")
-
     with pytest.raises(KeyError):
         await opened.transaction(fail)
     with pytest.raises(IntegrityError):
