@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ KEPT = 1_024
 
 LONGEST_KEPT = 1_024
 """The longest of these, about, in characters."""
+
+PAUSE_SECONDS = 0.01
+"""How long lines wait after others were written: a write takes as long as many lines."""
 
 
 @light
@@ -58,45 +62,57 @@ def write(entry: Entry) -> None:
     """Nothing; the entry is logged by "gateway.access" as a line of JSON."""
     if not logger.isEnabledFor(logging.INFO):
         return
-    line, handlers = _line(entry), logger.handlers
+    handlers = logger.handlers
     # Nothing else hears of it where the stream's own lines are all that listens.
     if len(handlers) == 1 and not logger.propagate and isinstance(handlers[0], Lines):
-        handlers[0].take(line)
+        handlers[0].take(entry)
     else:
-        logger.handle(_Record(line, entry.time.timestamp()))
+        logger.handle(_Record(_line(entry), entry.time.timestamp()))
 
 
 class Lines(logging.StreamHandler[TextIO]):
-    """Writes lines to a stream: those of one turn of the event loop at once, after its answers."""
+    """Writes lines to a stream: after the answers of one turn of the event loop, all at once.
+
+    Where many are given, those of a hundredth of a second.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
-        self._waiting: list[str] = []
+        self._waiting: list[str | Entry] = []
+        self._written = -PAUSE_SECONDS
 
     def emit(self, record: logging.LogRecord) -> None:
         """Nothing; the record's text is a line, or soon will be."""
         self.take(record.getMessage())
 
-    def take(self, line: str) -> None:
+    def take(self, line: str | Entry) -> None:
         """Nothing; the line is written, or soon will be."""
         self._waiting.append(line)
         if len(self._waiting) == 1:
             try:
-                asyncio.get_running_loop().call_soon(self.flush)
+                loop = asyncio.get_running_loop()
             except RuntimeError:
                 self.flush()
+            else:
+                pause = self._written + PAUSE_SECONDS - time.monotonic()
+                if pause > 0:
+                    loop.call_later(pause, self.flush)
+                else:
+                    loop.call_soon(self.flush)
 
     def flush(self) -> None:
         """Nothing; all lines are written."""
         with self.lock or nullcontext():
-            lines, self._waiting = self._waiting, []
-        if not lines:
+            waiting, self._waiting = self._waiting, []
+        if not waiting:
             return
+        self._written = time.monotonic()
         try:
+            lines = [each if isinstance(each, str) else _line(each) for each in waiting]
             self.stream.write("".join([f"{line}\n" for line in lines]))
             self.stream.flush()
         except Exception:  # noqa: BLE001 - as other handlers, it tells of it once and goes on
-            self.handleError(_Record(lines[-1], 0.0))
+            self.handleError(_Record(str(waiting[-1]), 0.0))
 
 
 class _Record(logging.LogRecord):

@@ -10,6 +10,7 @@ import json
 import secrets
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from gateway.web.access_log import PAUSE_SECONDS
 from tests.acceptance.backends import REGION, Backend, S3Client, s3_client
 from tests.acceptance.keys import KEYS, OTHER_WORKSPACE, WORKSPACE, Key
 from tests.acceptance.processes import clean_environment, free_port, spawn, wait_until
@@ -106,6 +108,14 @@ class Gateway(Programs):
     def data_dir(self) -> Path:
         """Where the gateway keeps its database and journals: its working directory."""
         return self.folder / "data"
+
+    def logged(self) -> str:
+        """What it has logged: lines are written a moment after their answers."""
+        said, before = self.log.read_text(), ""
+        while said != before:
+            time.sleep(5 * PAUSE_SECONDS)
+            said, before = self.log.read_text(), said
+        return said
 
     @property
     def log(self) -> Path:

@@ -62,15 +62,13 @@ class Log:
     """The gateway's access log, from here on."""
 
     def __init__(self, gateway: Gateway) -> None:
-        self._log = gateway.log
-        self._start = self._log.stat().st_size
+        self._gateway = gateway
+        self._start = len(gateway.logged())
 
     def stored(self, prefix: str) -> list[Document]:
         """The PUTs below a prefix that were taken."""
-        with self._log.open("rb") as file:
-            file.seek(self._start)
-            lines = [line for line in file.read().splitlines() if line.startswith(b"{")]
-        entries = [json.loads(line) for line in lines]
+        said = self._gateway.logged()[self._start :]
+        entries = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
         return [
             each
             for each in entries

@@ -299,12 +299,12 @@ async def test_calls_are_told_to_the_log_and_the_metrics(gateway: Gateway, prefi
         metrics = gateway.anonymous("GET", "/_metrics").text
         assert 'gateway_requests_total{door="hypha",method="other",status="404"}' in metrics
         assert re.search(r"^gateway_hypha_connections [1-9]", metrics, re.MULTILINE)
-    lines = [line for line in gateway.log.read_text().splitlines() if '"door": "hypha"' in line]
+    lines = [line for line in gateway.logged().splitlines() if '"door": "hypha"' in line]
     assert any('"operation": "read"' in line and '"NoSuchArtifact"' in line for line in lines)
     assert wait_until(
         lambda: any(
             '"operation": "connect"' in line and '"status": 101' in line
-            for line in gateway.log.read_text().splitlines()
+            for line in gateway.logged().splitlines()
         )
     )
     assert not any("eyJ" in line for line in lines)

@@ -55,8 +55,8 @@ async def witness(victim: Gateway) -> AsyncIterator[None]:
     await working
     assert process.is_running()
     assert process.memory_info().rss < before + 192 * MEBIBYTE
-    assert '"exc_info"' not in victim.log.read_text()
-    assert "Traceback" not in victim.log.read_text()
+    assert '"exc_info"' not in victim.logged()
+    assert "Traceback" not in victim.logged()
 
 
 def held(victim: Gateway) -> str:
@@ -274,7 +274,7 @@ async def test_who_never_reads_holds_its_own_turns_and_nobody_elses(victim: Gate
             # Nobody was cut off for that: they are there, beside the witness and this one.
             metrics = victim.anonymous("GET", "/_metrics").text
             assert "gateway_hypha_connections 8.0" in metrics
-        assert victim.log.read_text().count(told) < 20 + 6 * 20
+        assert victim.logged().count(told) < 20 + 6 * 20
 
 
 def masked(kind: int, payload: bytes) -> bytes:

@@ -142,7 +142,7 @@ def test_callers_without_a_token_hold_what_the_configuration_gives_them(hypha: G
     assert refused(post(hypha, "generate_token", key=None), 403).startswith("PermissionError")
     assert hypha.anonymous("GET", f"/{WORKSPACE}/artifact/{prefix}").status_code == 403
     assert hypha.anonymous("PUT", f"/{WORKSPACE}/{prefix}/x", data=b"x").status_code == 403
-    assert f"whoever reaches this port holds 'write' on {WORKSPACE}" in hypha.log.read_text()
+    assert f"whoever reaches this port holds 'write' on {WORKSPACE}" in hypha.logged()
     listed = hypha.rpc("keys.list", key="admin")
     (key,) = (each for each in listed if each["access_key_id"] == "hypha~anonymous")
     assert key["grants"] == {WORKSPACE: "write"}

@@ -78,7 +78,7 @@ class Marked:
     @property
     def log(self) -> str:
         """All that the gateway and its workers have printed."""
-        return self.gateway.log.read_text()
+        return self.gateway.logged()
 
 
 @pytest.fixture(scope="module")

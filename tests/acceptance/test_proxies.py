@@ -124,7 +124,7 @@ def say(gateway: Gateway, request: str) -> None:
 
 def remotes(gateway: Gateway, marked: str) -> list[str]:
     """Whom the access log calls the peers of requests whose path has `marked` in it."""
-    lines = [line for line in gateway.log.read_text().splitlines() if marked in line]
+    lines = [line for line in gateway.logged().splitlines() if marked in line]
     return [json.loads(line[line.index("{") :])["remote"] for line in lines]
 
 

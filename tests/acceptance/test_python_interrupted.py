@@ -65,7 +65,7 @@ def source(tmp_path: Path) -> Path:
 def arrived(gateway: Gateway, prefix: str) -> Counter[int]:
     """How often each part of a file below the prefix was put and answered 200."""
     found: Counter[int] = Counter()
-    for line in gateway.log.read_text().splitlines():
+    for line in gateway.logged().splitlines():
         if f"{prefix}/" in line and line.startswith("{"):
             entry = json.loads(line)
             number = re.search(r"partNumber=(\d+)", entry["path"])
@@ -121,7 +121,7 @@ def test_a_killed_upload_goes_on_where_it_stopped(
 
 def puts(gateway: Gateway, prefix: str) -> Counter[str]:
     """How often each file below the prefix was put, whoever was still there for the answer."""
-    lines = gateway.log.read_text().splitlines()
+    lines = gateway.logged().splitlines()
     entries = [json.loads(line) for line in lines if f"{prefix}/" in line and line[:1] == "{"]
     return Counter(
         unquote(entry["path"]).partition("?")[0].partition(f"{prefix}/")[2]

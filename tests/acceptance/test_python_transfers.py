@@ -39,7 +39,7 @@ def either(request: pytest.FixtureRequest, gateway: Gateway) -> Iterator[Client]
 
 def puts(gateway: Gateway, prefix: str) -> list[str]:
     """The query of each PUT below a prefix that the gateway's log has."""
-    lines = gateway.log.read_text().splitlines()
+    lines = gateway.logged().splitlines()
     return [line for line in lines if '"method": "PUT"' in line and f"{prefix}/" in line]
 
 
@@ -90,7 +90,7 @@ def test_what_is_there_already_is_not_sent_again(
     client.commit(prefix)
 
     def gets() -> int:
-        return gateway.log.read_text().count('"method": "GET"')
+        return gateway.logged().count('"method": "GET"')
 
     earlier = gets()
     client.download(prefix, target)

@@ -6,7 +6,7 @@ from io import StringIO
 
 import pytest
 
-from gateway.web.access_log import Lines
+from gateway.web.access_log import PAUSE_SECONDS, Lines
 
 
 class Counted(StringIO):
@@ -29,9 +29,21 @@ async def test_lines_of_one_turn_are_written_at_once_and_in_order() -> None:
     for turn in range(2):
         for number in range(3):
             lines.handle(record(f"{turn}.{number}"))
-        await asyncio.sleep(0)
+        await asyncio.sleep(PAUSE_SECONDS * turn * 2)
     assert stream.getvalue() == "0.0\n0.1\n0.2\n1.0\n1.1\n1.2\n"
     assert stream.writes == 2
+
+
+async def test_many_turns_are_written_at_once_after_a_pause() -> None:
+    stream = Counted()
+    lines = Lines(stream)
+    for number in range(50):
+        lines.handle(record(f"{number}"))
+        await asyncio.sleep(0)
+    assert stream.getvalue().startswith("0\n")
+    await asyncio.sleep(PAUSE_SECONDS * 2)
+    assert stream.getvalue().split() == [f"{number}" for number in range(50)]
+    assert stream.writes < 25
 
 
 async def test_what_waits_is_written_when_the_process_ends() -> None:
