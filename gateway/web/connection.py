@@ -168,9 +168,9 @@ class Connection(Intake):
 
     async def _wait(self) -> None:
         """Nothing, once there is something to be answered."""
-        self._waiter = self._loop.create_future()
+        waiter = self._waiter = self._loop.create_future()
         try:
-            await self._waiter
+            await waiter
         except asyncio.CancelledError as cancelled:
             if self._begun is not None:
                 self._begun.fail(cancelled)
@@ -232,11 +232,15 @@ class Connection(Intake):
         if waiter is None or task is None:
             raise RuntimeError("nobody waits for a head")
         self._request_count += 1
-        begun = Begun(self._answer(head, EMPTY_PAYLOAD, known), task, self._loop)
+        self._waiter = None  # from here on it is an answer that is waited for
+        begun = Begun(self._answer(head, EMPTY_PAYLOAD, known), task, self._loop, waiter)
         if not begun.ended:
             self._begun = begun
-            waiter.set_result(None)
-        elif begun.result:
+            if not begun.shares:
+                waiter.set_result(None)
+            return
+        self._waiter = waiter
+        if begun.result and not (self._close or self._force_close):
             self._keep()
         else:
             self.force_close()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 from multidict import CIMultiDict
 
+from gateway.awaited import pending
 from gateway.errors import GatewayError
 from gateway.s3.message import Reply
 from gateway.web import heads, reply
@@ -15,8 +16,15 @@ from gateway.web.heads import Heads, Known
 from gateway.web.reply import Sent
 from tests.web.serving import Served, serving
 
-GET = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
-WAIT = b"GET /wait HTTP/1.1\r\nHost: h\r\n\r\n"
+# The one waits for what it likes, the other for what its task may be waiting for already.
+WAITING = ("/wait", "/backend")
+
+
+def head_for(path: str) -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: h\r\n\r\n".encode()
+
+
+GET = head_for("/x")
 
 
 @dataclass(slots=True)
@@ -24,21 +32,33 @@ class Noting:
     """Answers with the path, and notes of each request whether its head was known."""
 
     may: asyncio.Event = field(default_factory=asyncio.Event)
+    waits: asyncio.Future[None] | None = None
     known: list[tuple[str, bool]] = field(default_factory=list)
     left: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def handle(self, asked: Asked) -> Sent:
         path = asked.head.path
         self.known.append((path, asked.known is not None and asked.known.head is not None))
-        if path == "/wait":
+        if path in WAITING:
             try:
-                await self.may.wait()
+                await (self.may.wait() if path == "/wait" else self._pending())
             except asyncio.CancelledError:
                 self.left.set()
                 raise
         body = await asked.content.read()
         told = Reply(403 if path == "/refused" else 200, body=f"{path} {len(body)}\n".encode())
         return await reply.send(asked, told, CIMultiDict())
+
+    async def _pending(self) -> None:
+        while not self.may.is_set():
+            self.waits = pending(asyncio.get_running_loop())
+            await self.waits
+
+    def let_go(self) -> None:
+        """Who waits goes on."""
+        self.may.set()
+        if self.waits is not None and not self.waits.done():
+            self.waits.set_result(None)
 
     async def refuse(self, asked: Asked, error: GatewayError) -> Sent:
         self.known.append((error.code, asked.known is not None))
@@ -197,30 +217,53 @@ async def test_body_that_looks_like_a_known_head_is_a_body(edge: Noting, line: L
     assert len(edge.known) == 3
 
 
-async def test_known_head_behind_another_request_has_its_turn(edge: Noting, line: Line) -> None:
+@pytest.mark.parametrize("path", WAITING)
+async def test_known_head_behind_another_request_has_its_turn(
+    edge: Noting, line: Line, path: str
+) -> None:
     await known(line)
-    await line.say(WAIT, GET)
-    edge.may.set()
-    assert [await line.hear(), await line.hear()] == ["/wait 0", "/x 0"]
+    await line.say(head_for(path), GET)
+    edge.let_go()
+    assert [await line.hear(), await line.hear()] == [f"{path} 0", "/x 0"]
 
 
-async def test_answer_to_a_known_head_may_have_to_wait(edge: Noting, line: Line) -> None:
+@pytest.mark.parametrize("path", WAITING)
+async def test_answer_to_a_known_head_may_have_to_wait(edge: Noting, line: Line, path: str) -> None:
     edge.may.set()
-    await known(line, WAIT)
+    await known(line, head_for(path))
     edge.may.clear()
     for _ in range(2):
-        await line.say(WAIT, GET)
-        assert edge.known[-1] == ("/wait", True)
-        edge.may.set()
-        assert [await line.hear(), await line.hear()] == ["/wait 0", "/x 0"]
+        await line.say(head_for(path), GET)
+        assert edge.known[-1] == (path, True)
+        edge.let_go()
+        assert [await line.hear(), await line.hear()] == [f"{path} 0", "/x 0"]
         edge.may.clear()
 
 
-async def test_client_that_leaves_ends_the_answer_to_a_known_head(edge: Noting, line: Line) -> None:
+async def test_answer_that_is_waited_for_twice_goes_on_twice(edge: Noting, line: Line) -> None:
     edge.may.set()
-    await known(line, WAIT)
+    await known(line, head_for("/backend"))
     edge.may.clear()
-    await line.say(WAIT)
+    await line.say(head_for("/backend"))
+    for _ in range(2):
+        assert edge.waits is not None
+        first = edge.waits
+        first.set_result(None)
+        await asyncio.sleep(0.02)
+        assert edge.waits is not first
+    edge.let_go()
+    assert await line.hear() == "/backend 0"
+    assert await line.ask(GET) == "/x 0"
+
+
+@pytest.mark.parametrize("path", WAITING)
+async def test_client_that_leaves_ends_the_answer_to_a_known_head(
+    edge: Noting, line: Line, path: str
+) -> None:
+    edge.may.set()
+    await known(line, head_for(path))
+    edge.may.clear()
+    await line.say(head_for(path))
     line.writer.transport.abort()
     async with asyncio.timeout(5):
         await edge.left.wait()

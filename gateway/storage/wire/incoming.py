@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 
+from gateway.awaited import pending
 from gateway.storage.wire.head import Head
 
 
@@ -46,7 +47,7 @@ class Incoming:
 
     def change(self) -> asyncio.Future[None]:
         """What is done once something has come, or the answer has ended one way or the other."""
-        self._waiter = self._loop.create_future()
+        self._waiter = pending(self._loop)
         return self._waiter
 
     def wake(self) -> None:
