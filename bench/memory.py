@@ -5,7 +5,7 @@ from typing import Self
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from gateway.config import Backend
-from gateway.s3.message import Body
+from gateway.s3.message import NOWHERE, Body
 from gateway.storage.bucket import Bucket, Outgoing, Upstream
 
 BACKEND = Backend("http://127.0.0.1:1", "us-east-1", "key", "a secret of the bench")
@@ -55,7 +55,7 @@ class Said(Upstream):
     def __init__(self, status: int, headers: CIMultiDictProxy[str], body: bytes) -> None:
         self.status = status
         self.headers = headers
-        self.notes = None
+        self.notes = NOWHERE
         self._body = body
 
     @property

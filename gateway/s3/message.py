@@ -27,6 +27,44 @@ class Nothing:
 NOTHING = Nothing()
 
 
+class Note(Generic[T]):
+    """A kind of thing that is worked out of a head, for when the same one comes again."""
+
+
+class Notes(Protocol):
+    """What was worked out of a head, a request's or an answer's, by its kind; a dictionary is one.
+
+    Whoever keeps something finds out each time what it depends on besides the head's bytes.
+    """
+
+    def get(self, note: Note[T], /) -> T | None:
+        """What was kept; None where nothing was."""
+
+    def __setitem__(self, note: Note[T], value: T, /) -> None:
+        """Keep it."""
+
+
+def new_notes() -> Notes:
+    """Notes of a head that may come again."""
+    notes: dict[Note[Any], Any] = {}
+    return notes
+
+
+class Nowhere:
+    """Notes of a head that will not come again: nothing is kept."""
+
+    def get(self, note: Note[T], /) -> T | None:
+        """None."""
+        del note
+        return None
+
+    def __setitem__(self, note: Note[T], value: T, /) -> None:
+        """Nothing."""
+
+
+NOWHERE = Nowhere()
+
+
 @light
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -34,8 +72,8 @@ class Request:
 
     `path` is the raw path and `query` the raw query (without "?"), as on the wire: they are
     what was signed. `body` yields the raw body once; `length` is its Content-Length, None
-    when it was not declared. `remote` is the peer's address. `notes` are for what is worked out of
-    the request (`Note`); None where it will not come again.
+    when it was not declared. `remote` is the peer's address. `notes` have what was worked out of
+    the request; `NOWHERE` where it will not come again.
     """
 
     method: str
@@ -45,32 +83,7 @@ class Request:
     body: Body = field(repr=False)
     length: int | None = None
     remote: str = ""
-    notes: dict[object, Any] | None = field(default=None, repr=False)
-
-
-class Noted(Protocol):
-    """A request, or the head of an answer of the backend's: what may come again, byte for byte."""
-
-    @property
-    def notes(self) -> dict[object, Any] | None:
-        """Where what is worked out of it is kept; None where it will not come again."""
-
-
-class Note(Generic[T]):
-    """What is worked out of a head, kept for when the same one comes again, byte for byte.
-
-    Whoever keeps something finds out each time what it depends on besides the head.
-    """
-
-    def of(self, noted: Noted) -> T | None:
-        """What was kept of a head; None where nothing was."""
-        notes = noted.notes
-        return None if notes is None else notes.get(self)
-
-    def keep(self, noted: Noted, value: T) -> None:
-        """Keep it, if the head may come again."""
-        if noted.notes is not None:
-            noted.notes[self] = value
+    notes: Notes = field(default=NOWHERE, repr=False)
 
 
 @light

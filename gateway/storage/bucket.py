@@ -130,7 +130,7 @@ class Bucket(Objects, Parts, Buckets):
     def _signed(self, request: Outgoing, key: BackendCredentials) -> Written:
         """How a request goes; of what many ask for, made once a second."""
         signer = self._signer_of(key)
-        known = WRITTEN.of(request)
+        known = request.notes.get(WRITTEN)
         if known is not None and known.signer is signer:
             return known
         carriage = carriage_of(request, sign_chunks=self.payload_signing == "chunks")
@@ -148,7 +148,7 @@ class Bucket(Objects, Parts, Buckets):
                 self._made[about] = known
                 if len(self._made) > MOST_KEPT:
                     del self._made[next(iter(self._made))]
-        WRITTEN.keep(request, known)
+        request.notes[WRITTEN] = known
         return known
 
     def _signer_of(self, key: BackendCredentials) -> Signer:

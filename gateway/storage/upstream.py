@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
@@ -12,7 +11,7 @@ from gateway.errors import ServiceUnavailable
 from gateway.light import light
 from gateway.s3.address import Query
 from gateway.s3.framing import Trailers
-from gateway.s3.message import Body
+from gateway.s3.message import NOWHERE, Body, Notes
 
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 
@@ -47,8 +46,8 @@ class Outgoing:
     on, without Host, Content-Length and signing headers. A `body` that is a stream needs its
     `length` in bytes and is sent once; `trailers` come after it, and have their values when it
     has ended. `payload_hash` is a SHA-256 in hex, or UNSIGNED-PAYLOAD where nobody knows it; with
-    None, that of a body at hand is made. `notes` are for what is worked out of it
-    (`s3.message.Note`); None where it is not kept.
+    None, that of a body at hand is made. `notes` have what was worked out of it; `NOWHERE` where
+    that is not kept.
     """
 
     method: str
@@ -60,7 +59,7 @@ class Outgoing:
     length: int | None = None
     payload_hash: str | None = None
     trailers: Trailers | None = None
-    notes: dict[object, Any] | None = field(default=None, repr=False)
+    notes: Notes = field(default=NOWHERE, repr=False)
 
 
 class Upstream(ABC):
@@ -72,8 +71,8 @@ class Upstream(ABC):
 
     status: int
     headers: CIMultiDictProxy[str]
-    notes: dict[object, Any] | None
-    """For what follows from status and headers (`s3.message.Note`), if these may come again."""
+    notes: Notes
+    """What follows from status and headers; `NOWHERE` where these will not come again."""
 
     @property
     @abstractmethod

@@ -8,7 +8,7 @@ from aiohttp import EMPTY_PAYLOAD, HttpVersion10, HttpVersion11, hdrs
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from gateway.errors import InvalidRequest, InvalidURI, NotImplementedByGateway
-from gateway.s3.message import NOTHING, Request
+from gateway.s3.message import NOTHING, NOWHERE, Request, new_notes
 from gateway.web.asked import Asked
 from gateway.web.content import Content
 
@@ -58,7 +58,7 @@ class Arrival:
             body=self._content or NOTHING,
             length=length,
             remote=remote,
-            notes=None if asked.known is None else {},
+            notes=NOWHERE if asked.known is None else new_notes(),
         )
 
     @property

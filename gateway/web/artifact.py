@@ -64,13 +64,13 @@ class ArtifactDoor:
         if request.method not in READING:
             raise MethodNotAllowed("this path takes GET and HEAD")
         caller = await self._authentication.bearer(request, exchange.now)
-        said = SAID.of(request)
+        said = request.notes.get(SAID)
         address = parse_path(request.path) if said is None else said.address
         exchange.notes.of(caller, address.bucket, "open")
         workspace = await self._workspaces.named(address.bucket)
         if said is None:
             said = _said(request, address)
-            SAID.keep(request, said)
+            request.notes[SAID] = said
         path, wanted, query = said.path, said.wanted, said.query
         if said.form == "zip":
             reply = await self._opening.archive(caller, workspace, path, wanted, request)

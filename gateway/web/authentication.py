@@ -107,7 +107,7 @@ class Authentication:
         raise in `gateway.s3`, and InvalidPath for keys, prefixes and copy sources that the
         backend keeps for itself. Nothing of the body is read.
         """
-        proof = PROOF.of(request)
+        proof = request.notes.get(PROOF)
         if proof is not None and await self._holds(proof, now):
             return proof.caller, proof.verified
         query = Query.parse(request.query)
@@ -115,7 +115,7 @@ class Authentication:
         if claim is None:
             _refuse_bearer(request)
             verified = self._verified(request, request.path, query)
-            PROOF.keep(request, Proof(ANONYMOUS, verified))
+            request.notes[PROOF] = Proof(ANONYMOUS, verified)
             return ANONYMOUS, verified
         key, signature = await self._prove(claim, request, now)
         caller = self._identities.caller_with(key)
@@ -128,7 +128,7 @@ class Authentication:
         if headers is not request.headers:
             asked = replace(request, headers=CIMultiDictProxy(CIMultiDict(headers.items())))
         verified = self._verified(asked, signature.path, query, signature, own)
-        PROOF.keep(request, Proof(caller, verified, key))
+        request.notes[PROOF] = Proof(caller, verified, key)
         return caller, verified
 
     async def bearer(self, request: Request, now: datetime) -> Caller:

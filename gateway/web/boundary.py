@@ -75,7 +75,7 @@ class Boundary:
         request_id = request_ids.draw()
         known = asked.known
         request = None if known is None else known.request
-        way = None if request is None else WAY.of(request)
+        way = None if request is None else request.notes.get(WAY)
         arrival, door = (Arrival(asked, self._trusted), None) if way is None else way
         exchange = Exchange(arrival.message, request_id, self._clock())
         try:
@@ -92,7 +92,7 @@ class Boundary:
                     self._hosts.check(exchange.request)
                 if known is not None:
                     known.request = exchange.request
-                    WAY.keep(exchange.request, (Bodiless(exchange.request), door))
+                    exchange.request.notes[WAY] = (Bodiless(exchange.request), door)
                 if exchange.request.method == hdrs.METH_OPTIONS and door.methods:
                     exchange.notes.operation = PREFLIGHT
                     reply = self._cors.preflight(exchange.request, door, method)
@@ -158,13 +158,13 @@ class Boundary:
     def _told(self, asked: Asked, exchange: Exchange, door: Door | None, reply: Reply) -> Before:
         """What goes before the body of a reply to a head that may come again."""
         request, request_id = exchange.request, exchange.request_id
-        known = TELLING.of(request)
+        known = request.notes.get(TELLING)
         if known is not None and known.tells(reply):
             return known.again(request_id)
         before = before_body(asked, reply, final_headers(reply, exchange, door, self._cors))
         known = telling(reply, before, request_id)
         if known is not None:
-            TELLING.keep(request, known)
+            request.notes[TELLING] = known
         return before
 
     def _refused(self, exchange: Exchange, door: Door | None, error: Exception) -> Reply:

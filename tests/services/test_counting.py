@@ -127,6 +127,30 @@ async def test_downloads_come_into_the_database_by_themselves(
         ]
 
 
+async def test_a_download_like_one_before_is_counted_on_that_day_alone(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TEND_SECONDS", 0.01)
+    now = NOW
+    folder = WorkersFolder(tmp_path / "journal")
+    artifact_id = await new_artifact(database)
+    async with Counting(Counters(database), folder, lambda: now, Stats(), SECRET) as counting:
+        line = counting.download(artifact_id, 0, "a", 500_000, size=7)
+        assert line is not None
+        assert all(counting.again(line) for _ in range(3))
+        assert await counting.stats(artifact_id) == Shown(2_000_000, 0)
+        now += timedelta(days=1)
+        await asyncio.sleep(0.1)
+        assert not counting.again(line)
+        counting.download(artifact_id, 0, "a", 500_000, size=7)
+        await counting.merge_now()
+        assert await totals(database, artifact_id) == (2_500_000, 0)
+        assert await Series(database).counts(artifact_id, DAY, now.date()) == [
+            PeriodCount("2025-06-07", "a", downloads=4, micros=2_000_000, bytes=28),
+            PeriodCount("2025-06-08", "a", downloads=1, micros=500_000, bytes=7),
+        ]
+
+
 async def test_counters_are_told_with_what_waits_without_a_merge(
     database: Database, new_counting: Callable[[], Counting], monkeypatch: pytest.MonkeyPatch
 ) -> None:

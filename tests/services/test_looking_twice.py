@@ -114,6 +114,12 @@ class View(Viewing):
         return Listing(kind=ListingKind.OBJECTS_V2, name="bucket")
 
 
+class Settled:
+    """Counting, of which nothing is asked: nothing here is a download."""
+
+    unsettled = False
+
+
 def verified(target: str) -> Verified:
     path, _, query = target.partition("?")
     headers = CIMultiDictProxy(CIMultiDict[str]())
@@ -142,7 +148,7 @@ async def test_objects_staged_while_they_are_fetched_are_absent(
     # What only commits need is not asked for.
     seeing = Seeing(Reader(), None, index, None, None, View(index))  # type: ignore[arg-type]
     caching = Caching(backend, HotFiles(0))
-    reading = Reading(seeing, index, backend, caching, None)  # type: ignore[arg-type]
+    reading = Reading(seeing, index, backend, caching, Settled())  # type: ignore[arg-type]
     reply = await reading.open(ANONYMOUS, SPACE, await index.locate("id", KEY), verified(KEY))
     assert (reply.status, reply.body) == (404, b"nothing is there") if staged else (200, b"bytes")
 
@@ -184,7 +190,7 @@ async def test_what_names_no_version_is_of_the_commit_or_refused(
     backend = Backend(b"bytes", lambda: setattr(index, "staged", opened))
     seeing = Seeing(Reader(), None, index, None, None, View(index))  # type: ignore[arg-type]
     caching = Caching(backend, HotFiles(0))
-    reading = Reading(seeing, index, backend, caching, None)  # type: ignore[arg-type]
+    reading = Reading(seeing, index, backend, caching, Settled())  # type: ignore[arg-type]
     request = verified(f"{KEY}?torrent")
     if opened:
         with pytest.raises(NotImplementedByGateway):

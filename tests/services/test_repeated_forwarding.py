@@ -9,7 +9,7 @@ from gateway.identity import Workspace
 from gateway.s3.address import SEAWEEDFS_RULES, Address, Query
 from gateway.s3.checks import BackendChecks
 from gateway.s3.exchange import Verified
-from gateway.s3.message import NOTHING, Request
+from gateway.s3.message import NOTHING, NOWHERE, Request, new_notes
 from gateway.s3.operation import identify
 from gateway.s3.payload import Form, Payload
 from gateway.services.transfer.forwarding import AS_IT_CAME, ONWARD, Changes, Forwarding
@@ -54,7 +54,7 @@ def forwarding(backend: Hearing) -> Forwarding:
 
 def verified(method: str, key: str, query: Query) -> Verified:
     headers = CIMultiDictProxy(CIMultiDict({"Host": "h"}))
-    request = Request(method, f"/ws/{key}", query.encode(), headers, NOTHING, notes={})
+    request = Request(method, f"/ws/{key}", query.encode(), headers, NOTHING, notes=new_notes())
     address = Address("ws", key)
     operation = identify(method, address, query, headers)
     return Verified(request, operation, address, query, Payload(Form.UNSIGNED, 0))
@@ -109,7 +109,7 @@ async def test_nothing_is_kept_of_what_will_not_come_again(
     forwarding: Forwarding, backend: Hearing
 ) -> None:
     asked = verified("GET", "key", Query())
-    once = replace(asked, request=replace(asked.request, notes=None))
+    once = replace(asked, request=replace(asked.request, notes=NOWHERE))
     first = await sent(forwarding, backend, once)
     assert await sent(forwarding, backend, once) is not first
-    assert ONWARD.of(once.request) is None
+    assert once.request.notes.get(ONWARD) is None

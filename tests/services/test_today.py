@@ -48,7 +48,7 @@ def test_lines_are_of_their_day_and_their_download(time: Time) -> None:
         for fields in every:
             artifact_id, epoch, path, micros, size = fields
             expected = tally.download(artifact_id, epoch, path, micros, today.day, size)
-            assert today.line(fields) == today.lines[fields] == expected
+            assert today.line(fields).written == today.lines[fields].written == expected
         time.now += timedelta(days=1)
         today.look()
         assert today.lines == {}
@@ -57,7 +57,7 @@ def test_lines_are_of_their_day_and_their_download(time: Time) -> None:
 def test_lines_that_are_kept_are_bounded(time: Time, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tally, "LINES", 2)
     today = Today(time.clock)
-    lines = [today.line((number, 0, "a", 1, 1)) for number in range(5)]
+    lines = [today.line((number, 0, "a", 1, 1)).written for number in range(5)]
     assert len(set(lines)) == 5
-    assert today.line((0, 0, "a", 1, 1)) == lines[0]
+    assert today.line((0, 0, "a", 1, 1)).written == lines[0]
     assert len(today.lines) <= 2

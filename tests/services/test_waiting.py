@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.services.statistics import waiting as module
+from gateway.services.statistics.today import Line
 from gateway.services.statistics.waiting import Waiting
 from gateway.storage import tally
 from gateway.storage.journal import Journal, read
@@ -24,6 +25,7 @@ class Worker:
     def __init__(self, folder: Path) -> None:
         self.journal = Journal(folder)
         self.waiting = Waiting(self.journal)
+        self.lines: dict[bytes, Line] = {}
 
     def append(self, line: bytes, key: tuple[int, int] = KEY) -> int:
         """Where the journal ends behind a line."""
@@ -32,7 +34,11 @@ class Worker:
         return self.journal.end
 
     def download(self, micros: int, key: tuple[int, int] = KEY) -> int:
-        return self.append(tally.download(*key, "a", micros, DAY, 10), key)
+        written = tally.download(*key, "a", micros, DAY, 10)
+        line = self.lines.setdefault(written, Line(written, key, DAY))
+        self.journal.append(written)
+        self.waiting.repeat(line)
+        return self.journal.end
 
     def view(self, key: tuple[int, int]) -> int:
         return self.append(tally.view(*key), key)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.s3.message import NOWHERE, new_notes
 from gateway.storage.wire.head import LONGEST_KEPT, BrokenHead, answer_head, date_of
 
 LINES = 'ETag: "1"\r\nContent-Length: 7\r\nX-Amz-Request-Id: {}\r\nDate: {}\r\nServer: s'
@@ -15,7 +16,7 @@ def test_what_differs_by_the_moment_is_the_same_head() -> None:
     first = answer_head(head("A", "Mon, 01 Jan 2026 00:00:00 GMT"), "GET")
     assert answer_head(head("B", "Mon, 01 Jan 2026 00:00:01 GMT"), "GET") is first
     assert [*first.headers] == ["ETag", "Content-Length", "Server"]
-    assert (first.length, first.notes) == (7, {})
+    assert (first.length, first.notes) == (7, new_notes())
 
 
 def test_what_differs_by_more_is_another() -> None:
@@ -41,7 +42,7 @@ def test_what_differs_by_more_is_another() -> None:
 def test_what_does_not_come_again_is_not_kept(method: str, lines: str) -> None:
     one, other = (answer_head(head("A", "then", lines), method) for _ in range(2))
     assert one is not other
-    assert one.notes is None
+    assert one.notes is NOWHERE
     assert [*one.headers.items()] == [*other.headers.items()]
 
 

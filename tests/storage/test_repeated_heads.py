@@ -7,6 +7,7 @@ from multidict import CIMultiDict
 
 from gateway.config import Backend
 from gateway.s3.address import Query
+from gateway.s3.message import new_notes
 from gateway.storage import bucket as module
 from gateway.storage.bucket import Bucket, Outgoing
 from gateway.storage.credentials import BackendCredentials
@@ -71,7 +72,7 @@ async def test_request_that_goes_again_keeps_its_own_head(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "MOST_KEPT", 0)
-    again = Outgoing("GET", "bucket", "key", GET.query, notes={})
+    again = Outgoing("GET", "bucket", "key", GET.query, notes=new_notes())
     assert await said(backend, GET) is not await said(backend, GET)
     first = await said(backend, again)
     assert await said(backend, again) is first

@@ -15,7 +15,7 @@ from gateway.errors import (
 )
 from gateway.identity import ANONYMOUS, AccessKey, Caller, parse_grants
 from gateway.s3.address import SEAWEEDFS_RULES
-from gateway.s3.message import Request
+from gateway.s3.message import Request, new_notes
 from gateway.web import authentication
 from gateway.web.authentication import Authentication
 from gateway.web.hosts import Hosts
@@ -50,7 +50,7 @@ def asking(keys: Changing) -> Authentication:
 
 def repeatable(request: Request) -> Request:
     """A request that comes again."""
-    return replace(request, notes={})
+    return replace(request, notes=new_notes())
 
 
 @pytest.fixture(params=[signed, presigned], ids=["header", "url"])
@@ -69,7 +69,7 @@ async def test_signature_is_computed_once(
     monkeypatch.setattr(authentication, "verify", None)
     assert await asking.s3(request_, NOW + timedelta(seconds=1)) == before
     with pytest.raises(TypeError):  # a request that is not known
-        await asking.s3(replace(request_, notes={}), NOW)
+        await asking.s3(replace(request_, notes=new_notes()), NOW)
 
 
 async def test_revoked_key_ends_what_it_had_proved(
@@ -125,7 +125,7 @@ async def test_refused_request_leaves_nothing(asking: Authentication, keys: Chan
     keys.keys[0] = replace(ALICE, secret_access_key="another secret")
     with pytest.raises(SignatureDoesNotMatch):
         await asking.s3(request, NOW)
-    assert request.notes == {}
+    assert request.notes == new_notes()
 
 
 async def test_unsigned_request_stays_anonymous(asking: Authentication) -> None:

@@ -79,11 +79,11 @@ class Caching:
         self, verified: Verified, workspace: Workspace, sight: Sight
     ) -> Coroutine[Any, Any, Reply]:
         """The object of the sight, as `Forwarding.forward` answers it."""
-        target = TARGET.of(verified.request)
+        target = verified.request.notes.get(TARGET)
         if target is None or target.sight is not sight:
             version = Changes(version_id=sight.version_id)
             target = Target(sight, version, self._pinned(verified, workspace, sight))
-            TARGET.keep(verified.request, target)
+            verified.request.notes[TARGET] = target
         if target.pinned is None:
             return self._forwarding.forward(verified, workspace, target.version)
         return self._remembered(target.pinned, verified, workspace, target)

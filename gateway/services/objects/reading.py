@@ -8,15 +8,18 @@ from http import HTTPStatus
 
 from gateway.artifact.download import ANYBODY
 from gateway.artifact.layout import KEY_BYTES, MANIFEST
-from gateway.artifact.lifecycle import Location
+from gateway.artifact.lifecycle import Artifact, Location
+from gateway.artifact.version import Pin
 from gateway.errors import NoSuchKey, NoSuchVersion, NotImplementedByGateway
 from gateway.identity import Caller, Right, Workspace
+from gateway.light import light
 from gateway.s3.exchange import Verified
 from gateway.s3.message import Note, Reply, Request
 from gateway.s3.xml import parse
 from gateway.services.objects.caching import Caching
 from gateway.services.objects.seeing import LOOKS, Seeing, Sight, may_read_publicly, missing
 from gateway.services.statistics.counting import Counting
+from gateway.services.statistics.today import Line
 from gateway.services.transfer.forwarding import Changes, Forwarding
 from gateway.services.transfer.payloads import Measured, close_body
 from gateway.storage.catalogue import Catalogue
@@ -41,7 +44,22 @@ class Seen:
     public: bool | None
 
 
+@light
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What was counted of a whole answer, whoever got it: of these, it is the same again.
+
+    `of` is what the answer's headers follow from.
+    """
+
+    of: object
+    pin: Pin
+    artifact: Artifact
+    line: Line
+
+
 SEEN: Note[Seen] = Note()
+TOLD: Note[Told] = Note()
 
 
 class Reading:
@@ -67,7 +85,10 @@ class Reading:
         public = seen.public
         if public is None:
             public = _is_public(reply, seen.workspace, seen.sight, verified)
-        return await self._shown(reply, caller, seen.sight, verified, public=public)
+        reply = self._shown(reply, caller, seen.sight, verified, public=public)
+        if self._counting.unsettled:
+            await self._counting.settled()
+        return reply
 
     async def open(
         self,
@@ -119,10 +140,13 @@ class Reading:
             right = self._seeing.right_on(caller, workspace)
             lasting = None if sight.version_id is None else public
             seen = Seen(generation, caller, right, workspace, sight, lasting)
-            SEEN.keep(verified.request, seen)
-        return await self._shown(reply, caller, sight, verified, public=public)
+            verified.request.notes[SEEN] = seen
+        reply = self._shown(reply, caller, sight, verified, public=public)
+        if self._counting.unsettled:
+            await self._counting.settled()
+        return reply
 
-    async def _shown(
+    def _shown(
         self, reply: Reply, caller: Caller, sight: Sight, verified: Verified, *, public: bool
     ) -> Reply:
         """The reply, said to be for everybody or not, and counted."""
@@ -130,7 +154,7 @@ class Reading:
         silent = own is not None and own.first("silent") == "true"
         if sight.pin is None or silent or not verified.operation.reads_bytes:
             return reply
-        return await self.counted(reply, sight, caller, verified.request)
+        return self._counted(reply, sight, caller, verified.request)
 
     async def _absent(self, workspace: Workspace, location: Location, verified: Verified) -> Reply:
         """What the backend says of a key at which nothing is.
@@ -154,8 +178,24 @@ class Reading:
 
     async def counted(self, reply: Reply, sight: Sight, caller: Caller, request: Request) -> Reply:
         """The reply, its download recorded before its first byte, if it is one."""
+        reply = self._counted(reply, sight, caller, request)
+        if self._counting.unsettled:
+            await self._counting.settled()
+        return reply
+
+    def _counted(self, reply: Reply, sight: Sight, caller: Caller, request: Request) -> Reply:
         pin, artifact = sight.pin, sight.artifact
         if pin is None or artifact is None or pin.path == MANIFEST:
+            return reply
+        told = request.notes.get(TOLD)
+        if (
+            told is not None
+            and told.of is reply.of
+            and told.pin is pin
+            and told.artifact is artifact
+            and isinstance(reply.body, bytes)
+            and self._counting.again(told.line)
+        ):
             return reply
         served = reply.headers.get("x-amz-version-id")
         if served is not None and pin.version_id is not None and served != pin.version_id:
@@ -167,10 +207,12 @@ class Reading:
             if not counting.counts(visit, status, reply.headers.get("Content-Range")):
                 return reply
         whole = len(body) if isinstance(body, bytes) else 0
-        counting.download(artifact.id, artifact.epoch, pin.path, pin.weight, visit, size=whole)
-        if counting.waits:
-            await counting.settled()
+        line = counting.download(
+            artifact.id, artifact.epoch, pin.path, pin.weight, visit, size=whole
+        )
         if isinstance(body, bytes):
+            if line is not None and reply.of is not None:
+                request.notes[TOLD] = Told(reply.of, pin, artifact, line)
             return reply
         sent = partial(counting.sent, artifact.id, artifact.epoch, pin.path)
         measured = Measured(body, sent)

@@ -171,7 +171,7 @@ class Serving:
             generation = self._catalogue.generation()
         except (ServiceUnavailable, SlowDown):
             generation = None  # readers of what was committed go on without
-        seen = SEEN.of(verified.request)
+        seen = verified.request.notes.get(SEEN)
         if seen is not None and seen.generation == generation:
             self._authorise(caller, seen.workspace, verified)
             if seen.caller is caller or self._access.right_on(caller, seen.workspace) is seen.right:

@@ -25,7 +25,7 @@ from gateway.services.statistics.grouping import Grouped
 from gateway.services.statistics.merging import Merging
 from gateway.services.statistics.recognising import Recognising
 from gateway.services.statistics.syncing import Syncing
-from gateway.services.statistics.today import Today
+from gateway.services.statistics.today import Line, Today
 from gateway.services.statistics.waiting import Part, Waiting
 from gateway.storage import tally
 from gateway.storage.counters import Counters
@@ -63,10 +63,10 @@ class State:
 class Counting:
     """Counts what this worker serves; `async with` it before the first request.
 
-    `rules` are the configuration's. With the durability "machine" it `waits`: a response is for
-    after `settled`. `secret` is the gateway's. `visit` says who downloads, as far as the rules
-    have to know, and `counts` whether a GET of a committed file that was answered so is a
-    download by them; where a whole file is one whoever asks, it is `anybodys`.
+    `rules` are the configuration's. What was counted may be `unsettled`, with the durability
+    "machine": its response is for after `settled`. `secret` is the gateway's. `visit` says who
+    downloads, as far as the rules have to know, and `counts` whether a GET of a committed file that
+    was answered so is a download by them; where a whole file is one whoever asks, it is `anybodys`.
     """
 
     def __init__(
@@ -82,7 +82,8 @@ class Counting:
         self._folder = folder
         self._clock = clock
         self._rules = rules
-        self.waits = rules.durability == "machine"
+        self.unsettled = False
+        self._waits = rules.durability == "machine"
         self.anybodys = not (rules.double_click_seconds or rules.exclude_robots)
         self.visit: Callable[[Caller, Request], Visit] = Recognising(
             secret, double_clicks=rules.double_click_seconds > 0, robots=rules.exclude_robots
@@ -144,24 +145,35 @@ class Counting:
         visit: Visit = ANYBODY,
         *,
         size: int = 0,
-    ) -> None:
+    ) -> Line | None:
         """Count one download of a file that weighs `weight` millionths, in microseconds.
 
         Call it before the response's first byte. `epoch` is the artifact's as the request
         saw it: what it counts is dropped when `reset` comes between. `size` is how many bytes are
-        sent, where all of them are at hand; else `sent` is told later.
+        sent, where all of them are at hand; else `sent` is told later. What comes back can be
+        counted `again`; None where it depends on who downloads.
         """
         if visit.client is None:
             fields = artifact_id, epoch, path, weight, size
             line = self._today.lines.get(fields) or self._today.line(fields)
-            self._journal.append(line)
-            self._waiting.lines[artifact_id, epoch][line] += 1
-        else:
-            now = self._clock()
-            line = tally.click(artifact_id, epoch, path, weight, now, visit.client)
-            line += tally.sent(artifact_id, epoch, path, size, now.date()) if size else b""
-            self._journal.append(line)
-            self._waiting.obscure()
+            self.again(line)
+            return line
+        now = self._clock()
+        written = tally.click(artifact_id, epoch, path, weight, now, visit.client)
+        written += tally.sent(artifact_id, epoch, path, size, now.date()) if size else b""
+        self._journal.append(written)
+        self._waiting.obscure()
+        self.unsettled = self._waits
+        return None
+
+    def again(self, line: Line) -> bool:
+        """Whether a download was counted like one before: not where that was on another day."""
+        if line.day is not self._today.day:
+            return False
+        self._journal.append(line.written)
+        self._waiting.repeat(line)
+        self.unsettled = self._waits
+        return True
 
     def sent(self, artifact_id: int, epoch: int, path: str, size: int) -> None:
         """Add `size` bytes that were sent of a file, at a response's end."""
@@ -180,7 +192,8 @@ class Counting:
 
         A disk that does not take it is `ServiceUnavailable`, with "machine" alone.
         """
-        if not self.waits:
+        self.unsettled = False
+        if not self._waits:
             return
         try:
             await self._syncing.done()

@@ -1,9 +1,25 @@
 """The day, and the journal's lines for its downloads, each made once."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from gateway.storage import tally
+from gateway.storage.tally import Key
+
+
+@dataclass(slots=True, eq=False)
+class Line:
+    """The journal's line for a download on one day, and whose artifact and epoch it is.
+
+    `again` is how many were appended since that was last added up.
+    """
+
+    written: bytes
+    key: Key
+    day: date
+    again: int = 0
+
 
 Fields = tuple[int, int, str, int, int]
 """An artifact's row id and epoch, a path, millionths, and bytes that are sent."""
@@ -17,7 +33,7 @@ class Today:
     """
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
-        self.lines: dict[Fields, bytes] = {}
+        self.lines: dict[Fields, Line] = {}
         self.day = date.min
         self._clock = clock
         self.look()
@@ -31,11 +47,11 @@ class Today:
         midnight = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), now.tzinfo)
         return (midnight - now).total_seconds()
 
-    def line(self, fields: Fields) -> bytes:
+    def line(self, fields: Fields) -> Line:
         """The line for a download that is not among `lines`; it is from here on."""
         if len(self.lines) >= tally.LINES:
             self.lines.clear()
         artifact_id, epoch, path, micros, size = fields
-        line = tally.download(artifact_id, epoch, path, micros, self.day, size)
-        self.lines[fields] = line
+        written = tally.download(artifact_id, epoch, path, micros, self.day, size)
+        line = self.lines[fields] = Line(written, (artifact_id, epoch), self.day)
         return line

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from gateway.services.statistics.today import Line
 from gateway.storage.journal import Journal
 from gateway.storage.tally import Key, sums
 
@@ -30,15 +31,17 @@ class Waiting:
     """The lines of a journal beyond what is merged, in two parts.
 
     `lines` are those that were appended since the last cut, by artifact and epoch: whoever appends
-    one adds it there. A merge takes the journal up to where it ended as the merge began: there it
-    is `cut`. Whoever knows that the journal is merged to where a part begins is told the sums from
-    there on; for any other offset, the database has to say, once a merge has come to the cut.
+    one adds it there, or calls `repeat`, which takes less. A merge takes the journal up to where it
+    ended as the merge began: there it is `cut`. Whoever knows that the journal is merged to where a
+    part begins is told the sums from there on; for any other offset, the database has to say, once
+    a merge has come to the cut.
 
     `forgotten` is the offset up to which lines were merged when that was last looked at.
     """
 
     def __init__(self, journal: Journal) -> None:
         self.lines = _none()
+        self._repeated: list[Line] = []
         self.forgotten = 0
         self._journal = journal
         self._older = _none()  # from the start to the cut
@@ -50,10 +53,17 @@ class Waiting:
         """Note that the journal holds what `lines` do not, or of which they don't tell the sum."""
         self._obscure = self._journal.end
 
+    def repeat(self, line: Line) -> None:
+        """Note that a line was appended, of which there are few that differ."""
+        if not line.again:
+            self._repeated.append(line)
+        line.again += 1
+
     def beyond(self, key: Key, merged: int) -> tuple[int, int] | None:
         """Millionths and views behind an offset; None where the database has to say."""
         if merged < self._unclear or merged not in (self._start, self._cut):
             return None
+        self._add_up()
         newer = sums(self.lines[key]) if key in self.lines else (0, 0)
         if merged == self._cut or key not in self._older:
             return newer
@@ -62,6 +72,7 @@ class Waiting:
 
     def cut(self) -> Part:
         """What is to be merged: all up to where the journal ends now; a new part begins there."""
+        self._add_up()
         start, end = self._start, self._journal.end
         if start == self._cut:
             self._older, self.lines = self.lines, _none()
@@ -89,6 +100,12 @@ class Waiting:
         elif merged != self._start:
             self._start = _UNKNOWN
         self.forgotten = merged
+
+    def _add_up(self) -> None:
+        repeated, self._repeated = self._repeated, []
+        for line in repeated:
+            self.lines[line.key][line.written] += line.again
+            line.again = 0
 
     @property
     def _unclear(self) -> int:

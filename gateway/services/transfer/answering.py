@@ -12,7 +12,7 @@ from multidict import CIMultiDict
 
 from gateway.errors import MalformedXML, ServiceUnavailable
 from gateway.s3.exchange import Verified
-from gateway.s3.message import Body, Note, Reply
+from gateway.s3.message import NOWHERE, Body, Note, Reply
 from gateway.s3.naming import Names, rename_arns
 from gateway.s3.rewriting import Hiding, Rewriter, rewrite
 from gateway.storage.bucket import BrokenUpstream, Upstream
@@ -57,9 +57,15 @@ _CODE = re.compile(rb"<Code>(\w+)</Code>")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Passing:
-    """What a client may have of one head of the backend's: the same again, and no other like it."""
+    """What a client may have of one head of the backend's: the same again, and no other like it.
+
+    `length` is the body's, more than WHOLE_BYTES where it is not said. `moves`: the head has a
+    Location.
+    """
 
     headers: CIMultiDict[str]
+    length: int
+    moves: bool
 
 
 PASSING: Note[Passing] = Note()
@@ -74,22 +80,22 @@ async def answer(
     they are never changed, and said to be `authored`. A listing that is translated comes
     without what `hiding` hides. BrokenUpstream where a document can't be read.
     """
-    headers, of = _passing(upstream)
+    passing = upstream.notes.get(PASSING) or _passing(upstream)
+    headers, of = passing.headers.copy(), None if upstream.notes is NOWHERE else passing
     is_object = verified.operation.shows_object and upstream.status < REFUSAL
-    _relocate(upstream.status, headers, names)
+    _relocate(passing, upstream.status, headers, names)
     if verified.request.method == "HEAD" or upstream.status in BODILESS:
         await upstream.close()
         if upstream.status >= REFUSAL and not names.equal:
             # The length of a document with the backend's names in it.
             headers.popall("Content-Length", None)
         return Reply(upstream.status, headers, authored=is_object, of=of)
-    kind = "" if is_object or names.equal else headers.get("Content-Type", "")
-    length = int(headers.get("Content-Length", WHOLE_BYTES + 1))
-    refused = upstream.status == FORBIDDEN
-    if is_object and length <= WHOLE_BYTES:
+    if is_object and passing.length <= WHOLE_BYTES:
         document = await upstream.read(WHOLE_BYTES)
         return Reply(upstream.status, headers, document, authored=True, of=of)
-    if length <= WHOLE_BYTES or "json" in kind or refused:
+    kind = "" if is_object or names.equal else headers.get("Content-Type", "")
+    refused = upstream.status == FORBIDDEN
+    if passing.length <= WHOLE_BYTES or "json" in kind or refused:
         document = await upstream.read(POLICY_BYTES)
         if refused:
             _check_signature(document)
@@ -138,17 +144,13 @@ def _readable() -> Iterator[None]:
         raise BrokenUpstream(f"the backend's answer can't be read: {error.message}") from error
 
 
-def _passing(upstream: Upstream) -> tuple[CIMultiDict[str], Passing | None]:
-    """The headers that the client may have, and what they follow from if they may come again."""
-    passing = PASSING.of(upstream)
-    if passing is None:
-        passing = Passing(
-            CIMultiDict([each for each in upstream.headers.items() if _passes(each[0])])
-        )
-        if upstream.notes is None:
-            return passing.headers, None
-        PASSING.keep(upstream, passing)
-    return passing.headers.copy(), passing
+def _passing(upstream: Upstream) -> Passing:
+    """What the client may have; it is kept if it may come again."""
+    headers = CIMultiDict([each for each in upstream.headers.items() if _passes(each[0])])
+    length = int(headers.get("Content-Length", WHOLE_BYTES + 1))
+    passing = Passing(headers, length, "Location" in headers)
+    upstream.notes[PASSING] = passing
+    return passing
 
 
 @lru_cache(1_024)
@@ -157,8 +159,8 @@ def _passes(name: str) -> bool:
     return lowered not in DROPPED and not lowered.startswith(VENDORS)
 
 
-def _relocate(status: int, headers: CIMultiDict[str], names: Names) -> None:
-    if "Location" not in headers:
+def _relocate(passing: Passing, status: int, headers: CIMultiDict[str], names: Names) -> None:
+    if not passing.moves:
         return
     if REDIRECTION <= status < REFUSAL:
         # It leads to the backend, where the client has no business.

@@ -20,7 +20,7 @@ from gateway.s3.address import (
 )
 from gateway.s3.exchange import Verified
 from gateway.s3.memo import memo
-from gateway.s3.message import Note, Reply
+from gateway.s3.message import NOWHERE, Note, Reply, new_notes
 from gateway.s3.naming import Names
 from gateway.s3.operation import Effect, Level, Operation
 from gateway.s3.rewriting import Hiding
@@ -120,8 +120,7 @@ class Forwarding:
         NotImplementedByGateway for what the backend would take for something else.
         ServiceUnavailable when the backend does not answer.
         """
-        self.check_known(verified.operation)
-        known = ONWARD.of(verified.request)
+        known = verified.request.notes.get(ONWARD)
         if (
             known is None
             or known.verified is not verified  # a listing asks for other pages in its name
@@ -137,6 +136,7 @@ class Forwarding:
 
     async def _onward(self, verified: Verified, workspace: Workspace, changes: Changes) -> Onward:
         """What goes to the backend, and what comes home is called; kept where it has no body."""
+        self.check_known(verified.operation)
         key = verified.address.key if changes.key is None else changes.key
         upload = await self._uploading(verified, workspace, changes)
         outgoing = Outgoing(
@@ -149,12 +149,12 @@ class Forwarding:
             length=upload.length,
             payload_hash=upload.payload_hash,
             trailers=upload.trailers,
-            notes={} if upload is uploading.ABSENT else None,
+            notes=new_notes() if upload is uploading.ABSENT else NOWHERE,
         )
         names = self._names(verified, workspace, key)
         onward = Onward(verified, workspace, changes, outgoing, names)
         if upload is uploading.ABSENT and changes.key is None:
-            ONWARD.keep(verified.request, onward)
+            verified.request.notes[ONWARD] = onward
         return onward
 
     def url(self, verified: Verified, address: Address) -> str:

@@ -8,12 +8,12 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from gateway.errors import InvalidArgument
 from gateway.light import light
+from gateway.s3.message import NOWHERE, Notes, new_notes
 
 LONGEST = 262_144
 """The longest head of an answer, in bytes."""
@@ -51,8 +51,8 @@ class Head:
     """An answer's head. `length` is None where the body is `chunked`, or ends with the connection.
 
     `headers` are without the date and the backend's id of the request. `lasting` says that the
-    connection can carry another exchange. `notes` are for what is worked out of the head
-    (`s3.message.Note`); None where it is not kept.
+    connection can carry another exchange. `notes` have what was worked out of the head; `NOWHERE`
+    where it is not kept.
     """
 
     status: int
@@ -60,7 +60,7 @@ class Head:
     length: int | None
     chunked: bool
     lasting: bool
-    notes: dict[object, Any] | None = None
+    notes: Notes = NOWHERE
 
 
 def request_head(method: str, target: str, headers: Sequence[tuple[str, str]]) -> bytes:
@@ -95,10 +95,10 @@ def date_of(data: bytes) -> str:
 
 @lru_cache(KEPT)
 def _known(data: bytes, method: str) -> Head:
-    return _read(data, method, {})
+    return _read(data, method, new_notes())
 
 
-def _read(data: bytes, method: str, notes: dict[object, Any] | None = None) -> Head:
+def _read(data: bytes, method: str, notes: Notes = NOWHERE) -> Head:
     text = data.decode("utf-8", "surrogateescape")
     first = text.partition("\r\n")[0]
     minor, status = _status(first)
