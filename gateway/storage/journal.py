@@ -79,6 +79,11 @@ class Journal:
         """The offset behind the last record."""
         return self._base + self._at
 
+    @property
+    def turned_at(self) -> int:
+        """The offset at which the file that grows begins."""
+        return self._base
+
     def append(self, record: bytes) -> None:
         """Write one line, newline included, at once."""
         start = self._at

@@ -32,7 +32,7 @@ from gateway.storage.counters import Counters
 from gateway.storage.journal import Journal
 from gateway.storage.workers import WorkersFolder
 
-MERGE_SECONDS = 0.5
+MERGE_SECONDS = 0.75
 TEND_SECONDS = 0.5
 SWEEP_SECONDS = 15.0
 MOST_WAITING = 256 * 1_048_576
@@ -92,6 +92,7 @@ class Counting:
         self._merging = Merging(counters, folder, self.worker_id, self._begin_merge)
         self._merges = Grouped(self._merging.merge_host)
         self._today = Today(clock)
+        self._trimmed = 0
         self._away: str | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -267,7 +268,11 @@ class Counting:
         if self._journal.end > self._merging.offset(self.worker_id):
             await self._merging.merge(self.worker_id)
         self._waiting.forget(self._merging.offset(self.worker_id))
-        await self._merging.trim()
+        # Only where a file has ended since is there one to be looked for.
+        if self._trimmed < self._journal.turned_at <= self._merging.offset(self.worker_id):
+            turned_at = self._journal.turned_at
+            await self._merging.trim()
+            self._trimmed = turned_at
         self._away = None
 
     async def _keep_house(self) -> None:

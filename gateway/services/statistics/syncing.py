@@ -5,6 +5,7 @@ import logging
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from threading import Thread
+from typing import Protocol
 
 from gateway.services.statistics.grouping import Grouped
 from gateway.storage.journal import Journal
@@ -12,6 +13,36 @@ from gateway.storage.journal import Journal
 SYNC_SECONDS = 0.1
 
 _log = logging.getLogger(__name__)
+
+
+class _Waiter(Protocol):
+    """What is told how a sync went; a Future is one."""
+
+    def set_running_or_notify_cancel(self) -> bool:
+        """Whether it still waits."""
+
+    def set_result(self, result: None, /) -> None:
+        """Tell it that the sync is done."""
+
+    def set_exception(self, exception: BaseException, /) -> None:
+        """Tell it why not."""
+
+
+class _Nobody:
+    """Nobody waits: the clock has asked. A Future takes longer, and the event loop has to wait."""
+
+    def set_running_or_notify_cancel(self) -> bool:
+        """True."""
+        return True
+
+    def set_result(self, result: None, /) -> None:
+        """Nothing."""
+
+    def set_exception(self, exception: BaseException, /) -> None:
+        """Nothing."""
+
+
+NOBODY = _Nobody()
 
 
 class Syncing:
@@ -56,12 +87,13 @@ class Syncing:
         """Sync until there is nothing to wait for; in the thread."""
         synced, fails = 0, False
         while True:
+            asked: _Waiter | None
             try:
                 asked = self._asked.get(timeout=SYNC_SECONDS)
             except Empty:
                 if self._journal.end == synced:
                     continue
-                asked = Future()
+                asked = NOBODY
             if asked is None:
                 return
             if not asked.set_running_or_notify_cancel():
