@@ -33,9 +33,9 @@ class Begun(Generic[T]):
         self._work = work
         self._failure: BaseException | None = None
         self.ended = self.shares = False
-        offer(waiter)
         # As event loops do around each step: "Extending", Task lifetime support.
         _enter_task(loop, task)
+        offer(waiter)
         try:
             self._waits_for = work.send(None)
             self.shares = waiter is not None and self._waits_for is waiter

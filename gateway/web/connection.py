@@ -172,10 +172,9 @@ class Connection(Intake):
         try:
             await waiter
         except asyncio.CancelledError as cancelled:
-            if self._begun is not None:
-                self._begun.fail(cancelled)
-                await self._begun
-            raise
+            if self._begun is None:
+                raise
+            self._begun.fail(cancelled)  # it may be a time-out of the answer's own
         finally:
             self._waiter = None
 

@@ -3,7 +3,7 @@
 Much of what reaches a gateway is what reached it a moment before: downloads without credentials,
 presigned URLs, whatever an SDK signs within one second. Of a head that comes for the second time
 and is answered well is kept what has been worked out of it: the request, its door, and with it what
-each floor has noted of it (`s3.message.Note`), such as that its signature holds for this key. All
+each floor has noted of it (`s3.message.Notes`), such as that its signature holds for this key. All
 else is found out each time: whether the key is still that key, whether the time is right, what the
 caller may do, what lies there now.
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -10,7 +11,7 @@ from multidict import CIMultiDict
 from gateway.awaited import pending
 from gateway.errors import GatewayError
 from gateway.s3.message import Reply
-from gateway.web import heads, reply
+from gateway.web import heads, reply, server
 from gateway.web.asked import Asked
 from gateway.web.heads import Heads, Known
 from gateway.web.reply import Sent
@@ -33,6 +34,7 @@ class Noting:
 
     may: asyncio.Event = field(default_factory=asyncio.Event)
     waits: asyncio.Future[None] | None = None
+    patience: float | None = None
     known: list[tuple[str, bool]] = field(default_factory=list)
     left: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -50,6 +52,12 @@ class Noting:
         return await reply.send(asked, told, CIMultiDict())
 
     async def _pending(self) -> None:
+        """Nothing, once it may go on, or after a time-out of its own."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.patience):
+                await self._go()
+
+    async def _go(self) -> None:
         while not self.may.is_set():
             self.waits = pending(asyncio.get_running_loop())
             await self.waits
@@ -254,6 +262,57 @@ async def test_answer_that_is_waited_for_twice_goes_on_twice(edge: Noting, line:
     edge.let_go()
     assert await line.hear() == "/backend 0"
     assert await line.ask(GET) == "/x 0"
+
+
+async def test_answer_after_a_time_out_of_its_own_is_not_the_last(edge: Noting, line: Line) -> None:
+    edge.may.set()
+    await known(line, head_for("/backend"))
+    edge.may.clear()
+    edge.patience = 0.05
+    assert await line.ask(head_for("/backend")) == "/backend 0"
+    assert await line.ask(GET) == "/x 0"
+
+
+async def test_who_waits_on_one_connection_is_not_woken_for_another(
+    edge: Noting, served: Served, line: Line
+) -> None:
+    other, head = await connected(served), head_for("/backend")
+    edge.may.set()
+    await known(line, head)
+    edge.may.clear()
+    await line.say(head)
+    first = edge.waits
+    await other.say(head)
+    assert first is not None
+    assert edge.waits is not first
+    edge.let_go()
+    assert await other.hear() == "/backend 0"
+    assert not first.done()
+    first.set_result(None)
+    assert await line.hear() == "/backend 0"
+    other.writer.close()
+
+
+@pytest.mark.parametrize("path", WAITING)
+@pytest.mark.parametrize("in_time", [False, True])
+async def test_stop_ends_the_answer_to_a_known_head_or_cuts_it_off(
+    edge: Noting, monkeypatch: pytest.MonkeyPatch, path: str, *, in_time: bool
+) -> None:
+    monkeypatch.setattr(server, "STOP_SECONDS", 10 if in_time else 0.1)
+    async with asyncio.timeout(5), serving(edge) as served:
+        line = await connected(served)
+        edge.may.set()
+        await known(line, head_for(path))
+        edge.may.clear()
+        await line.say(head_for(path))
+        if in_time:
+            asyncio.get_running_loop().call_later(0.1, edge.let_go)
+    async with asyncio.timeout(5):
+        if in_time:
+            assert await line.hear() == f"{path} 0"
+        assert await line.reader.read() == b""
+    assert edge.left.is_set() is not in_time
+    line.writer.close()
 
 
 @pytest.mark.parametrize("path", WAITING)

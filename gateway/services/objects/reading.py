@@ -1,10 +1,11 @@
 """Open what a caller may see, and answer for what it may not as for what is not there."""
 
 import secrets
-from collections.abc import Hashable
+from collections.abc import Awaitable, Hashable
 from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
+from typing import TypeVar
 
 from gateway.artifact.download import ANYBODY
 from gateway.artifact.layout import KEY_BYTES, MANIFEST
@@ -23,6 +24,8 @@ from gateway.services.statistics.today import Line
 from gateway.services.transfer.forwarding import Changes, Forwarding
 from gateway.services.transfer.payloads import Measured, close_body
 from gateway.storage.catalogue import Catalogue
+
+T = TypeVar("T")
 
 OK = 200
 ABSENT = frozenset(("NoSuchKey", "NoSuchVersion", "NotFound"))
@@ -87,7 +90,7 @@ class Reading:
             public = _is_public(reply, seen.workspace, seen.sight, verified)
         reply = self._shown(reply, caller, seen.sight, verified, public=public)
         if self._counting.unsettled:
-            await self._counting.settled()
+            await _or_cut_off(self._counting.settled(), reply)
         return reply
 
     async def open(
@@ -126,7 +129,7 @@ class Reading:
             if named and not sight.ordinary:
                 break
             # What has become an artifact's meanwhile may be staged: that is for nobody yet.
-            now = await self._catalogue.locate(workspace.id, location.key)
+            now = await _or_cut_off(self._catalogue.locate(workspace.id, location.key), reply)
             if now.place == location.place and now.artifact == location.artifact:
                 break
             await _cut_off(reply)
@@ -143,7 +146,7 @@ class Reading:
             verified.request.notes[SEEN] = seen
         reply = self._shown(reply, caller, sight, verified, public=public)
         if self._counting.unsettled:
-            await self._counting.settled()
+            await _or_cut_off(self._counting.settled(), reply)
         return reply
 
     def _shown(
@@ -180,7 +183,7 @@ class Reading:
         """The reply, its download recorded before its first byte, if it is one."""
         reply = self._counted(reply, sight, caller, request)
         if self._counting.unsettled:
-            await self._counting.settled()
+            await _or_cut_off(self._counting.settled(), reply)
         return reply
 
     def _counted(self, reply: Reply, sight: Sight, caller: Caller, request: Request) -> Reply:
@@ -270,6 +273,15 @@ async def _uniform(reply: Reply, location: Location, version_id: str | None) -> 
     if code is None or code in ABSENT:
         raise missing(location, version_id)
     return replace(reply, body=document)
+
+
+async def _or_cut_off(work: Awaitable[T], reply: Reply) -> T:
+    """What the work comes to; where it fails, nobody will get the reply: it is cut off."""
+    try:
+        return await work
+    except BaseException:
+        await _cut_off(reply)
+        raise
 
 
 async def _cut_off(reply: Reply) -> None:
