@@ -3,12 +3,13 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from json.encoder import encode_basestring as _text
+from select import PIPE_BUF
 from typing import TextIO
 from urllib.parse import unquote
 
@@ -109,10 +110,24 @@ class Lines(logging.StreamHandler[TextIO]):
         self._written = time.monotonic()
         try:
             lines = [each if isinstance(each, str) else _line(each) for each in waiting]
-            self.stream.write("".join([f"{line}\n" for line in lines]))
-            self.stream.flush()
+            for piece in _pieces(lines):
+                self.stream.write(piece)
+                self.stream.flush()
         except Exception:  # noqa: BLE001 - as other handlers, it tells of it once and goes on
             self.handleError(_Record(str(waiting[-1]), 0.0))
+
+
+def _pieces(lines: Iterable[str]) -> Iterator[str]:
+    """The lines, in pieces that a pipe takes whole: other workers may be writing to it, too."""
+    piece, size = "", 0
+    for line in lines:
+        more = 1 + len(line if line.isascii() else line.encode(errors="backslashreplace"))
+        if piece and size + more > PIPE_BUF:
+            yield piece
+            piece, size = "", 0
+        piece += f"{line}\n"
+        size += more
+    yield piece
 
 
 class _Record(logging.LogRecord):

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from io import StringIO
+from select import PIPE_BUF
 
 import pytest
 
@@ -10,12 +11,18 @@ from gateway.web.access_log import PAUSE_SECONDS, Lines
 
 
 class Counted(StringIO):
-    """A stream that knows how often it was written to."""
+    """A stream that knows what was written to it at once."""
 
-    writes = 0
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[str] = []
+
+    @property
+    def writes(self) -> int:
+        return len(self.pieces)
 
     def write(self, text: str) -> int:
-        self.writes += 1
+        self.pieces.append(text)
         return super().write(text)
 
 
@@ -44,6 +51,24 @@ async def test_many_turns_are_written_at_once_after_a_pause() -> None:
     await asyncio.sleep(PAUSE_SECONDS * 2)
     assert stream.getvalue().split() == [f"{number}" for number in range(50)]
     assert stream.writes < 25
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "\udcff"])
+async def test_lines_are_written_in_pieces_that_a_pipe_takes_whole(letter: str) -> None:
+    stream = Counted()
+    lines = Lines(stream)
+    given = [letter * (number * 17 % 300) + f" {number}" for number in range(200)]
+    given[50] = letter * 2 * PIPE_BUF  # what no pipe takes whole goes alone
+    for line in given:
+        lines.handle(record(line))
+    lines.flush()
+    assert stream.getvalue() == "".join(f"{line}\n" for line in given)
+    *whole, long = sorted(stream.pieces, key=len)
+    assert long == given[50] + "\n"
+    sizes = [len(piece.encode(errors="backslashreplace")) for piece in whole]
+    assert max(sizes) <= PIPE_BUF
+    assert len(whole) < 150
+    assert all(piece.endswith("\n") for piece in whole)
 
 
 async def test_what_waits_is_written_when_the_process_ends() -> None:
