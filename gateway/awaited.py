@@ -19,7 +19,7 @@ def offer(future: Wait | None) -> None:
 
 
 def pending(loop: asyncio.AbstractEventLoop) -> Wait:
-    """A future of the loop's that is not done: who asks for it waits for it at once."""
+    """A future of the loop's that is not done; who asks for it waits for it at once, and itself."""
     global _offered
     offered, _offered = _offered, None
     if offered is None or offered.get_loop() is not loop or offered.done():

@@ -41,10 +41,14 @@ class Pinned(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HotFile:
-    """A file as the backend answered it: this answer, and no other that says the same."""
+    """A file as the backend answered it: this answer, and no other that says the same.
+
+    `answer` stands for it where something is remembered of it, which must not keep its bytes.
+    """
 
     headers: CIMultiDictProxy[str] = field(repr=False)
     body: bytes = field(repr=False)
+    answer: object = field(init=False, repr=False, default_factory=object)
     weight: int = field(init=False, repr=False)
     """How many bytes of memory it takes, about."""
 

@@ -72,9 +72,9 @@ def write(entry: Entry) -> None:
 
 
 class Lines(logging.StreamHandler[TextIO]):
-    """Writes lines to a stream: after the answers of one turn of the event loop, all at once.
+    """Writes lines to a stream, many at a time: a turn of the event loop's, after its answers.
 
-    Where many are given, those of a hundredth of a second.
+    Where others were written just before, it is those of PAUSE_SECONDS.
     """
 
     def __init__(self, stream: TextIO) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from sys import getrefcount
 
 import pytest
 from multidict import CIMultiDict
@@ -17,7 +18,7 @@ from gateway.s3.message import Reply
 from gateway.services.objects.caching import Caching
 from gateway.services.objects.seeing import Sight
 from gateway.services.transfer.forwarding import AS_IT_CAME, Changes, Forwarding
-from gateway.storage.hot_files import HotFiles
+from gateway.storage.hot_files import HotFiles, Pinned
 from tests.services.test_forwarding import verified, whole
 
 SPACE = Workspace("id", "ws", "bucket")
@@ -49,6 +50,7 @@ class Backend(Forwarding):
         self.asked = 0
         self.status = 200
         self.headers = dict(HEADERS)
+        self.body: bytes | None = None
         self.failure: Exception | None = None
         self.let = asyncio.Event()
         self.let.set()
@@ -62,7 +64,7 @@ class Backend(Forwarding):
         await self.let.wait()
         if self.failure is not None:
             raise self.failure
-        body = b"" if verified.request.method == "HEAD" else pieces(BODY)
+        body = b"" if verified.request.method == "HEAD" else self.body or pieces(BODY)
         return Reply(self.status, CIMultiDict(self.headers), body, authored=True)
 
 
@@ -87,6 +89,24 @@ async def test_a_file_is_asked_for_once_and_answered_the_same(
     head = await caching.forward(verified("HEAD", TARGET), SPACE, SIGHT)
     assert (head.body, head.headers["Content-Length"]) == (b"", str(len(BODY)))
     assert backend.asked == 1
+
+
+async def test_what_is_remembered_of_an_answer_keeps_no_file_in_memory(
+    backend: Backend,
+) -> None:
+    backend.body = body = bytes(bytearray(BODY))
+    files = HotFiles(1 << 20)
+    caching = Caching(backend, files)
+    before, answers = getrefcount(body), list[object]()
+    for _ in range(2):
+        replies = [await caching.forward(verified("GET", TARGET), SPACE, SIGHT) for _ in range(2)]
+        answers += [reply.of for reply in replies]
+        replies.clear()
+        assert getrefcount(body) > before
+        files.drop(Pinned("bucket", "a/data.csv", "v1"))
+    assert getrefcount(body) == before
+    assert answers[0] is answers[1]
+    assert answers[2] is answers[3] is not answers[0]
 
 
 @pytest.mark.parametrize(

@@ -50,9 +50,10 @@ class Seen:
 @light
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What was counted of a whole answer, whoever got it: of these, it is the same again.
+    """The line by which an answer was counted, which counts the same answer again.
 
-    `of` is what the answer's headers follow from.
+    It is the same where it follows from the same (`Reply.of`), is of the same file as it was
+    committed, and its body is at hand. Only where it does not matter who asks there is a line.
     """
 
     of: object

@@ -54,7 +54,7 @@ class Waiting:
         self._obscure = self._journal.end
 
     def repeat(self, line: Line) -> None:
-        """Note that a line was appended, of which there are few that differ."""
+        """Note that a line was appended, which others may share: it is added up later."""
         if not line.again:
             self._repeated.append(line)
         line.again += 1
