@@ -33,7 +33,7 @@ class S3Door:
     async def answer(self, exchange: Exchange) -> Reply:
         """The answer to an S3 request."""
         request, now = exchange.request, exchange.now
-        is_form = request.method == "POST" and self._forms.takes(request)
+        is_form = self._forms.takes(request)
         verify = self._forms.verify if is_form else self._authentication.s3
         caller, verified = await verify(request, now)
         operation = POST_OBJECT if is_form else verified.operation.name

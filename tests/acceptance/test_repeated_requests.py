@@ -103,7 +103,6 @@ def test_each_has_an_answer_an_id_and_a_line_of_its_own(
     assert [answer.headers["X-Request-Id"] for answer in answers] == ids
     names = {tuple(answer.headers.keys()) for answer in answers[1:]}
     assert len(names) == 1
-    time.sleep(0.2)
     log = artifact.gateway.logged().splitlines()
     lines = [json.loads(line) for line in log if line.startswith("{")]
     told = [line for line in lines if line["request_id"] in ids]

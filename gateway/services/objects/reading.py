@@ -49,7 +49,7 @@ class Seen:
 
 @light
 @dataclass(frozen=True, slots=True)
-class Told:
+class Tallied:
     """The line by which an answer was counted, which counts the same answer again.
 
     It is the same where it follows from the same (`Reply.of`), is of the same file as it was
@@ -63,7 +63,7 @@ class Told:
 
 
 SEEN: Note[Seen] = Note()
-TOLD: Note[Told] = Note()
+TALLIED: Note[Tallied] = Note()
 
 
 class Reading:
@@ -90,9 +90,8 @@ class Reading:
         if public is None:
             public = _is_public(reply, seen.workspace, seen.sight, verified)
         reply = self._shown(reply, caller, seen.sight, verified, public=public)
-        if self._counting.unsettled:
-            await _or_cut_off(self._counting.settled(), reply)
-        return reply
+        # Most have nothing to wait for, not even a coroutine.
+        return await self._settled(reply) if self._counting.unsettled else reply
 
     async def open(
         self,
@@ -145,10 +144,7 @@ class Reading:
             lasting = None if sight.version_id is None else public
             seen = Seen(generation, caller, right, workspace, sight, lasting)
             verified.request.notes[SEEN] = seen
-        reply = self._shown(reply, caller, sight, verified, public=public)
-        if self._counting.unsettled:
-            await _or_cut_off(self._counting.settled(), reply)
-        return reply
+        return await self._settled(self._shown(reply, caller, sight, verified, public=public))
 
     def _shown(
         self, reply: Reply, caller: Caller, sight: Sight, verified: Verified, *, public: bool
@@ -182,7 +178,10 @@ class Reading:
 
     async def counted(self, reply: Reply, sight: Sight, caller: Caller, request: Request) -> Reply:
         """The reply, its download recorded before its first byte, if it is one."""
-        reply = self._counted(reply, sight, caller, request)
+        return await self._settled(self._counted(reply, sight, caller, request))
+
+    async def _settled(self, reply: Reply) -> Reply:
+        """The reply, once what was just counted of it survives what it has to."""
         if self._counting.unsettled:
             await _or_cut_off(self._counting.settled(), reply)
         return reply
@@ -191,14 +190,14 @@ class Reading:
         pin, artifact = sight.pin, sight.artifact
         if pin is None or artifact is None or pin.path == MANIFEST:
             return reply
-        told = request.notes.get(TOLD)
+        known = request.notes.get(TALLIED)
         if (
-            told is not None
-            and told.of is reply.of
-            and told.pin is pin
-            and told.artifact is artifact
+            known is not None
+            and known.of is reply.of
+            and known.pin is pin
+            and known.artifact is artifact
             and isinstance(reply.body, bytes)
-            and self._counting.again(told.line)
+            and self._counting.again(known.line)
         ):
             return reply
         served = reply.headers.get("x-amz-version-id")
@@ -216,7 +215,7 @@ class Reading:
         )
         if isinstance(body, bytes):
             if line is not None and reply.of is not None:
-                request.notes[TOLD] = Told(reply.of, pin, artifact, line)
+                request.notes[TALLIED] = Tallied(reply.of, pin, artifact, line)
             return reply
         sent = partial(counting.sent, artifact.id, artifact.epoch, pin.path)
         measured = Measured(body, sent)

@@ -12,13 +12,13 @@ from gateway.storage.tally import Key
 class Line:
     """The journal's line for a download on one day, and whose artifact and epoch it is.
 
-    `again` is how many were appended since that was last added up.
+    `times` is how often it was appended since that was last added up.
     """
 
     written: bytes
     key: Key
     day: date
-    again: int = 0
+    times: int = 0
 
 
 Fields = tuple[int, int, str, int, int]

@@ -55,9 +55,9 @@ class Waiting:
 
     def repeat(self, line: Line) -> None:
         """Note that a line was appended, which others may share: it is added up later."""
-        if not line.again:
+        if not line.times:
             self._repeated.append(line)
-        line.again += 1
+        line.times += 1
 
     def beyond(self, key: Key, merged: int) -> tuple[int, int] | None:
         """Millionths and views behind an offset; None where the database has to say."""
@@ -104,8 +104,8 @@ class Waiting:
     def _add_up(self) -> None:
         repeated, self._repeated = self._repeated, []
         for line in repeated:
-            self.lines[line.key][line.written] += line.again
-            line.again = 0
+            self.lines[line.key][line.written] += line.times
+            line.times = 0
 
     @property
     def _unclear(self) -> int:

@@ -6,7 +6,7 @@ revision = "0005"
 down_revision = "0004"
 
 COUNTED = "UPDATE generation SET number = number + 1"
-# All of an artifact but its counters, which a merge changes twice a second.
+# All of an artifact but its counters, which merges change all the time.
 ARTIFACT = (
     "workspace_id, prefix, number, version, buried, collection, type, fields, created_at, "
     "modified_at, stage_id, staged_at, staged_by, staged_fields, staged_etag, "
