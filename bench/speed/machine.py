@@ -11,17 +11,19 @@ import psutil
 from bench.speed import proxies
 from gateway import __version__
 
+CONGESTION = Path("/proc/sys/net/ipv4/tcp_congestion_control")
 LIBRARIES = ("aiohttp", "uvloop", "SQLAlchemy")
 
 
 def machine() -> Mapping[str, str]:
-    """Cores, the CPU's model, memory, the system's kind and its load before the run."""
+    """Cores, the CPU's model, memory, the system, TCP's congestion control, load before the run."""
     release = platform.release().partition("-")[0]
     return {
         "cores": str(os.cpu_count()),
         "CPU": _model(),
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "system": f"{platform.system()} {release} {platform.machine()}",
+        "TCP": CONGESTION.read_text().strip() if CONGESTION.exists() else "",
         "load before": f"{os.getloadavg()[0]:.1f}",
     }
 

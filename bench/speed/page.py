@@ -40,6 +40,8 @@ signed beforehand: they all share the cores. HAProxy and nginx have one thread a
 the gateway has; nginx buffers nothing. `rclone serve s3` runs as it does without options: it
 keeps directories in memory for five minutes, and uses all cores. HAProxy and nginx pass requests
 on as they are, signed for the backend; rclone and the gateway verify signatures, and sign anew.
+All is on loopback. There the gateway sends with Reno, others with what the system has (*TCP*
+below): with BBR their bodies are paced by timers, which cost them CPU that they do not cost it.
 CPU is user and system time of the proxy's processes; memory is their peak during a turn. HEADs
 are sent by Python, since wrk waits for their bodies.
 

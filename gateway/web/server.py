@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 from aiohttp import web
 
+from gateway.sockets import socket_for
 from gateway.web import garbage
 from gateway.web.connection import Connection
 from gateway.web.edge import Edge, UnderWay
@@ -43,16 +44,14 @@ def bind(host: str, port: int) -> socket.socket:
     What a gateway that was killed leaves behind is on its way out: it gets a moment for that.
     """
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
+        info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listener = socket_for(info)
     except OSError as error:
         raise AddressTaken(f"listen.host: {host}: {error.strerror}") from None
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     for left in reversed(range(TRIES)):
         try:
-            listener.bind(address)
+            listener.bind(info[4])
             # With SO_REUSEADDR two sockets can be bound to one port: the first to listen has it.
             listener.listen(BACKLOG)
         except OSError as error:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from aiohappyeyeballs import start_connection
 
+from gateway.sockets import socket_for
 from gateway.storage.wire.connection import KEEPALIVE_SECONDS, Connection
 
 CONNECT_SECONDS = 5.0
@@ -68,7 +69,9 @@ class Pool:
         """A connection to whichever of a name's addresses answers first: RFC 8305."""
         loop = asyncio.get_running_loop()
         addresses = await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM)
-        connected = await start_connection(addresses, happy_eyeballs_delay=ATTEMPT_SECONDS)
+        connected = await start_connection(
+            addresses, happy_eyeballs_delay=ATTEMPT_SECONDS, socket_factory=socket_for
+        )
         server = None if self._context is None else name
         _, connection = await loop.create_connection(
             lambda: Connection(kept.append),
