@@ -1,5 +1,6 @@
 """What the file system of a folder is known to do."""
 
+import mmap
 import os
 from pathlib import Path
 
@@ -12,8 +13,11 @@ _MOUNTS = Path("/proc/self/mountinfo")
 def keeps_blocks(folder: Path, mounts: Path = _MOUNTS) -> bool:
     """Whether a page of a file that was written once can be written again on a full disk.
 
-    Others copy on write, and kill a process that writes by memory what they have no room for.
+    Others copy on write, or give a page its room by pieces, and kill a process that writes by
+    memory what they have no room for.
     """
+    if os.statvfs(folder).f_frsize < mmap.PAGESIZE:
+        return False
     device = folder.stat().st_dev
     number = f"{os.major(device)}:{os.minor(device)}"
     try:

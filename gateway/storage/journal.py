@@ -4,50 +4,37 @@ A record is the kernel's when it is appended: the death of the process, SIGKILL 
 it. A journal is a folder of files `<offset>.journal`, each named by the offset of its first byte in
 the whole; offsets only grow. Files that are merged are removed.
 
-The file that grows is as long as it may become, without a block behind its last record: there it
-reads as zeros, which no record holds. The first record of a page is written by a system call, which
-says what the disk has against it; those that follow are copied into the page, which the kernel has
-by then: a fifth of the time. A copy that the process's death cuts short leaves a zero before its
-line's end.
+The file that grows is as long as it may become: behind its last record it reads as zeros, which no
+record holds. The first record of a page is written by a system call, which says what the disk has
+against it; those that follow are copied into the page, which the kernel has by then: a fifth of the
+time. Whoever syncs has pages made ready for records to come, so that these are all copied. A copy
+that the process's death cuts short leaves a zero before its line's end.
 """
 
 import logging
 import mmap
 import os
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
 from threading import Lock
 
+from gateway.storage.batches import SUFFIX
 from gateway.storage.filesystems import keeps_blocks
 
 FILE_BYTES = 16 * 1_048_576
 """A file longer than this is followed by a new one."""
 
-BATCH_BYTES = 262_144
-"""How much of a journal is merged in one transaction, about."""
-
 HELD_BYTES = 4 * 1_048_576
 """How much is kept in memory while the disk takes nothing."""
 
-LOOK_BYTES = 16_384
-"""How much is read at once to find where a journal ends."""
+AHEAD_BYTES = 65_536
+"""How much of the file is made ready for records, ahead of them, at most."""
 
-_SUFFIX = ".journal"
+_POPULATE_WRITE = 23
+"""MADV_POPULATE_WRITE of madvise(2): the pages can be written to by memory, or it says why not."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Lines of a journal from offset `start` to before `end`."""
-
-    start: int
-    end: int
-    lines: tuple[bytes, ...]
 
 
 class Journal:
@@ -68,7 +55,8 @@ class Journal:
         self._at = 0  # in the file
         self._warm = 0  # up to here in the file its pages take copies
         self._syncing = False
-        self._turning = Lock()  # held while files change places
+        self._prepared = 0  # the end when pages were last made ready
+        self._changing = Lock()  # held while files change places, and what is warm goes up
         self._retired: list[int] = []
         self._copies = keeps_blocks(directory)
         self._pages: mmap.mmap | bytearray = bytearray()
@@ -95,26 +83,27 @@ class Journal:
             self._write(record)
 
     def _write(self, record: bytes) -> None:
-        if self._held:
-            self._hold(record)
-            record = bytes(self._held)
-            self._held.clear()
-        self._warm = 0
-        syncing = self._syncing  # it may end meanwhile, with this record's page clean again
-        try:
-            written = os.pwrite(self._file, record, self._at)
-        except OSError as error:
-            self._fail(error, record)
-            return
-        self._at += written
-        if written < len(record):
-            # The rest completes the line when the disk takes it.
-            self._fail(OSError("the disk took a part of a record"), record[written:])
-            return
-        if self.failure:
-            self.failure, self.doubtful = None, self.end
-        if not syncing:
-            self._warm = min(_whole_pages(self._at), len(self._pages))
+        with self._changing:
+            if self._held:
+                self._hold(record)
+                record = bytes(self._held)
+                self._held.clear()
+            self._warm = 0
+            syncing = self._syncing  # it may end meanwhile, with this record's page clean again
+            try:
+                written = os.pwrite(self._file, record, self._at)
+            except OSError as error:
+                self._fail(error, record)
+                return
+            self._at += written
+            if written < len(record):
+                # The rest completes the line when the disk takes it.
+                self._fail(OSError("the disk took a part of a record"), record[written:])
+                return
+            if self.failure:
+                self.failure, self.doubtful = None, self.end
+            if not syncing:
+                self._warm = min(_whole_pages(self._at), len(self._pages))
 
     def flush(self) -> None:
         """Write what is held, if there is any; OSError where the disk does not take it."""
@@ -122,6 +111,25 @@ class Journal:
             self._write(b"")
         if self.failure:
             raise OSError(self.failure)
+
+    def prepare(self) -> None:
+        """Make pages ready for the records to come: nobody who appends them has to ask the disk.
+
+        They are for twice as much as came since the last time, and at most AHEAD_BYTES. A thread
+        may call it after a `sync`, which has cleaned the pages that were ready. Where the kernel
+        can't do it (Linux can from 5.14 on), or the disk has no room, all is as it was.
+        """
+        with self._changing:
+            appended, self._prepared = self.end - self._prepared, self.end
+            if self.failure or not isinstance(self._pages, mmap.mmap):
+                return
+            start = self._at // mmap.PAGESIZE * mmap.PAGESIZE
+            ahead = _whole_pages(self._at + min(2 * appended, AHEAD_BYTES))
+            end = min(ahead, len(self._pages))
+            if start < end:
+                with suppress(OSError):
+                    self._pages.madvise(_POPULATE_WRITE, start, end - start)
+                    self._warm = end
 
     def rotate(self, *, at_once: bool = False) -> None:
         """Go on in a new file, when the current one is long, or (`at_once`) is not empty.
@@ -131,23 +139,23 @@ class Journal:
         least = 1 if at_once else FILE_BYTES
         if self._at < least or self._held:
             return
-        former, pages = self._file, self._pages
-        try:
-            file = self._open(self.end)
-        except OSError as error:
-            _log.debug("no new file for the journal: %s", error)  # it is tried again and again
-            return
-        with self._turning:
+        with self._changing:
+            former, pages = self._file, self._pages
+            try:
+                file = self._open(self.end)
+            except OSError as error:
+                _log.debug("no new file for the journal: %s", error)  # it is tried again and again
+                return
             self._file = file
             self._retired.append(former)
-        if isinstance(pages, mmap.mmap):
-            pages.close()
-            with suppress(OSError):  # who reads it knows where the next begins
-                os.ftruncate(former, self._at)
-        base = self.end
-        # A thread that asks for the end in between is told one that never was.
-        self._at = self._warm = 0
-        self._base = base
+            if isinstance(pages, mmap.mmap):
+                pages.close()
+                with suppress(OSError):  # who reads it knows where the next begins
+                    os.ftruncate(former, self._at)
+            base = self.end
+            # A thread that asks for the end in between is told one that never was.
+            self._at = self._warm = 0
+            self._base = base
 
     def sync(self) -> None:
         """Return when all that was appended before survives a power failure.
@@ -156,7 +164,7 @@ class Journal:
         meanwhile ask the disk: a sync cleans pages, and a copy into a clean one is slow.
         """
         self._syncing, self._warm = True, 0
-        with self._turning:
+        with self._changing:
             former, self._retired = self._retired, []
             current = self._file
         try:
@@ -182,7 +190,7 @@ class Journal:
 
     def _open(self, base: int) -> int:
         """A new file, its pages in `_pages`; or an OSError, and nothing is new."""
-        path = self._directory / f"{base:020d}{_SUFFIX}"
+        path = self._directory / f"{base:020d}{SUFFIX}"
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if self._copies:
             size = _whole_pages(FILE_BYTES)
@@ -207,78 +215,6 @@ class Journal:
             self._held += record
         else:
             self.lost += 1
-
-
-def read(directory: Path, offset: int, end: int | None = None) -> Batch | None:
-    """The next lines of the journal in `directory`, from `offset`; None when there are none.
-
-    Whole lines alone, and none behind `end`: what its worker is writing, or died writing, is left.
-    """
-    files = list(_files(directory))
-    for base, size, path in files:
-        if base + size <= offset:
-            continue
-        # Files before `base` are gone: they were merged, or a power failure took them.
-        start = max(base, offset)
-        most = BATCH_BYTES if end is None else min(end - start, BATCH_BYTES)
-        data = _slice(path, start - base, most) if most > 0 else b""
-        whole = data.rfind(b"\n") + 1
-        if whole:
-            return Batch(offset, start + whole, tuple(data[:whole].split(b"\n")))
-    return None
-
-
-def unmerged(directory: Path, offset: int) -> int:
-    """How many bytes of the journal in `directory` lie behind `offset`."""
-    files = list(_files(directory))
-    if not files:
-        return 0
-    base, _, last = files[-1]
-    return max(base + _written(last, max(offset - base, 0)) - offset, 0)
-
-
-def merged_files(directory: Path, offset: int) -> list[Path]:
-    """The files that end at or before `offset`, without the last, which grows."""
-    return [path for base, size, path in list(_files(directory))[:-1] if base + size <= offset]
-
-
-def _files(directory: Path) -> Iterator[tuple[int, int, Path]]:
-    """Offset, size and path of each file, in order; the last is as long as it may become."""
-    try:
-        names = sorted(path.name for path in directory.iterdir() if path.suffix == _SUFFIX)
-    except FileNotFoundError:
-        return
-    bases = [int(name.removesuffix(_SUFFIX)) for name in names]
-    # A folder may be empty: its worker died over its first file, or somebody is removing it.
-    for base, following, name in zip_longest(bases, bases[1:], names):
-        path = directory / name
-        try:
-            size = path.stat().st_size
-        except FileNotFoundError:
-            continue  # merged and removed meanwhile
-        yield base, size if following is None else min(size, following - base), path
-
-
-def _written(path: Path, position: int) -> int:
-    """Where in a file its records end, `position` being the end of one."""
-    while data := _slice(path, position, LOOK_BYTES):
-        position += len(data)
-    return position
-
-
-def _slice(path: Path, position: int, most: int) -> bytes:
-    """What was written from a position on, up to so many bytes."""
-    try:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return b""
-    try:
-        if hasattr(os, "posix_fadvise"):  # not on macOS
-            # What is read ahead would be there as large pages, slow to write to.
-            os.posix_fadvise(file, 0, 0, os.POSIX_FADV_RANDOM)
-        return os.pread(file, most, position).partition(b"\0")[0]
-    finally:
-        os.close(file)
 
 
 def _whole_pages(size: int) -> int:

@@ -20,7 +20,7 @@ from gateway.errors import ServiceUnavailable
 from gateway.services.statistics import counting as module
 from gateway.services.statistics.counting import Counting
 from gateway.services.statistics.grouping import Grouped
-from gateway.storage import journal, tables
+from gateway.storage import batches, journal, tables
 from gateway.storage.counters import Counters, Worker
 from gateway.storage.database import Database
 from gateway.storage.series import PeriodCount, Series
@@ -540,7 +540,7 @@ async def test_a_worker_that_another_is_removing_keeps_nobody_from_starting(
         shutil.copytree(dead, tmp_path / "dead")
     (tmp_path / "dead").rename(dead)
     await Counters(database).register(
-        Worker(dead.name, WorkersFolder(dead.parent).host, NOW, journal.unmerged(dead, 0))
+        Worker(dead.name, WorkersFolder(dead.parent).host, NOW, batches.unmerged(dead, 0))
     )
     for file in {path.name for path in dead.iterdir()} - {*left}:
         (dead / file).unlink()

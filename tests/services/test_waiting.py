@@ -12,7 +12,8 @@ from gateway.services.statistics import waiting as module
 from gateway.services.statistics.today import Line
 from gateway.services.statistics.waiting import Waiting
 from gateway.storage import tally
-from gateway.storage.journal import Journal, read
+from gateway.storage.batches import read
+from gateway.storage.journal import Journal
 from gateway.storage.tally import add_up
 
 KEY, OTHER = (1, 0), (2, 0)

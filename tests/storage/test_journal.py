@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.storage import journal, tally
-from gateway.storage.journal import Batch, Journal, merged_files, read, unmerged
+from gateway.storage import batches, journal, tally
+from gateway.storage.batches import Batch, merged_files, read, unmerged
+from gateway.storage.journal import Journal
 from gateway.storage.workers import WorkersFolder
 
 DAY = date(2025, 6, 7)
@@ -109,7 +110,7 @@ def test_reading_goes_on_where_it_ended(tmp_path: Path) -> None:
 def test_a_batch_is_bounded_and_ends_with_a_whole_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal, "BATCH_BYTES", 100)
+    monkeypatch.setattr(batches, "BATCH_BYTES", 100)
     one = Journal(tmp_path)
     records = [b"x" * 30 + b"%d\n" % n for n in range(10)]
     for record in records:

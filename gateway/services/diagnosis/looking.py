@@ -8,7 +8,7 @@ from tempfile import TemporaryFile
 
 from gateway.config import Config
 from gateway.services.diagnosis.verdict import Verdict, failure, ok, warning
-from gateway.storage import journal, seaweed
+from gateway.storage import batches, seaweed
 from gateway.storage.workers import WorkersFolder
 
 MEBIBYTE = 1 << 20
@@ -43,7 +43,7 @@ async def journals(config: Config) -> Sequence[Verdict]:
         verdicts.append(warning("journals", found, remedy))
     workers = WorkersFolder(config.journal_dir, make=False)
     dead = [each for each in workers.workers() if not workers.lives(each)]
-    waiting = sum(journal.unmerged(workers.directory(each), 0) for each in dead)
+    waiting = sum(batches.unmerged(workers.directory(each), 0) for each in dead)
     if dead:
         found = f"{len(dead)} workers died and left {waiting} bytes of downloads"
         remedy = "start the gateway on this folder: it counts what is not counted yet"

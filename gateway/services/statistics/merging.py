@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 from gateway.services.statistics.waiting import Part
+from gateway.storage.batches import merged_files, read, unmerged
 from gateway.storage.counters import SILENCE, Counters, Worker
-from gateway.storage.journal import merged_files, read, unmerged
 from gateway.storage.tally import Tally, add_up
 from gateway.storage.workers import WorkersFolder
 

@@ -109,3 +109,4 @@ class Syncing:
             else:
                 synced, fails = end, False
                 asked.set_result(None)
+                self._journal.prepare()
