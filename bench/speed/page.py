@@ -57,8 +57,8 @@ gateway makes use of that.
 PROFILED = """\
 ## Where the time goes
 
-py-spy looked at the gateway while it answered. A function has the time of what it calls in
-C, such as `send` and `recv` of the kernel, where there is no Python function in between.
+py-spy looked at the gateway's event loop while it answered. A function has the time of what it
+calls in C, such as `send` and `recv` of the kernel, where there is no Python function in between.
 """
 
 

@@ -26,8 +26,8 @@ A_SECOND = 500
 """How often py-spy looks; a look takes the gateway a part of a millisecond."""
 
 SHOWN = 12
-WAITING = "concurrent/futures/thread.py: _worker"
-"""Where a thread is that has nothing to do."""
+LOOP = "MainThread"
+"""The thread of the event loop. Of others py-spy takes for work that they wait for a lock."""
 
 Profile = Sequence[tuple[str, float]]
 """Functions, and the share of the looks, in per cent, that found the event loop in them."""
@@ -49,7 +49,7 @@ def _profile(contest: Contest, contestant: Contestant) -> Profile:
     send = partial(load_of, server.url, requests, contest.connections, SECONDS + 1, contest.count)
     with TemporaryDirectory(prefix="bench-") as folder:
         looked = Path(folder, "looks")
-        command = [str(PROGRAMS / "py-spy"), "record", "--format", "raw"]
+        command = [str(PROGRAMS / "py-spy"), "record", "--threads", "--format", "raw"]
         command += ["--rate", str(A_SECOND), "--duration", str(SECONDS), "--output", str(looked)]
         command += ["--pid", str(server.tree.pid)]
         ended = threading.Event()
@@ -73,13 +73,14 @@ def _until(ended: threading.Event, send: "partial[object]") -> None:
 def shares(lines: Iterable[str]) -> Profile:
     """The functions that most looks found at work, each with its share of these looks in per cent.
 
-    A line is the frames of a stack, outermost first, and how many looks found it so.
+    A line is a thread, the frames of its stack, outermost first, and how many looks found it so.
     """
     found: Counter[str] = Counter()
     for line in lines:
         stack, _, number = line.rpartition(" ")
-        found[_spelled(stack.rpartition(";")[2])] += int(number)
-    del found[WAITING]
+        thread, _, frames = stack.partition(";")
+        if thread.endswith(LOOP):
+            found[_spelled(frames.rpartition(";")[2])] += int(number)
     total = sum(found.values())
     return [(name, 100 * number / total) for name, number in found.most_common(SHOWN)]
 

@@ -75,19 +75,26 @@ class Asked:
         self.remote = line.remote
         self._line = line
 
-    def write(self, data: bytes) -> None:
-        """Nothing; the bytes are on their way. ConnectionError where the client has gone."""
-        transport = self._line.transport
+    def write(self, data: bytes) -> bool:
+        """Whether the client has enough to take by now; the bytes are on their way.
+
+        Then `drain` before there is more. ConnectionError where the client has gone.
+        """
+        line = self._line
+        transport = line.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client has gone")
         transport.write(data)
+        return line.writing_paused
 
-    def write_two(self, first: bytes, second: bytes) -> None:
+    def write_two(self, first: bytes, second: bytes) -> bool:
         """As `write`, of two pieces that are not joined before."""
-        transport = self._line.transport
+        line = self._line
+        transport = line.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client has gone")
         transport.writelines((first, second))
+        return line.writing_paused
 
     def outlet(self, most: int, seconds: float) -> Outlet | None:
         """Where `most` bytes can go that are not read; None where all has to be written.
@@ -110,11 +117,6 @@ class Asked:
     def tapped(self, tap: Tap) -> None:
         """Nothing; what the tap has left comes in again."""
         self._line.tapped(tap)
-
-    @property
-    def crowded(self) -> bool:
-        """Whether the client has more to take than it should be given."""
-        return self._line.writing_paused
 
     @property
     def body_due(self) -> Deadline:

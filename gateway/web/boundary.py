@@ -105,12 +105,12 @@ class Boundary:
         except asyncio.CancelledError:
             exchange.notes.error = CLIENT_LEFT
             seconds = time.monotonic() - started
-            self._tell(_entry(exchange, arrival, door, None, seconds))
+            self._tell(exchange, arrival, door, None, seconds)
             raise
         if sent.failure is not None:
             self._note_cut(exchange, sent.failure)
         seconds = time.monotonic() - started
-        self._tell(_entry(exchange, arrival, door, sent, seconds))
+        self._tell(exchange, arrival, door, sent, seconds)
         return sent
 
     def leave(self) -> None:
@@ -126,7 +126,7 @@ class Boundary:
         headers = final_headers(reply, exchange, None, self._cors)
         headers[hdrs.CONTENT_TYPE] = "application/xml"
         sent = await send(asked, reply, headers, last=True)
-        self._tell(_entry(exchange, arrival, None, sent, 0.0))
+        self._tell(exchange, arrival, None, sent, 0.0)
         return sent
 
     async def _send(
@@ -159,8 +159,9 @@ class Boundary:
         """What goes before the body of a reply to a head that may come again."""
         request, request_id = exchange.request, exchange.request_id
         known = request.notes.get(TELLING)
-        if known is not None and known.tells(reply):
-            return known.again(request_id)
+        before = None if known is None else known.again(reply, request_id)
+        if before is not None:
+            return before
         before = before_body(asked, reply, final_headers(reply, exchange, door, self._cors))
         known = telling(reply, before, request_id)
         if known is not None:
@@ -198,36 +199,34 @@ class Boundary:
             notes.error = InternalError.code
             logger.error("request %s was cut off", exchange.request_id, exc_info=failure)
 
-    def _tell(self, entry: Entry) -> None:
+    def _tell(
+        self,
+        exchange: Exchange,
+        arrival: Arrival | Bodiless,
+        door: Door | None,
+        sent: Sent | None,
+        seconds: float,
+    ) -> None:
+        request, notes = exchange.request, exchange.notes
+        entry = Entry(
+            time=exchange.now,
+            request_id=exchange.request_id,
+            remote=request.remote,
+            door=EDGE if door is None else door.name,
+            operation=notes.operation,
+            method=request.method,
+            path=access_log.shown(request.path, request.query) if request.query else request.path,
+            status=CLIENT_CLOSED_REQUEST if sent is None else sent.status,
+            received=arrival.received + (0 if sent is None else sent.received),
+            sent=0 if sent is None else sent.size,
+            seconds=seconds,
+            complete=sent is not None and sent.failure is None,
+            access_key_id=notes.access_key_id,
+            workspace=notes.workspace,
+            error=notes.error,
+        )
         for observer in self._observers:
             observer(entry)
-
-
-def _entry(
-    exchange: Exchange,
-    arrival: Arrival | Bodiless,
-    door: Door | None,
-    sent: Sent | None,
-    seconds: float,
-) -> Entry:
-    request, notes = exchange.request, exchange.notes
-    return Entry(
-        time=exchange.now,
-        request_id=exchange.request_id,
-        remote=request.remote,
-        door=EDGE if door is None else door.name,
-        operation=notes.operation,
-        method=request.method,
-        path=access_log.shown(request.path, request.query) if request.query else request.path,
-        status=CLIENT_CLOSED_REQUEST if sent is None else sent.status,
-        received=arrival.received + (0 if sent is None else sent.received),
-        sent=0 if sent is None else sent.size,
-        seconds=seconds,
-        complete=sent is not None and sent.failure is None,
-        access_key_id=notes.access_key_id,
-        workspace=notes.workspace,
-        error=notes.error,
-    )
 
 
 def _xml(error: GatewayError, exchange: Exchange) -> bytes:

@@ -140,7 +140,8 @@ class Connection(Intake):
         while not self._force_close:
             if not self._messages:
                 await self._wait()
-            lasting = await (self._answer_next() if self._begun is None else self._go_on())
+            begun, self._begun = self._begun, None
+            lasting = await (self._answer_next() if begun is None else begun)
             if not lasting or self._close or self._force_close:
                 break
             self._keep()
@@ -160,11 +161,6 @@ class Connection(Intake):
         if not isinstance(head, RawRequestMessage):
             await self._part()
         return lasting
-
-    async def _go_on(self) -> bool:
-        """Whether the connection goes on after the answer that was begun."""
-        begun, self._begun = self._begun, None
-        return begun is not None and await begun
 
     async def _wait(self) -> None:
         """Nothing, once there is something to be answered."""

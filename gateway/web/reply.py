@@ -77,10 +77,10 @@ async def send_whole(asked: Asked, before: Before, body: bytes) -> Sent:
         body = b""
     try:
         if len(body) > JOINED_BYTES:
-            asked.write_two(before.head, body)
+            enough = asked.write_two(before.head, body)
         else:
-            asked.write(before.head + body)
-        if asked.crowded:
+            enough = asked.write(before.head + body)
+        if enough:
             await asked.drain(STALL_SECONDS)
     except Exception as error:  # noqa: BLE001 - after the status there is one honest answer
         asked.abort()
@@ -202,19 +202,14 @@ class _Flow:
         what is over for the next answer.
         """
         asked = self._asked
-        if first:
-            asked.write_two(head, self._framed(first))
-        else:
-            asked.write(head)
-        if asked.crowded:
+        enough = asked.write_two(head, self._framed(first)) if first else asked.write(head)
+        if enough:
             await asked.drain(STALL_SECONDS)
         if self._length is not None and await self._conduct(rest, self._length - self.size):
             return
         async for piece in rest:
-            if piece:
-                asked.write(self._framed(piece))
-                if asked.crowded:
-                    await asked.drain(STALL_SECONDS)
+            if piece and asked.write(self._framed(piece)):
+                await asked.drain(STALL_SECONDS)
         if self._chunked:
             asked.write(LAST_CHUNK)
         elif self._length is not None and self.size != self._length:

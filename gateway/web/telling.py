@@ -21,12 +21,10 @@ class Telling:
     public: bool
     before: Before
 
-    def tells(self, reply: Reply) -> bool:
-        """Whether it is what goes before the reply."""
-        return self.of == reply.of and self.public == reply.public
-
-    def again(self, request_id: str) -> Before:
-        """The head for another request of the same words."""
+    def again(self, reply: Reply, request_id: str) -> Before | None:
+        """The head of a reply to another request of the same words; None where it is another."""
+        if self.of != reply.of or self.public != reply.public:
+            return None
         written = request_id.encode()
         head = self.before.head % (written, written, rfc822_formatted_time().encode())
         return Before(self.before.framing, self.before.status, head)

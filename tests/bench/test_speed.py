@@ -137,12 +137,13 @@ def test_the_page_says_what_was_missed(tmp_path: Path) -> None:
 
 
 def test_a_look_counts_for_the_innermost_function() -> None:
+    loop = "thread (7): MainThread;main (gateway/a.py:1)"
     lines = [
-        "main (gateway/a.py:1);send (gateway/web/b.py:7) 3",
-        "main (gateway/a.py:1);send (gateway/web/b.py:9) 4",
-        "main (gateway/a.py:1);run (/x/lib/site-packages/y/z.py:3) 2",
-        "main (gateway/a.py:2) 1",
-        "run (threading.py:9);_worker (concurrent/futures/thread.py:81) 90",
+        f"{loop};send (gateway/web/b.py:7) 3",
+        f"{loop};send (gateway/web/b.py:9) 4",
+        f"{loop};run (/x/lib/site-packages/y/z.py:3) 2",
+        f"{loop} 1",
+        "thread (8): journal-sync;run (threading.py:9);_work (gateway/c.py:81) 90",
     ]
     assert shares(lines) == [
         ("gateway/web/b.py: send", 70.0),
