@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from json.encoder import encode_basestring as _text
 from select import PIPE_BUF
@@ -26,6 +26,9 @@ KEPT = 1_024
 LONGEST_KEPT = 1_024
 """The longest of these, about, in characters."""
 
+SECOND = timedelta(seconds=1)
+NO_TIME = timedelta()
+
 PAUSE_SECONDS = 0.01
 """How long lines wait after others were written: a write takes as long as many lines."""
 
@@ -35,8 +38,8 @@ PAUSE_SECONDS = 0.01
 class Entry:
     """What is told of one request after it was answered.
 
-    `received` and `sent` count bytes of bodies, `seconds` is how long it took. `complete` is
-    False where the answer was cut off.
+    `time` is in UTC, `received` and `sent` count bytes of bodies, `seconds` is how long it took.
+    `complete` is False where the answer was cut off.
     """
 
     time: datetime
@@ -157,11 +160,26 @@ def _line(entry: Entry) -> str:
         entry.error,
     )
     return (
-        f'{{"time": "{entry.time.isoformat()}", "request_id": "{entry.request_id}", {before}, '
+        f'{{"time": "{_stamp(entry.time)}", "request_id": "{entry.request_id}", {before}, '
         f'"status": {entry.status}, "received": {entry.received}, "sent": {entry.sent}, '
         f'"seconds": {entry.seconds:.6f}, "complete": {"true" if entry.complete else "false"}, '
         f"{after}}}"
     )
+
+
+_second = datetime(1, 1, 1, tzinfo=UTC), ""
+
+
+def _stamp(time: datetime) -> str:
+    """The time in ISO 8601, to the microsecond; all but these is made once a second."""
+    global _second
+    began, written = _second
+    since = time - began
+    if since >= SECOND or since < NO_TIME:
+        began = time.replace(microsecond=0)
+        written = began.isoformat()[: len("2000-01-01T00:00:00")]
+        _second, since = (began, written), time - began
+    return f"{written}.{since.microseconds:06d}+00:00"
 
 
 @lru_cache(KEPT)

@@ -208,22 +208,23 @@ class Boundary:
         seconds: float,
     ) -> None:
         request, notes = exchange.request, exchange.notes
-        entry = Entry(
-            time=exchange.now,
-            request_id=exchange.request_id,
-            remote=request.remote,
-            door=EDGE if door is None else door.name,
-            operation=notes.operation,
-            method=request.method,
-            path=access_log.shown(request.path, request.query) if request.query else request.path,
-            status=CLIENT_CLOSED_REQUEST if sent is None else sent.status,
-            received=arrival.received + (0 if sent is None else sent.received),
-            sent=0 if sent is None else sent.size,
-            seconds=seconds,
-            complete=sent is not None and sent.failure is None,
-            access_key_id=notes.access_key_id,
-            workspace=notes.workspace,
-            error=notes.error,
+        shown = access_log.shown(request.path, request.query) if request.query else request.path
+        entry = Entry(  # in the order of its fields: by their names it takes twice as long
+            exchange.now,
+            exchange.request_id,
+            request.remote,
+            EDGE if door is None else door.name,
+            notes.operation,
+            request.method,
+            shown,
+            CLIENT_CLOSED_REQUEST if sent is None else sent.status,
+            arrival.received + (0 if sent is None else sent.received),
+            0 if sent is None else sent.size,
+            seconds,
+            sent is not None and sent.failure is None,
+            notes.access_key_id,
+            notes.workspace,
+            notes.error,
         )
         for observer in self._observers:
             observer(entry)

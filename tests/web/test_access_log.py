@@ -1,13 +1,15 @@
 """The access log's lines on their way to a stream."""
 
 import asyncio
+import json
 import logging
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from select import PIPE_BUF
 
 import pytest
 
-from gateway.web.access_log import PAUSE_SECONDS, Lines
+from gateway.web.access_log import PAUSE_SECONDS, Entry, Lines
 
 
 class Counted(StringIO):
@@ -99,3 +101,20 @@ async def test_stream_that_takes_nothing_loses_a_line_and_stops_nobody(
     lines.handle(record("heard"))
     lines.flush()
     assert stream.getvalue() == "heard\n"
+
+
+def test_times_are_to_the_microsecond_in_whatever_order_they_come() -> None:
+    began = datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC)
+    steps = (999_999, 0, 1_000_000, -1, 5, 3_600_000_000, 999_999, -3_600_000_000, 1_000_001)
+    stream, whole = StringIO(), True
+    lines = Lines(stream)
+    for step in steps:
+        time = began + timedelta(microseconds=step)
+        entry = Entry(
+            time, "ID", "", "s3", None, "GET", "/", 200, 0, 0, 0.0, whole, None, None, None
+        )
+        lines.take(entry)
+    written = [json.loads(line)["time"] for line in stream.getvalue().splitlines()]
+    assert {len(each) for each in written} == {len("2026-01-31T23:59:59.000000+00:00")}
+    told = [datetime.fromisoformat(each) for each in written]
+    assert told == [began + timedelta(microseconds=step) for step in steps]
