@@ -34,7 +34,7 @@ class Glances:
         ServiceUnavailable.
         """
         header = self._header
-        if header is not None and header.read() == self._seen:
+        if header is not None and header.memory[:] == self._seen:
             return self._numbers
         try:
             return self._look()
@@ -44,12 +44,12 @@ class Glances:
 
     def _look(self) -> tuple[int, int]:
         cursor = self._cursor or self._open()
-        before = b"" if self._header is None else self._header.read()
+        before = b"" if self._header is None else self._header.memory[:]
         numbers: tuple[int, int] = cursor.execute(QUESTION).fetchone()
         if self._header is None:
             # From here on the log is there, and stays as long as this connection.
             self._header = LogHeader.of(self._path)
-        elif before[:SIZE] == before[SIZE:] and before == self._header.read():
+        elif before[:SIZE] == before[SIZE:] and before == self._header.memory[:]:
             self._seen, self._numbers = before, numbers
         return numbers
 

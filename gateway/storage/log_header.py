@@ -20,6 +20,8 @@ _open: dict[_Place, "LogHeader"] = {}
 class LogHeader:
     """The header of one log. Each process has one for a file, however often it is asked for.
 
+    `memory` has both copies of it, as they are now.
+
     POSIX gives up all locks that a process has on a file as soon as it closes the file, however
     often it has it open: the file stays open until `close` was called as often as `of`. Call that
     when the database is closed.
@@ -28,7 +30,7 @@ class LogHeader:
     def __init__(self, file: int, place: _Place) -> None:
         self._file = file
         self._place = place
-        self._memory = mmap.mmap(file, 2 * SIZE, mmap.MAP_SHARED, mmap.PROT_READ)
+        self.memory = mmap.mmap(file, 2 * SIZE, mmap.MAP_SHARED, mmap.PROT_READ)
         self._users = 0
 
     @staticmethod
@@ -49,14 +51,10 @@ class LogHeader:
         found._users += 1
         return found
 
-    def read(self) -> bytes:
-        """Both copies of the header as they are now."""
-        return self._memory[:]
-
     def close(self) -> None:
         """Close the file, if nobody else reads it."""
         self._users -= 1
         if not self._users:
             _open.pop(self._place)
-            self._memory.close()
+            self.memory.close()
             os.close(self._file)

@@ -44,7 +44,8 @@ class Begun(Generic[T]):
             self.result: T = end.value
         finally:
             _leave_task(loop, task)
-            offer(None)
+            if not self.shares:  # who shares has taken what was offered
+                offer(None)
 
     def fail(self, failure: BaseException) -> None:
         """Whoever awaits it makes it fail with this."""

@@ -81,13 +81,17 @@ def test_a_log_that_begins_anew_hides_nothing(path: Path, glances: Glances, mode
 
 
 def test_a_header_that_is_half_written_is_not_believed(
-    glances: Glances, looks: list[int], monkeypatch: pytest.MonkeyPatch
+    path: Path, glances: Glances, looks: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     glances.generation()
-    monkeypatch.setattr(LogHeader, "read", lambda _: bytes(SIZE) + bytes([1]) * SIZE)
-    for _ in range(3):
-        glances.generation()
+    header = LogHeader.of(str(path))
+    assert header is not None
+    with monkeypatch.context() as patched:
+        patched.setattr(header, "memory", bytes(SIZE) + bytes([1]) * SIZE)
+        for _ in range(3):
+            glances.generation()
     assert len(looks) == 4
+    header.close()
 
 
 def test_who_reads_the_header_takes_no_lock_from_sqlite(path: Path, glances: Glances) -> None:

@@ -26,6 +26,7 @@ BEGINNING_BYTES = 1 << 14
 """How much is read with a head: what of a long body is still in the socket can be tapped."""
 
 _ROOM = memoryview(bytearray(BUFFER_BYTES))
+_ROOM_TO_BEGIN = _ROOM[:BEGINNING_BYTES]
 _INFORMATIONAL = range(100, 200)
 _SWITCHING = 101
 
@@ -170,8 +171,7 @@ class Connection(asyncio.BufferedProtocol):
         """Where what comes is put: it is taken out at once, so that all connections share it."""
         del sizehint
         incoming = self._incoming
-        begins = incoming is None or incoming.head is None
-        return _ROOM[:BEGINNING_BYTES] if begins else _ROOM
+        return _ROOM_TO_BEGIN if incoming is None or incoming.head is None else _ROOM
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what has come in."""
