@@ -5,10 +5,11 @@ it. A journal is a folder of files `<offset>.journal`, each named by the offset 
 the whole; offsets only grow. Files that are merged are removed.
 
 The file that grows is as long as it may become: behind its last record it reads as zeros, which no
-record holds. The first record of a page is written by a system call, which says what the disk has
-against it; those that follow are copied into the page, which the kernel has by then: a fifth of the
-time. Whoever syncs has pages made ready for records to come, so that these are all copied. A copy
-that the process's death cuts short leaves a zero before its line's end.
+record holds. Where the disk gives it all its room at once, records are copied into its memory,
+which is the kernel's too: a fifth of the time that a system call takes. A copy that the process's
+death cuts short leaves a zero before its line's end. Where the disk has no such room, or what it
+gives is no promise, each record is written by a system call, which says what the disk has against
+it.
 """
 
 import logging
@@ -53,10 +54,9 @@ class Journal:
         self._held = bytearray()
         self._base = 0
         self._at = 0  # in the file
-        self._warm = 0  # up to here in the file its pages take copies
-        self._syncing = False
+        self._room = 0  # up to here in the file records are copied
         self._prepared = 0  # the end when pages were last made ready
-        self._changing = Lock()  # held while files change places, and what is warm goes up
+        self._turning = Lock()  # held while files change places
         self._retired: list[int] = []
         self._copies = keeps_blocks(directory)
         self._pages: mmap.mmap | bytearray = bytearray()
@@ -76,34 +76,30 @@ class Journal:
         """Write one line, newline included, at once."""
         start = self._at
         end = start + len(record)
-        if end <= self._warm:
+        if end <= self._room:
             self._pages[start:end] = record
             self._at = end
         else:
             self._write(record)
 
     def _write(self, record: bytes) -> None:
-        with self._changing:
-            if self._held:
-                self._hold(record)
-                record = bytes(self._held)
-                self._held.clear()
-            self._warm = 0
-            syncing = self._syncing  # it may end meanwhile, with this record's page clean again
-            try:
-                written = os.pwrite(self._file, record, self._at)
-            except OSError as error:
-                self._fail(error, record)
-                return
-            self._at += written
-            if written < len(record):
-                # The rest completes the line when the disk takes it.
-                self._fail(OSError("the disk took a part of a record"), record[written:])
-                return
-            if self.failure:
-                self.failure, self.doubtful = None, self.end
-            if not syncing:
-                self._warm = min(_whole_pages(self._at), len(self._pages))
+        self._room = 0  # what is held comes before all that is shorter and would find room
+        if self._held:
+            self._hold(record)
+            record = bytes(self._held)
+            self._held.clear()
+        try:
+            written = os.pwrite(self._file, record, self._at)
+        except OSError as error:
+            self._fail(error, record)
+            return
+        self._at += written
+        if written < len(record):
+            # The rest completes the line when the disk takes it.
+            self._fail(OSError("the disk took a part of a record"), record[written:])
+            return
+        if self.failure:
+            self.failure, self.doubtful = None, self.end
 
     def flush(self) -> None:
         """Write what is held, if there is any; OSError where the disk does not take it."""
@@ -113,23 +109,19 @@ class Journal:
             raise OSError(self.failure)
 
     def prepare(self) -> None:
-        """Make pages ready for the records to come: nobody who appends them has to ask the disk.
+        """Make pages ready for the records to come.
 
         They are for twice as much as came since the last time, and at most AHEAD_BYTES. A thread
-        may call it after a `sync`, which has cleaned the pages that were ready. Where the kernel
-        can't do it (Linux can from 5.14 on), or the disk has no room, all is as it was.
+        may call it after a `sync`, which has cleaned the pages that were ready: the first record of
+        each has to wait for the kernel otherwise. Linux can do it from 5.14 on.
         """
-        with self._changing:
+        with self._turning:
             appended, self._prepared = self.end - self._prepared, self.end
-            if self.failure or not isinstance(self._pages, mmap.mmap):
-                return
             start = self._at // mmap.PAGESIZE * mmap.PAGESIZE
-            ahead = _whole_pages(self._at + min(2 * appended, AHEAD_BYTES))
-            end = min(ahead, len(self._pages))
-            if start < end:
+            end = min(_whole_pages(self._at + min(2 * appended, AHEAD_BYTES)), self._room)
+            if start < end and isinstance(self._pages, mmap.mmap):
                 with suppress(OSError):
                     self._pages.madvise(_POPULATE_WRITE, start, end - start)
-                    self._warm = end
 
     def rotate(self, *, at_once: bool = False) -> None:
         """Go on in a new file, when the current one is long, or (`at_once`) is not empty.
@@ -139,14 +131,13 @@ class Journal:
         least = 1 if at_once else FILE_BYTES
         if self._at < least or self._held:
             return
-        with self._changing:
+        with self._turning:
             former, pages = self._file, self._pages
             try:
-                file = self._open(self.end)
+                self._file = self._open(self.end)
             except OSError as error:
                 _log.debug("no new file for the journal: %s", error)  # it is tried again and again
                 return
-            self._file = file
             self._retired.append(former)
             if isinstance(pages, mmap.mmap):
                 pages.close()
@@ -154,17 +145,15 @@ class Journal:
                     os.ftruncate(former, self._at)
             base = self.end
             # A thread that asks for the end in between is told one that never was.
-            self._at = self._warm = 0
+            self._at = 0
             self._base = base
 
     def sync(self) -> None:
         """Return when all that was appended before survives a power failure.
 
-        A thread may call it, one at a time, while the event loop goes on. Records that are appended
-        meanwhile ask the disk: a sync cleans pages, and a copy into a clean one is slow.
+        A thread may call it, one at a time, while the event loop goes on.
         """
-        self._syncing, self._warm = True, 0
-        with self._changing:
+        with self._turning:
             former, self._retired = self._retired, []
             current = self._file
         try:
@@ -177,7 +166,6 @@ class Journal:
             os.fdatasync(current)
         finally:
             self._retired[:0] = former
-            self._syncing = False
 
     def close(self) -> None:
         """Close the files; what is held is lost, and what is appended from here on."""
@@ -186,22 +174,28 @@ class Journal:
         for file in (*self._retired, self._file):
             os.close(file)
         # Whoever opens a file next may get the number of one that was closed.
-        self._retired, self._file, self._warm = [], -1, 0
+        self._retired, self._file, self._room = [], -1, 0
 
     def _open(self, base: int) -> int:
         """A new file, its pages in `_pages`; or an OSError, and nothing is new."""
         path = self._directory / f"{base:020d}{SUFFIX}"
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._room, self._pages = 0, bytearray()
         if self._copies:
             size = _whole_pages(FILE_BYTES)
             try:
-                os.ftruncate(file, size)
+                # The kernel ends a process that writes by memory what the disk has no room for,
+                # be it for other pages of the same folio, of which there may be hundreds.
+                os.posix_fallocate(file, 0, size)
                 self._pages = mmap.mmap(file, size)
-            except OSError:
-                # Who reads takes the file before it to end where this one begins.
-                path.unlink()
-                os.close(file)
-                raise
+            except OSError as error:
+                _log.debug("no room for the whole of a journal's file: %s", error)
+                with suppress(OSError):  # zeros behind the last record are no harm
+                    os.ftruncate(file, 0)
+            else:
+                # Nothing is read ahead: large folios would be synced whole.
+                self._pages.madvise(mmap.MADV_RANDOM)
+                self._room = size
         return file
 
     def _fail(self, error: OSError, record: bytes) -> None:

@@ -393,6 +393,7 @@ async def test_a_disk_that_takes_no_journal_makes_the_gateway_unready_and_fails_
         raise OSError(28, "no space left")
 
     artifact_id = await new_artifact(database)
+    monkeypatch.setattr(journal, "keeps_blocks", lambda _: False)
     async with new_counting() as counting:
         with monkeypatch.context() as full:
             full.setattr(os, "pwrite", refuse)

@@ -90,24 +90,16 @@ async def test_nothing_new_is_not_synced(journal: Journal, syncing: Syncing, dis
     assert disk.number == 1
 
 
-async def test_after_a_sync_records_ask_the_disk_for_nothing(
-    journal: Journal, syncing: Syncing, disk: Disk, monkeypatch: pytest.MonkeyPatch
+async def test_after_a_sync_pages_are_made_ready(
+    journal: Journal, syncing: Syncing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert syncing is not None
-    asked: list[int] = []
-    write = os.pwrite
-    record = b"%0500d\n" % 1
-
-    def pwrite(file: int, data: bytes, position: int) -> int:
-        asked.append(position)
-        return write(file, data, position)
-
-    monkeypatch.setattr(os, "pwrite", pwrite)
-    for _ in range(2):
-        journal.append(record)
-    await disk.idle_after(1)
-    journal.append(record)
-    assert asked == [0]
+    prepared = threading.Event()
+    monkeypatch.setattr(journal, "prepare", prepared.set)
+    journal.append(b"one\n")
+    assert await asyncio.to_thread(prepared.wait, 10)
+    prepared.clear()
+    await syncing.done()
+    assert await asyncio.to_thread(prepared.wait, 10)
 
 
 async def test_a_sync_that_failed_is_told_once_and_done_again(

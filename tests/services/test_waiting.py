@@ -11,7 +11,7 @@ import pytest
 from gateway.services.statistics import waiting as module
 from gateway.services.statistics.today import Line
 from gateway.services.statistics.waiting import Waiting
-from gateway.storage import tally
+from gateway.storage import journal, tally
 from gateway.storage.batches import read
 from gateway.storage.journal import Journal
 from gateway.storage.tally import add_up
@@ -43,6 +43,12 @@ class Worker:
 
     def view(self, key: tuple[int, int]) -> int:
         return self.append(tally.view(*key), key)
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each record is written to the disk, which has something to say to it."""
+    monkeypatch.setattr(journal, "keeps_blocks", lambda _: False)
 
 
 @pytest.fixture
@@ -136,6 +142,7 @@ def test_behind_a_line_that_nobody_can_add_the_database_has_to_say(worker: Worke
     assert worker.waiting.beyond(KEY, part.end) == (0, 0)
 
 
+@pytest.mark.usefixtures("written")
 def test_what_a_disk_has_refused_is_left_to_the_journal(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

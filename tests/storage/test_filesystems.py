@@ -1,6 +1,5 @@
-"""Where a page that was written once can be written again."""
+"""Where what was allocated for a file can be written to again."""
 
-import mmap
 import os
 from pathlib import Path
 
@@ -23,18 +22,6 @@ def test_file_systems_are_known_by_their_kind(tmp_path: Path, kind: str, *, keep
         + LINE.format(number=f"{os.major(device)}:{os.minor(device)}", kind=kind)
     )
     assert keeps_blocks(tmp_path, mounts) is keeps
-
-
-def test_blocks_smaller_than_a_page_are_not_kept_with_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    device = tmp_path.stat().st_dev
-    mounts = tmp_path / "mountinfo"
-    mounts.write_text(LINE.format(number=f"{os.major(device)}:{os.minor(device)}", kind="ext4"))
-    for size, keeps in ((mmap.PAGESIZE, True), (mmap.PAGESIZE // 4, False)):
-        sized = os.statvfs_result((size, size, *os.statvfs(tmp_path)[2:]))
-        monkeypatch.setattr(os, "statvfs", lambda _, sized=sized: sized)
-        assert keeps_blocks(tmp_path, mounts) is keeps
 
 
 def test_what_is_not_known_keeps_nothing(tmp_path: Path) -> None:

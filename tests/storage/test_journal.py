@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -20,6 +21,7 @@ DAY = date(2025, 6, 7)
 GROW = """
 import sys
 from pathlib import Path
+from typing import Self
 from gateway.storage import journal
 journal.FILE_BYTES = 100_000
 one = journal.Journal(Path(sys.argv[1]))
@@ -35,6 +37,7 @@ while True:
 HOLD = """
 import sys, time
 from pathlib import Path
+from typing import Self
 from gateway.storage.workers import WorkersFolder
 WorkersFolder(Path(sys.argv[1])).enter(sys.argv[2])
 print("held", flush=True)
@@ -65,14 +68,26 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool
 
 
 class Disk:
-    """A disk that refuses writes, or takes a part of each, for as long as it is told to."""
+    """A disk that refuses writes, or takes a part of each, for as long as it is told to.
+
+    `room` is for how many more whole files it has some.
+    """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, copies: bool = False) -> None:
         monkeypatch.setattr(journal, "keeps_blocks", lambda _: copies)
         self.takes: int | None = None
         self.asked = 0
+        self.room = 10
         self._write: Callable[[int, bytes, int], int] = os.pwrite
+        self._allocate: Callable[[int, int, int], None] = os.posix_fallocate
         monkeypatch.setattr(os, "pwrite", self.write)
+        monkeypatch.setattr(os, "posix_fallocate", self.allocate)
+
+    def allocate(self, file: int, offset: int, length: int) -> None:
+        self._allocate(file, offset, length if self.room else length // 2)
+        if not self.room:
+            raise OSError(errno.ENOSPC, "no space left")
+        self.room -= 1
 
     def write(self, file: int, data: bytes, position: int) -> int:
         self.asked += 1
@@ -266,38 +281,60 @@ def test_memory_that_holds_for_a_full_disk_is_bounded(
     one.close()
 
 
-def test_a_full_disk_is_met_by_the_first_record_of_a_page(
+def test_without_room_for_a_whole_file_records_are_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk = Disk(monkeypatch, copies=True)
+    disk.room = 2
     one = Journal(tmp_path)
-    records = [b"%062d\n" % number for number in range(3 * mmap.PAGESIZE // 63)]
-    one.append(records[0])
+    one.append(b"copied\n")
+    assert disk.asked == 0
+    disk.room = 0
+    one.rotate(at_once=True)
+    one.append(b"written\n")
+    assert disk.asked == 1
     disk.takes = 0
-    for record in records[1:]:
-        one.append(record)
-    taken = mmap.PAGESIZE // 63
-    assert one.end == taken * 63, "the page is the kernel's: it takes what has room in it"
+    one.append(b"refused\n")
     assert failing(one)
-    assert [line + b"\n" for line in lines(tmp_path)] == records[:taken]
-    disk.takes = 100
-    with pytest.raises(OSError, match="part of a record"):
-        one.flush()
+    assert lines(tmp_path) == [b"copied", b"written"]
     disk.takes = None
-    one.flush()
     one.append(b"last\n")
-    assert [line + b"\n" for line in lines(tmp_path)] == [*records, b"last\n"]
+    assert not failing(one)
+    disk.room = 2
+    one.rotate(at_once=True)
+    asked = disk.asked
+    one.append(b"copied\n")
+    assert disk.asked == asked
+    assert lines(tmp_path) == [b"copied", b"written", b"refused", b"last", b"copied"]
     one.close()
 
 
-def test_what_is_appended_around_a_sync_asks_the_disk(
+def test_where_a_file_grows_on_what_is_held_goes_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(journal, "FILE_BYTES", mmap.PAGESIZE)
     disk = Disk(monkeypatch, copies=True)
     one = Journal(tmp_path)
+    records = [b"%062d\n" % number for number in range(mmap.PAGESIZE // 63)]
+    for record in records:
+        one.append(record)
+    assert disk.asked == 0
+    disk.takes = 0
+    one.append(b"too long for what is left\n")
+    one.append(b"")
+    one.append(b"\n")
+    disk.takes = None
+    one.append(b"last\n")
+    assert lines(tmp_path) == [r[:-1] for r in records] + [b"too long for what is left", b"last"]
+    one.close()
+
+
+@pytest.mark.usefixtures("way")
+def test_what_is_appended_around_a_sync_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Journal(tmp_path)
     one.append(b"one\n")
-    one.append(b"copied\n")
-    assert disk.asked == 1
 
     def append(_file: int) -> None:
         one.append(b"two\n")
@@ -306,18 +343,8 @@ def test_what_is_appended_around_a_sync_asks_the_disk(
     with monkeypatch.context() as patched:
         patched.setattr(os, "fdatasync", append)
         one.sync()
-    assert disk.asked == 3
-    disk.takes = 0
     one.append(b"three\n")
-    assert failing(one)
-    one.append(b"four\n")
-    assert lines(tmp_path) == [b"one", b"copied", b"two", b"and"]
-    disk.takes = None
-    one.flush()
-    disk.takes = 0
-    one.append(b"five\n")
-    assert not failing(one)
-    assert lines(tmp_path)[4:] == [b"three", b"four", b"five"]
+    assert lines(tmp_path) == [b"one", b"two", b"and", b"three"]
     one.close()
 
 
@@ -400,24 +427,25 @@ def test_what_a_power_failure_left_of_a_file_hides_no_later_one(
         assert len(merged_files(tmp_path, 11)) == 1
 
 
-def test_a_file_that_could_not_be_made_hides_nothing(
+def test_a_file_that_has_no_memory_is_written_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal, "keeps_blocks", lambda _: True)
     one = Journal(tmp_path)
     one.append(b"one\n")
 
-    def none_left(_file: int, _size: int) -> mmap.mmap:
-        raise OSError(errno.ENOMEM, "no memory for pages")
+    class NoMemory(mmap.mmap):
+        def __new__(cls, *_: int) -> Self:
+            raise OSError(errno.ENOMEM, "no memory for pages")
 
     with monkeypatch.context() as patched:
-        patched.setattr(mmap, "mmap", none_left)
+        patched.setattr(mmap, "mmap", NoMemory)
         one.rotate(at_once=True)
     one.append(b"two\n")
     one.rotate(at_once=True)
     one.append(b"three\n")
     assert lines(tmp_path) == [b"one", b"two", b"three"]
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.iterdir())) == 3
     one.close()
 
 
