@@ -2,7 +2,7 @@
 
 import socket
 from contextlib import suppress
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 
 UNPACED = b"reno"
 """A congestion control that sends what it may at once. Every Linux has it, and lets anybody use it.
@@ -24,7 +24,17 @@ def socket_for(info: Info) -> socket.socket:
     """
     family, kind, protocol, _, address = info
     made = socket.socket(family, kind, protocol)
-    if hasattr(socket, "TCP_CONGESTION") and ip_address(str(address[0])).is_loopback:
+    if hasattr(socket, "TCP_CONGESTION") and _is_here(str(address[0])):
         with suppress(OSError):  # the system has none of that name: its own will do
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, UNPACED)
     return made
+
+
+def _is_here(host: str) -> bool:
+    """Whether an address is loopback's; what is none, where Python has no IPv6, is not."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback

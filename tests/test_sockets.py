@@ -53,6 +53,18 @@ async def test_a_connection_to_a_backend_on_this_machine_is_unpaced(
         connection.close()
 
 
+def test_an_address_of_this_machine_in_the_words_of_ipv6_is_known() -> None:
+    info = socket.AF_INET6, socket.SOCK_STREAM, 0, "", ("::ffff:127.0.0.1", 443, 0, 0)
+    with socket_for(info) as made:
+        assert control(made) == UNPACED
+
+
+def test_what_is_no_address_is_as_the_system_has_it() -> None:
+    """A Python without IPv6 has a number and bytes for one."""
+    with socket_for((socket.AF_INET, socket.SOCK_STREAM, 0, "", (10, b""))) as made:
+        assert control(made) == SYSTEMS
+
+
 def test_a_socket_to_another_machine_is_as_the_system_has_it() -> None:
     info = socket.AF_INET, socket.SOCK_STREAM, 0, "", ("192.0.2.1", 443)
     with socket_for(info) as made:

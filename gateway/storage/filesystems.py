@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-_KEEPING = frozenset(("ext2", "ext3", "ext4", "tmpfs", "xfs"))
+_KEEPING = frozenset(("ext2", "ext3", "ext4", "tmpfs"))
 """With these what was allocated for a file is there, whatever becomes of the disk's room."""
 
 _MOUNTS = Path("/proc/self/mountinfo")
@@ -12,7 +12,8 @@ _MOUNTS = Path("/proc/self/mountinfo")
 def keeps_blocks(folder: Path, mounts: Path = _MOUNTS) -> bool:
     """Whether what was allocated for a file can be written to, again and again, on a full disk.
 
-    Others copy on write, and kill a process that writes by memory what they have no room for.
+    Others copy on write, as XFS does what `cp` has made a copy of, and kill a process that writes
+    by memory what they have no room for.
     """
     device = folder.stat().st_dev
     number = f"{os.major(device)}:{os.minor(device)}"

@@ -164,6 +164,10 @@ class Journal:
                 finally:
                     os.close(file)
             os.fdatasync(current)
+        except OSError:
+            # A disk that has given up says so to a system call, and ends who writes by memory.
+            self._room = 0
+            raise
         finally:
             self._retired[:0] = former
 
@@ -187,15 +191,15 @@ class Journal:
                 # The kernel ends a process that writes by memory what the disk has no room for,
                 # be it for other pages of the same folio, of which there may be hundreds.
                 os.posix_fallocate(file, 0, size)
-                self._pages = mmap.mmap(file, size)
+                pages = mmap.mmap(file, size)
+                # Nothing is read ahead: large folios would be synced whole.
+                pages.madvise(mmap.MADV_RANDOM)
             except OSError as error:
                 _log.debug("no room for the whole of a journal's file: %s", error)
                 with suppress(OSError):  # zeros behind the last record are no harm
                     os.ftruncate(file, 0)
             else:
-                # Nothing is read ahead: large folios would be synced whole.
-                self._pages.madvise(mmap.MADV_RANDOM)
-                self._room = size
+                self._pages, self._room = pages, size
         return file
 
     def _fail(self, error: OSError, record: bytes) -> None:

@@ -4,6 +4,8 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import md5
+from http.client import OK
 from urllib.parse import urlsplit
 
 import boto3
@@ -18,7 +20,7 @@ from tests.acceptance.views import Artifact
 
 FIRST, SECOND = b"first\n" * 99, b"second\n" * 99
 LONG = b"long\n" * 99_999  # so that it is streamed
-TIMES = 4  # from the third time on a head is known
+TIMES = 16  # from the third time on a worker knows a head, and there are several
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,12 @@ class Repeated:
         return self.gateway.request(self.method, self.target, self.headers)
 
     def several(self) -> list[tuple[int, bytes]]:
-        """The answers to several of it."""
-        return [(each.status, each.body) for each in (self.again() for _ in range(TIMES))]
+        """The answers to several of it; each tells of what it has."""
+        answers = [self.again() for _ in range(TIMES)]
+        for each in answers:
+            if self.method == "GET" and each.status == OK:
+                assert each.headers["ETag"].strip('"') == md5(each.body).hexdigest()  # noqa: S324
+        return [(each.status, each.body) for each in answers]
 
 
 def signed(
@@ -84,6 +90,7 @@ def artifact(gateway: Gateway, prefix: str) -> Artifact:
     made.put("data.csv", FIRST)
     made.put("long.csv", LONG)
     gateway.rpc("commit", prefix=prefix)
+    time.sleep(1.1)  # answers of the second in which a file was made are never told again
     return made
 
 

@@ -315,17 +315,41 @@ def test_where_a_file_grows_on_what_is_held_goes_first(
     monkeypatch.setattr(journal, "FILE_BYTES", mmap.PAGESIZE)
     disk = Disk(monkeypatch, copies=True)
     one = Journal(tmp_path)
-    records = [b"%062d\n" % number for number in range(mmap.PAGESIZE // 63)]
+    records = [b"%062d\n" % number for number in range(mmap.PAGESIZE // 63 - 1)]
     for record in records:
         one.append(record)
     assert disk.asked == 0
     disk.takes = 0
-    one.append(b"too long for what is left\n")
-    one.append(b"")
-    one.append(b"\n")
+    end, long, short = one.end, b"%099d\n" % 1, b"2\n"
+    one.append(long)
+    one.append(short)
+    assert one.end == end
     disk.takes = None
-    one.append(b"last\n")
-    assert lines(tmp_path) == [r[:-1] for r in records] + [b"too long for what is left", b"last"]
+    one.flush()
+    assert [line + b"\n" for line in lines(tmp_path)] == [*records, long, short]
+    one.close()
+
+
+def test_a_disk_that_breaks_is_asked_from_then_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk(monkeypatch, copies=True)
+    one = Journal(tmp_path)
+    one.append(b"one\n")
+
+    def broken(_file: int) -> None:
+        raise OSError(errno.EIO, "input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdatasync", broken)
+        with pytest.raises(OSError, match="input/output"):
+            one.sync()
+    disk.takes = 0
+    one.append(b"two\n")
+    assert failing(one)
+    disk.takes = None
+    one.append(b"three\n")
+    assert lines(tmp_path) == [b"one", b"two", b"three"]
     one.close()
 
 
