@@ -1,6 +1,6 @@
 """What counting costs: the same file counted and `silent`, alternating in one run.
 
-`python -m bench.counting [--rounds 40] [--seconds 1] [--rate 2000] [--json FILE]`
+`python -m bench.counting [--rounds 40] [--seconds 1] [--rate 2000] [--only latency] [--json FILE]`
 
 The gateway answers from memory, where counting is the greatest part of what a request costs. CPU is
 that of its process while wrk (Debian's package of that name) asks as fast as it is answered; what
@@ -48,13 +48,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--seconds", type=float, default=1)
     parser.add_argument("--rate", type=int, default=2_000)
+    parser.add_argument("--only", choices=("cpu", "latency"))
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     report = Report(f"Counting a download of {FILE_BYTES} bytes")
     with scene() as here:
         publish(here)
-        measure_cpu(report, here, options.rounds, options.seconds)
-        measure_latency(report, here, options.rounds, options.seconds, options.rate)
+        if options.only != "latency":
+            measure_cpu(report, here, options.rounds, options.seconds)
+        if options.only != "cpu":
+            measure_latency(report, here, options.rounds, options.seconds, options.rate)
     report.show(options.json)
 
 
