@@ -57,24 +57,16 @@ def test_twice_as_much_as_has_come_is_made_ready(tmp_path: Path) -> None:
     one.close()
 
 
-def test_what_little_has_come_makes_little_ready(tmp_path: Path) -> None:
-    one = Journal(tmp_path)
-    append(one, RECORDS[:2])
-    one.sync()
-    one.prepare()
-    assert ready(tmp_path) == 1
-    one.close()
-
-
-def test_no_more_is_made_ready_than_it_may_be(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("appended", "most"), [(2, 1), (2 * PAGE, 3)])
+def test_what_little_has_come_makes_little_ready_and_much_no_more_than_may_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, appended: int, most: int
 ) -> None:
     monkeypatch.setattr(journal, "AHEAD_BYTES", mmap.PAGESIZE)
     one = Journal(tmp_path)
-    append(one, RECORDS[: 2 * PAGE])
+    append(one, RECORDS[:appended])
     one.sync()
     one.prepare()
-    assert ready(tmp_path) <= 3
+    assert 1 <= ready(tmp_path) <= most
     one.close()
 
 
