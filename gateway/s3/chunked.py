@@ -120,7 +120,8 @@ class ChunkDecoder:
 
     def feed(self, data: bytes | memoryview) -> list[memoryview]:
         """The decoded bytes of this piece, maybe none, in views of it."""
-        view, out = memoryview(data), list[memoryview]()
+        view = memoryview(data)
+        out: list[memoryview] = []
         position, end = 0, len(view)
         while position < end:
             left = self._left

@@ -83,7 +83,8 @@ async def checked_whole(
 
 
 async def _joined(body: Body, most: int) -> bytes:
-    pieces, received = list[bytes](), 0
+    pieces: list[bytes] = []
+    received = 0
     async for piece in body:
         received += len(piece)
         if received > most:

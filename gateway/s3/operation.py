@@ -69,8 +69,10 @@ class Operation:
     there. `dangerous` is 403 unless the workspace's backend_settings allow it. `public` says
     that it needs no right where the workspace is open to anonymous callers.
 
-    `names` are all query names that it takes. `shows_object` says that a good answer may be bytes
-    that an object's author has chosen, `reads_bytes` that it is the object itself, or a part of it.
+    `names` are all query names that it takes. `lists` and `reads_object` say that this is its
+    effect; `opens` that it needs no right of its own where it is public. `shows_object` says that
+    a good answer may be bytes that an object's author has chosen, `reads_bytes` that it is the
+    object itself, or a part of it.
     """
 
     name: str
@@ -85,15 +87,24 @@ class Operation:
     dangerous: bool = False
     public: bool = False
     names: frozenset[str] = field(init=False, compare=False, repr=False)
+    lists: bool = field(init=False, compare=False, repr=False)
+    reads_object: bool = field(init=False, compare=False, repr=False)
+    opens: bool = field(init=False, compare=False, repr=False)
     shows_object: bool = field(init=False, compare=False, repr=False)
     reads_bytes: bool = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Work out once what each request asks of its row."""
+        """Work out once what each request asks of its row.
+
+        Members of an enumeration take longer to be looked up than to be compared.
+        """
         unlisted = self.effect is Effect.UNLISTED and self.level is Level.OBJECT
         reads = self.effect is Effect.READ_OBJECT
         for name, value in (
             ("names", self.subresources | self.parameters),
+            ("lists", self.effect is Effect.LIST),
+            ("reads_object", reads),
+            ("opens", self.public and self.right <= Right.READ),
             ("shows_object", unlisted or reads),
             ("reads_bytes", reads and self.method == "GET" and not self.subresources),
         ):

@@ -80,6 +80,10 @@ class Upstream(ABC):
         """When it was given, by the backend's clock, as HTTP says it; "" where it does not say."""
 
     @abstractmethod
+    def at_hand(self, limit: int) -> bytes | None:
+        """The whole body, where it is there; None where `read` has to wait, or to refuse it."""
+
+    @abstractmethod
     async def read(self, limit: int) -> bytes:
         """The whole body, of at most `limit` bytes: EntityTooLarge beyond; BrokenUpstream."""
 

@@ -52,14 +52,12 @@ class Begun(Generic[T]):
         self._failure = failure
 
     def __await__(self) -> Generator[Any, Any, T]:
-        work, waits_for, failure = self._work, self._waits_for, self._failure
+        work, waits_for, failure = self._work.__await__(), self._waits_for, self._failure
         waited = self.shares  # the task has waited for it
         try:
-            while True:
+            while failure is not None or not waited:
                 if failure is not None:
                     waits_for, failure = work.throw(failure), None
-                elif waited:
-                    waits_for = work.send(None)
                 try:
                     yield waits_for
                 except BaseException as error:  # noqa: BLE001 - it is the coroutine's to see
@@ -68,3 +66,4 @@ class Begun(Generic[T]):
         except StopIteration as end:
             result: T = end.value
             return result
+        return (yield from work)  # by hand, its end would be an exception that is caught

@@ -139,7 +139,15 @@ class Connection(Intake):
         """Answer what comes, one after the other, until one side has had enough."""
         while not self._force_close:
             if not self._messages:
-                await self._wait()
+                waiter = self._waiter = self._loop.create_future()
+                try:
+                    await waiter
+                except asyncio.CancelledError as cancelled:
+                    if self._begun is None:
+                        raise
+                    self._begun.fail(cancelled)  # it may be a time-out of the answer's own
+                finally:
+                    self._waiter = None
             begun, self._begun = self._begun, None
             lasting = await (self._answer_next() if begun is None else begun)
             if not lasting or self._close or self._force_close:
@@ -161,18 +169,6 @@ class Connection(Intake):
         if not isinstance(head, RawRequestMessage):
             await self._part()
         return lasting
-
-    async def _wait(self) -> None:
-        """Nothing, once there is something to be answered."""
-        waiter = self._waiter = self._loop.create_future()
-        try:
-            await waiter
-        except asyncio.CancelledError as cancelled:
-            if self._begun is None:
-                raise
-            self._begun.fail(cancelled)  # it may be a time-out of the answer's own
-        finally:
-            self._waiter = None
 
     async def drain(self, seconds: float) -> None:
         """Nothing, once the client has room again; ConnectionError where it makes none in time."""

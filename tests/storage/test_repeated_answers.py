@@ -1,6 +1,8 @@
 """A head of the backend's that comes again in the same words is read once."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.s3.message import NOWHERE, new_notes
 from gateway.storage.wire.head import LONGEST_KEPT, BrokenHead, answer_head, date_of
@@ -52,6 +54,35 @@ def test_what_does_not_come_again_is_not_kept(method: str, lines: str) -> None:
 def test_line_of_the_moment_that_is_broken_breaks_the_head(line: str) -> None:
     with pytest.raises(BrokenHead):
         answer_head(f"HTTP/1.1 200 OK\r\n{line}\r\nContent-Length: 7".encode(), "GET")
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "Date: Mon, 01 Jan 2026 00:00:00 GMT",
+                "date: Mon, 01 Jan 2026 00:00:01 GMT",
+                "X-Amz-Request-Id: 0123456789",
+                "x-amz-request-id: 9876543210",
+                "X-Date: Mon, 01 Jan 2026 00:00:0 GMT",
+                "Content-Length: 7",
+                "ETag: 1",
+            ]
+        ),
+        unique=True,
+    )
+)
+def test_heads_of_one_length_have_the_headers_that_are_in_them(lines: list[str]) -> None:
+    found = answer_head("\r\n".join(["HTTP/1.1 200 OK", *lines]).encode(), "GET")
+    passing = [line for line in lines if not line.lower().startswith(("date:", "x-amz-request"))]
+    assert [f"{name}: {value}" for name, value in found.headers.items()] == passing
+
+
+def test_line_that_breaks_where_a_good_one_stood_breaks_the_head() -> None:
+    answer_head(head("A", "Mon, 01 Jan 2026 00:00:00 GMT"), "GET")
+    for date in ("Mon, 01 Jan 2026 00:00:00\nGMT", "Mon, 01 Jan 2026 00:00:00\0GMT"):
+        with pytest.raises(BrokenHead):
+            answer_head(head("A", date), "GET")
 
 
 def test_date_is_what_the_clock_said() -> None:

@@ -92,7 +92,7 @@ class Serving:
 
     def answer(self, caller: Caller, verified: Verified, now: datetime) -> Awaitable[Reply]:
         """The answer to a verified request; GatewayError for every refusal."""
-        if verified.operation.effect is Effect.READ_OBJECT:
+        if verified.operation.reads_object:
             return self._read(caller, verified)
         return self._answer(caller, verified, now)
 
@@ -123,7 +123,7 @@ class Serving:
 
     def _authorise(self, caller: Caller, workspace: Workspace, verified: Verified) -> None:
         operation = verified.operation
-        if operation.public and operation.right <= Right.READ:
+        if operation.opens:
             return  # reading and listing decide which right the key or the prefix needs
         self._access.require(caller, workspace, operation.right)
         if operation.dangerous and not workspace.backend_settings:

@@ -91,7 +91,7 @@ async def answer(
             headers.popall("Content-Length", None)
         return Reply(upstream.status, headers, authored=is_object, of=of)
     if is_object and passing.length <= WHOLE_BYTES:
-        document = await upstream.read(WHOLE_BYTES)
+        document = upstream.at_hand(WHOLE_BYTES) or await upstream.read(WHOLE_BYTES)
         return Reply(upstream.status, headers, document, authored=True, of=of)
     kind = "" if is_object or names.equal else headers.get("Content-Type", "")
     refused = upstream.status == FORBIDDEN

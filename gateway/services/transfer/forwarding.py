@@ -131,8 +131,8 @@ class Forwarding:
             known = await self._onward(verified, workspace, changes)
         outgoing, names = known.outgoing, known.names
         upstream = await self._bucket.send(outgoing)
-        lists = verified.operation.effect is Effect.LIST
-        return await answer(upstream, verified, names, self._hiding if lists else None)
+        hiding = self._hiding if verified.operation.lists else None
+        return await answer(upstream, verified, names, hiding)
 
     async def _onward(self, verified: Verified, workspace: Workspace, changes: Changes) -> Onward:
         """What goes to the backend, and what comes home is called; kept where it has no body."""

@@ -40,9 +40,21 @@ class Answer(Upstream):
         """When it was given, by the backend's clock."""
         return date_of(self._incoming.written)
 
+    def at_hand(self, limit: int) -> bytes | None:
+        """The whole body, where it came in one piece, and nothing is left to be sent."""
+        incoming = self._incoming
+        if not incoming.ended or self._sending is not None or incoming.held > limit:
+            return None
+        pieces = incoming.pieces
+        if len(pieces) != 1:
+            return None
+        incoming.held = 0
+        return pieces.pop()
+
     async def read(self, limit: int) -> bytes:
         """The whole body."""
-        incoming, pieces, size = self._incoming, list[bytes](), 0
+        incoming, size = self._incoming, 0
+        pieces: list[bytes] = []
         try:
             while True:
                 pieces += incoming.pieces

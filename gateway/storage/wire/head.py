@@ -22,7 +22,7 @@ BEGINNING = b"HTTP/1."
 """How each answer begins."""
 
 KEPT = 1_024
-"""How many heads are kept that may come again."""
+"""How many heads of answers to one method are kept that may come again."""
 
 LONGEST_KEPT = 2_048
 """The longest of these, in bytes."""
@@ -34,9 +34,9 @@ _LINE = re.compile(r"\r\n([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n\0]*)")
 _DIGITS = re.compile(r"[0-9]{1,19}")
 _EMPTY = frozenset((204, 304))
 # What says when an answer was given, and which it was: two of the same thing differ in it alone.
-_OF_THE_MOMENT = re.compile(rb"\r\n(?:Date|X-Amz-Request-Id): [ -~]*(?=\r\n|\Z)", re.IGNORECASE)
+# Spelled as servers do: where case does not matter, a look takes half as long again.
+_OF_THE_MOMENT = re.compile(rb"\r\n(?:[Dd]ate|[Xx]-[Aa]mz-[Rr]equest-[Ii]d): [ -~]*(?=\r\n|\Z)")
 _OF_EACH_MOMENT = frozenset(("date", "x-amz-request-id"))
-_READING = frozenset(("GET", "HEAD"))
 _UNIQUE = b"\r\nx-amz-id-2:"  # it is another each time, and for clients to see
 _DATE = re.compile(rb"\r\nDate: ([ -~]*)", re.IGNORECASE)
 
@@ -80,11 +80,18 @@ def request_head(method: str, target: str, headers: Sequence[tuple[str, str]]) -
 
 def answer_head(data: bytes, method: str) -> Head:
     """The head of an answer to `method`; `data` is all before the empty line. BrokenHead."""
-    if method in _READING:
-        lasting = _OF_THE_MOMENT.sub(b"", data)
-        if len(lasting) <= LONGEST_KEPT and _UNIQUE not in lasting:
-            return _known(lasting, method)
-    return _read(data, method)
+    known = _known.get(method)
+    if known is None:
+        return _read(data, method)
+    lasting = _lasting(data)
+    head = known.get(lasting)
+    if head is None:
+        if len(lasting) > LONGEST_KEPT or _UNIQUE in lasting:
+            return _read(data, method)
+        head = known[lasting] = _read(lasting, method, new_notes())
+        if len(known) > KEPT:
+            del known[next(iter(known))]
+    return head
 
 
 def date_of(data: bytes) -> str:
@@ -93,9 +100,32 @@ def date_of(data: bytes) -> str:
     return "" if found is None else found[1].decode()
 
 
-@lru_cache(KEPT)
-def _known(data: bytes, method: str) -> Head:
-    return _read(data, method, new_notes())
+_known: dict[str, dict[bytes, Head]] = {"GET": {}, "HEAD": {}}
+
+# By the length of a head, where such lines began in the last one that was as long.
+_places: dict[int, list[int]] = {}
+
+
+def _lasting(data: bytes) -> bytes:
+    """A head without what says when it was written, and which answer it was.
+
+    Such lines mostly stand where they stood before: to look there takes a third of a search.
+    """
+    places = _places.get(len(data))
+    if places is not None:
+        kept, end = [], 0
+        for place in places:
+            found = _OF_THE_MOMENT.match(data, place)
+            if found is None:
+                break
+            kept.append(data[end:place])
+            end = found.end()
+        else:
+            kept.append(data[end:])
+            return b"".join(kept)
+    if len(data) <= LONGEST_KEPT:
+        _places[len(data)] = [found.start() for found in _OF_THE_MOMENT.finditer(data)]
+    return _OF_THE_MOMENT.sub(b"", data)
 
 
 def _read(data: bytes, method: str, notes: Notes = NOWHERE) -> Head:
