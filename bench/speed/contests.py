@@ -25,6 +25,7 @@ from bench.speed.stand import (
 from tests.acceptance.keys import OTHER_WORKSPACE, WORKSPACE
 
 ARTIFACT = "public/artifact"
+BARE = "bare relay, hash"
 CROWDED = "GET 4 KiB in a crowd"
 LIST_EQUAL = "ListObjectsV2 of 1,000, equal names"
 LIST_TRANSLATED = "ListObjectsV2 of 1,000, translated"
@@ -164,6 +165,9 @@ def _put(stand: Stand, size: int, connections: int, *, every: bool) -> Contest:
         for each in stand.proxies
         if each.name != "HAProxy splice-response"  # which changes nothing on the way up
     ]
+    if size == LARGE:  # of which the copies and the hash are nearly all that it costs
+        sent = partial(_bodies, size, plain, Payload.UNSIGNED)
+        contestants.append(Contestant(BARE, stand.relay, sent))
     ways = [("gateway, unsigned", plain, Payload.UNSIGNED)]
     if every:
         ways += [

@@ -40,8 +40,9 @@ signed beforehand: they all share the cores. HAProxy and nginx have one thread a
 the gateway has; nginx buffers nothing. `rclone serve s3` runs as it does without options: it
 keeps directories in memory for five minutes, and uses all cores. HAProxy and nginx pass requests
 on as they are, signed for the backend; rclone and the gateway verify signatures, and sign anew.
-All is on loopback. There the gateway sends with Reno, others with what the system has (*TCP*
-below): with BBR their bodies are paced by timers, which cost them CPU that they do not cost it.
+All is on loopback. There the gateway and the bare relay send with Reno, others with what the
+system has (*TCP* below): with BBR their bodies are paced by timers, which cost them CPU that they
+do not cost these two.
 CPU is user and system time of the proxy's processes; memory is their peak during a turn. HEADs
 are sent by Python, since wrk waits for their bodies.
 
@@ -52,6 +53,12 @@ it: they come again byte for byte, as downloads without credentials and presigne
 gateway makes use of that.
 *Silent* ones come by URLs of `get_file` that count nothing. Bodies go up *unsigned*, with a
 *hash*, in signed *chunks*, and *staged* into an artifact.
+
+Beside the PUTs of 64 MiB stands a *bare relay*, with a thread for each connection: it copies a
+body in and out in pieces of 512 KiB, takes its SHA-256 on the way, and does nothing else: it gets
+bodies that are signed for the backend, as HAProxy does. Whoever checks a body by reads and writes
+has to do as much. Pages that were hashed can't be spliced on, since a sender on the same machine
+could still change them. So the relay shows what remains where a proxy adds nothing of its own.
 """
 
 PROFILED = """\

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from bench.figures import Report
-from bench.speed.contests import CROWDED, LIST_EQUAL, LIST_TRANSLATED, MANIFEST, MEMBERS
+from bench.speed.contests import BARE, CROWDED, LIST_EQUAL, LIST_TRANSLATED, MANIFEST, MEMBERS
 from bench.speed.measuring import Standing
 from bench.speed.stand import LARGE
 
@@ -13,6 +13,7 @@ Standings = Mapping[str, Mapping[str, Standing]]  # by the contest's name, then 
 AUTO, RESPONSE = "HAProxy splice-auto", "HAProxy splice-response"
 COMMITTED, UNSIGNED = "gateway, committed", "gateway, unsigned"
 MEMORY = "gateway, in memory"
+HASH, CHUNKS = "gateway, hash", "gateway, chunks"
 # Of a PUT of 64 MiB: what HAProxy's CPU, and that of the hash alone, are multiplied with.
 UPLOAD, HASHING = 0.6, 1.15
 
@@ -57,14 +58,24 @@ def add_contests(report: Report, standings: Standings, hashing: Sequence[float])
             samples = standings[contest][name].values("cpu")
             report.add(f"{contest}: CPU of a request", samples, "µs", most=most)
     if hashing and (found := standings.get("PUT 64 MiB")):
-        allowed = [
-            UPLOAD * cpu + HASHING * alone
-            for cpu, alone in zip(found[AUTO].values("cpu"), hashing, strict=True)
-        ]
-        for name in ("gateway, hash", "gateway, chunks"):
-            pairs = zip(found[name].values("cpu"), allowed, strict=True)
-            told = f"PUT 64 MiB, CPU: {name} / ({UPLOAD:g} {AUTO} + {HASHING:g} hashlib)"
-            report.add(told, [cpu / most for cpu, most in pairs], "x", most=1.0)
+        _add_hashed(report, found, hashing)
+
+
+def _add_hashed(report: Report, found: Mapping[str, Standing], hashing: Sequence[float]) -> None:
+    """Add what is promised of bodies that are hashed, and what is told of the bare relay's."""
+    allowed = [
+        UPLOAD * cpu + HASHING * alone
+        for cpu, alone in zip(found[AUTO].values("cpu"), hashing, strict=True)
+    ]
+    bound = f"({UPLOAD:g} {AUTO} + {HASHING:g} hashlib)"
+    for name, beside, theirs, most in (
+        (HASH, bound, allowed, 1.0),
+        (CHUNKS, bound, allowed, 1.0),
+        (BARE, bound, allowed, None),
+        (HASH, BARE, found[BARE].values("cpu"), None),
+    ):
+        samples = [a / b for a, b in zip(found[name].values("cpu"), theirs, strict=True)]
+        report.add(f"PUT 64 MiB, CPU: {name} / {beside}", samples, "x", most=most)
 
 
 def add_calls(report: Report, times: Mapping[str, Sequence[float]]) -> None:

@@ -1,6 +1,7 @@
 """The proxies beside which the gateway is measured: child processes, configured here."""
 
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from bench.speed.load import program
 from bench.speed.usage import Tree
 from tests.acceptance.backends import REGION, Backend
+from tests.acceptance.harness import ROOT
 from tests.acceptance.keys import Key
 from tests.acceptance.processes import (
     PROGRAMS,
@@ -133,6 +135,16 @@ def rclone(backend: Backend, folder: Path) -> Iterator[Server]:
     command = [str(PROGRAMS / "rclone"), "serve", "s3", "back:", f"--addr=127.0.0.1:{port}"]
     command.append(f"--auth-key={key.access_key_id},{key.secret_access_key}")
     with _running("rclone", command, port, key, folder, environment) as server:
+        yield server
+
+
+@contextmanager
+def bare_relay(backend: Backend, folder: Path) -> Iterator[Server]:
+    """A process that copies and hashes, and does nothing else; a thread for each connection."""
+    port = free_port()
+    command = [sys.executable, "-m", "bench.speed.relay", str(port), str(backend.port)]
+    environment = {"PYTHONPATH": str(ROOT)}
+    with _running("bare relay", command, port, backend.key, folder, environment) as server:
         yield server
 
 

@@ -36,11 +36,12 @@ ENVIRONMENT = {"PYTHONHASHSEED": "0"}
 class Stand:
     """Everything that runs; `few` is a gateway with ten artifacts, `many` one with a crowd.
 
-    These keep no file in memory; `warm` does.
+    These keep no file in memory; `warm` does. `relay` is what hashes bodies and does nothing else.
     """
 
     backend: Backend
     proxies: Sequence[Server]  # the backend itself is the first
+    relay: Server
     few: Gateway
     many: Gateway
     warm: Gateway
@@ -84,7 +85,8 @@ def stand(artifacts: int) -> Iterator[Stand]:
             up.enter_context(proxies.nginx(backend, folder)),
             up.enter_context(proxies.rclone(backend, folder)),
         ]
-        yield Stand(backend, beside, few, many, warm)
+        relay = up.enter_context(proxies.bare_relay(backend, folder))
+        yield Stand(backend, beside, relay, few, many, warm)
 
 
 def _few(backend: Backend) -> dict[str, Document]:

@@ -1,5 +1,7 @@
 import hashlib
 import json
+import socket
+import threading
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -13,6 +15,7 @@ from bench.speed.plots import Bar, bars
 from bench.speed.profiles import shares
 from bench.speed.promises import add_contests
 from bench.speed.proxies import HAPROXY, NGINX
+from bench.speed.relay import BUFFER, serve
 from bench.speed.signing import CHUNK, Ask, Payload
 from tests.acceptance.keys import KEYS
 
@@ -76,6 +79,49 @@ def test_proxies_listen_on_loopback_alone() -> None:
     assert nginx.count("{") == nginx.count("}") == 5
 
 
+def _relay() -> tuple[socket.socket, socket.socket, threading.Thread]:
+    """A client's and a backend's end of a relay that runs."""
+    (client, before), (behind, backend) = socket.socketpair(), socket.socketpair()
+
+    def run() -> None:
+        with before, behind:
+            serve(before, behind)
+
+    relay = threading.Thread(target=run, daemon=True)
+    relay.start()
+    client.settimeout(10)
+    backend.settimeout(10)
+    return client, backend, relay
+
+
+def test_the_relay_passes_requests_and_answers_as_they_came() -> None:
+    client, backend, relay = _relay()
+    bodies = [bytes(range(256)) * (BUFFER // 256) * 2 + b"end", b"", b"short"]
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    with client, backend, client.makefile("rb") as answers, backend.makefile("rb") as requests:
+        for body in bodies:
+            sent = Ask("PUT", "/w/key", body).signed(URL, KEYS["write"])
+            sender = threading.Thread(target=client.sendall, args=(sent,))
+            sender.start()
+            assert requests.read(len(sent)) == sent
+            sender.join()
+            backend.sendall(answer)
+            assert answers.read(len(answer)) == answer
+        client.shutdown(socket.SHUT_WR)
+        assert requests.read(1) == b""
+    relay.join(10)
+    assert not relay.is_alive()
+
+
+def test_the_relay_leaves_with_the_backend() -> None:
+    client, backend, relay = _relay()
+    with client, backend:
+        backend.close()
+        assert client.recv(1) == b""
+    relay.join(10)
+    assert not relay.is_alive()
+
+
 def _standing(contestant: str, *cpu: float) -> Standing:
     samples = [Sample(1, 1, 1, 1, each, 1) for each in cpu]
     return Standing("GET 4 KiB", contestant, samples)
@@ -93,6 +139,27 @@ def test_promises_are_judged_by_ratios_within_a_round() -> None:
     add_contests(report, {"GET 4 KiB": found}, [])
     assert [figure.median for figure in report.figures] == pytest.approx([0.2, 4.0, 1.0, 1.0])
     assert [figure.kept for figure in report.figures] == [True, False, True, False]
+
+
+def test_the_bare_relay_stands_beside_the_bound_without_a_promise() -> None:
+    cpu = {
+        "rclone": 400.0,
+        "HAProxy splice-auto": 50.0,
+        "bare relay, hash": 70.0,
+        "gateway, unsigned": 20.0,
+        "gateway, hash": 77.0,
+        "gateway, chunks": 98.0,
+    }
+    found = {name: _standing(name, value) for name, value in cpu.items()}
+    report = Report("")
+    add_contests(report, {"PUT 64 MiB": found}, [40.0])  # 0.6 * 50 + 1.15 * 40 = 76
+    told = {figure.name: figure for figure in report.figures}
+    bound = "(0.6 HAProxy splice-auto + 1.15 hashlib)"
+    relay = told[f"PUT 64 MiB, CPU: bare relay, hash / {bound}"]
+    beside = told["PUT 64 MiB, CPU: gateway, hash / bare relay, hash"]
+    assert (relay.median, beside.median) == pytest.approx((70 / 76, 1.1))
+    assert (relay.kept, beside.kept) == (None, None)
+    assert told[f"PUT 64 MiB, CPU: gateway, hash / {bound}"].kept is False
 
 
 def test_a_plot_says_in_words_what_it_shows() -> None:
