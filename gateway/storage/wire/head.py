@@ -30,7 +30,7 @@ LONGEST_KEPT = 2_048
 _END = "\r\n"
 _FORBIDDEN = frozenset("\r\n\0")
 _STATUS = re.compile(r"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n\0]*)?")
-_LINE = re.compile(r"\r\n([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n\0]*)")
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _DIGITS = re.compile(r"[0-9]{1,19}")
 _EMPTY = frozenset((204, 304))
 # What says when an answer was given, and which it was: two of the same thing differ in it alone.
@@ -130,23 +130,32 @@ def _lasting(data: bytes) -> bytes:
 
 def _read(data: bytes, method: str, notes: Notes = NOWHERE) -> Head:
     text = data.decode("utf-8", "surrogateescape")
-    first = text.partition("\r\n")[0]
+    first, *lines = text.split(_END)
     minor, status = _status(first)
-    lines = _LINE.findall(text, len(first))
-    # Each line break begins a header, which goes on up to the next one.
     breaks = len(lines)
-    if {text.count("\r"), text.count("\n"), text.count("\r\n")} != {breaks} or "\0" in text:
+    if text.count("\r") != breaks or text.count("\n") != breaks or "\0" in text:
         raise BrokenHead("a header can't be read")
-    # A pattern that left spaces out itself would go over them again for each: metadata is users'.
-    pairs = [
-        (name, value.strip(" \t")) for name, value in lines if name.lower() not in _OF_EACH_MOMENT
-    ]
+    pairs = []
+    for line in lines:
+        name, colon, value = line.partition(":")
+        lowered = _lowered(name)
+        if lowered is None or not colon:
+            raise BrokenHead("a header can't be read")
+        if lowered not in _OF_EACH_MOMENT:
+            # A pattern that left spaces out would go over them again for each: metadata is users'.
+            pairs.append((name, value.strip(" \t")))
     headers = CIMultiDictProxy(CIMultiDict(pairs))
     length, chunked = _framing(method, status, headers)
     said = headers.getall("Connection", ())
     closing = minor != "1" or "close" in ",".join(said).lower()
     lasting = not closing and (length is not None or chunked)
     return Head(status, headers, length, chunked, lasting, notes)
+
+
+@lru_cache(256)
+def _lowered(name: str) -> str | None:
+    """A header's name in lower case; None for what can't be one."""
+    return name.lower() if _NAME.fullmatch(name) else None
 
 
 @lru_cache(64)
