@@ -3,9 +3,9 @@
 import http.client
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -100,20 +100,25 @@ class Scene:
 
 
 @contextmanager
-def scene(settings: Mapping[str, Document] | None = None) -> Iterator[Scene]:
-    """A new backend and a new gateway, gone in the end with all they hold."""
-    with TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as name:
+def scene(
+    settings: Mapping[str, Document] | None = None,
+    *,
+    under: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
+) -> Iterator[Scene]:
+    """A new backend and a new gateway, gone in the end with all they hold.
+
+    `under` is a command that runs the gateway's own; `env` is added to its environment.
+    """
+    with TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as name, ExitStack() as up:
         folder = Path(name)
         backend = Backend(folder / "backend")
-        gateway = Gateway(backend, folder / "gateway", settings or {})
-        try:
-            backend.start()
-            gateway.start()
-            yield Scene(backend, gateway, backend.client())
-        finally:
-            if gateway.process is not None:
-                gateway.stop()
-            backend.kill()
+        up.callback(backend.kill)
+        backend.start()
+        gateway = Gateway(backend, folder / "gateway", settings or {}, under=under)
+        up.callback(gateway.stop)
+        gateway.start(env)
+        yield Scene(backend, gateway, backend.client())
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -81,7 +81,8 @@ class Gateway(Programs):
     """One `serve --config` process in front of a backend.
 
     `settings` are top-level keys of the configuration that replace the harness's own;
-    `endpoint_url` stands in for the backend's where something listens in between.
+    `endpoint_url` stands in for the backend's where something listens in between; `under` is a
+    command that runs the gateway's own, as valgrind does.
     """
 
     backend: Backend
@@ -89,6 +90,7 @@ class Gateway(Programs):
     settings: Mapping[str, Document] = field(default_factory=dict)
     endpoint_url: str | None = None
     workspace: str = WORKSPACE
+    under: Sequence[str] = ()
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | Run | None = None
     _clients: dict[str, S3Client] = field(default_factory=dict)
@@ -159,8 +161,8 @@ class Gateway(Programs):
         path.write_text(yaml.safe_dump(self.configuration(), sort_keys=False))
         environment = clean_environment() | {"PYTHONPATH": str(ROOT), **(env or {})}
         command = ["serve", "--config", str(path)]
-        if env:  # Python itself may read it
-            command = [sys.executable, "-m", "gateway", *command]
+        if env or self.under:  # Python itself may read it
+            command = [*self.under, sys.executable, "-m", "gateway", *command]
             self.process = spawn(command, self.data_dir, self.log, environment)
         else:
             with self.log.open("ab") as log:
