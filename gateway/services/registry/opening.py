@@ -14,7 +14,7 @@ from gateway.errors import InvalidPath, NoSuchArtifact, NoSuchKey
 from gateway.identity import Caller, Workspace
 from gateway.s3.address import Address, Query
 from gateway.s3.exchange import Verified
-from gateway.s3.message import Reply, Request
+from gateway.s3.message import Note, Reply, Request
 from gateway.s3.operation import identify
 from gateway.s3.payload import parse_payload
 from gateway.services.objects.caching import Caching
@@ -30,6 +30,8 @@ OK = 200
 JSON = (("Content-Type", "application/json"),)
 BADGE_CACHE = "max-age=60"
 REDIRECT = 300
+
+AMOUNTS: Note[Verified] = Note()
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +204,15 @@ def attachment(key: str) -> str:
 
 def _get(workspace: Workspace, key: str, request: Request) -> Verified:
     """The GetObject or HeadObject that a request of this door amounts to."""
-    address, query = Address(workspace.name, key), Query()
-    return Verified(
-        request=request,
-        operation=identify(request.method, address, query, request.headers),
-        address=address,
-        query=query,
-        payload=parse_payload(request.headers, "UNSIGNED-PAYLOAD", 0),
-    )
+    verified = request.notes.get(AMOUNTS)
+    if verified is None:
+        address, query = Address(workspace.name, key), Query()
+        verified = Verified(
+            request=request,
+            operation=identify(request.method, address, query, request.headers),
+            address=address,
+            query=query,
+            payload=parse_payload(request.headers, "UNSIGNED-PAYLOAD", 0),
+        )
+        request.notes[AMOUNTS] = verified
+    return verified
