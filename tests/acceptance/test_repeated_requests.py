@@ -61,6 +61,14 @@ def signed(
     return Repeated(gateway, target, dict(request.headers.items()), method)
 
 
+def opened(artifact: Artifact, right: str, query: str = "") -> Repeated:
+    """A request of the artifact door's, with a token that has this right."""
+    grants = {WORKSPACE: right}
+    token = artifact.gateway.rpc("generate_token", key="admin", grants=grants)
+    target = f"/{WORKSPACE}/artifact/{artifact.key('data.csv')}{query}"
+    return Repeated(artifact.gateway, target, {"Authorization": f"Bearer {token}"})
+
+
 def presigned(gateway: Gateway, key: str, seconds: int) -> Repeated:
     """A presigned URL of a file that a reader has made."""
     client = boto3.client(
@@ -131,17 +139,19 @@ def test_commits_discards_and_deletes_are_seen_at_once(artifact: Artifact) -> No
     gateway = artifact.gateway
     reader = signed(gateway, path(artifact))
     writer = signed(gateway, path(artifact), "write")
-    assert reader.several() == writer.several() == [(200, FIRST)] * TIMES
+    door, staged = opened(artifact, "read"), opened(artifact, "write", "?stage=true")
+    assert reader.several() == writer.several() == door.several() == [(200, FIRST)] * TIMES
     artifact.put("data.csv", SECOND)
-    assert reader.several() == [(200, FIRST)] * TIMES
-    assert writer.several() == [(200, SECOND)] * TIMES
+    assert reader.several() == door.several() == [(200, FIRST)] * TIMES
+    assert writer.several() == staged.several() == [(200, SECOND)] * TIMES
     gateway.rpc("discard", prefix=artifact.prefix)
-    assert writer.several() == [(200, FIRST)] * TIMES
+    assert writer.several() == door.several() == [(200, FIRST)] * TIMES
     artifact.put("data.csv", SECOND)
     gateway.rpc("commit", prefix=artifact.prefix)
-    assert reader.several() == [(200, SECOND)] * TIMES
+    assert reader.several() == door.several() == [(200, SECOND)] * TIMES
     gateway.rpc("delete", prefix=artifact.prefix)
-    assert [status for status, _ in reader.several()] == [404] * TIMES
+    for each in (reader, door):
+        assert [status for status, _ in each.several()] == [404] * TIMES
 
 
 def test_revoked_key_is_refused_at_its_next_request(artifact: Artifact) -> None:
