@@ -78,6 +78,17 @@ def test_heads_of_one_length_have_the_headers_that_are_in_them(lines: list[str])
     assert [f"{name}: {value}" for name, value in found.headers.items()] == passing
 
 
+@pytest.mark.parametrize("lines", ["", "\r\nDate: {:029}"])
+def test_head_with_fewer_lines_of_the_moment_hides_no_other_of_its_length(lines: str) -> None:
+    def of(moment: int) -> bytes:
+        said = f"HTTP/1.1 200 OK\r\nDate: {moment:029}\r\nx-amz-request-id: {moment:029}"
+        return f"{said}\r\nContent-Length: 7".encode()
+
+    fewer = f"HTTP/1.1 200 OK{lines.format(1)}\r\nETag: "
+    answer_head(fewer.ljust(len(of(1)), "1").encode(), "GET")
+    assert answer_head(of(2), "GET") is answer_head(of(3), "GET")
+
+
 def test_line_that_breaks_where_a_good_one_stood_breaks_the_head() -> None:
     answer_head(head("A", "Mon, 01 Jan 2026 00:00:00 GMT"), "GET")
     for date in ("Mon, 01 Jan 2026 00:00:00\nGMT", "Mon, 01 Jan 2026 00:00:00\0GMT"):

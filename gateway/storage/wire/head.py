@@ -83,14 +83,18 @@ def answer_head(data: bytes, method: str) -> Head:
     known = _known.get(method)
     if known is None:
         return _read(data, method)
-    lasting = _lasting(data)
-    head = known.get(lasting)
+    head = known.get(_lasting(data))
     if head is None:
-        if len(lasting) > LONGEST_KEPT or _UNIQUE in lasting:
+        if _UNIQUE in data:
             return _read(data, method)
-        head = known[lasting] = _read(lasting, method, new_notes())
-        if len(known) > KEPT:
-            del known[next(iter(known))]
+        lasting = _searched(data)
+        if len(lasting) > LONGEST_KEPT:
+            return _read(data, method)
+        head = known.get(lasting)
+        if head is None:
+            head = known[lasting] = _read(lasting, method, new_notes())
+            if len(known) > KEPT:
+                del known[next(iter(known))]
     return head
 
 
@@ -107,22 +111,24 @@ _places: dict[int, list[int]] = {}
 
 
 def _lasting(data: bytes) -> bytes:
-    """A head without what says when it was written, and which answer it was.
+    """A head without what says when it was written, and which answer it was, if that is known.
 
-    Such lines mostly stand where they stood before: to look there takes a third of a search.
+    Such lines mostly stand where they stood before: to look there takes a third of a search. Where
+    the last head of that length had fewer of them, some are left, and the head is not found.
     """
-    places = _places.get(len(data))
-    if places is not None:
-        kept, end = [], 0
-        for place in places:
-            found = _OF_THE_MOMENT.match(data, place)
-            if found is None:
-                break
-            kept.append(data[end:place])
-            end = found.end()
-        else:
-            kept.append(data[end:])
-            return b"".join(kept)
+    kept, end = [], 0
+    for place in _places.get(len(data), ()):
+        found = _OF_THE_MOMENT.match(data, place)
+        if found is None:
+            return data
+        kept.append(data[end:place])
+        end = found.end()
+    kept.append(data[end:])
+    return b"".join(kept)
+
+
+def _searched(data: bytes) -> bytes:
+    """A head without all such lines; where they are is kept."""
     if len(data) <= LONGEST_KEPT:
         _places[len(data)] = [found.start() for found in _OF_THE_MOMENT.finditer(data)]
     return _OF_THE_MOMENT.sub(b"", data)
