@@ -1,6 +1,7 @@
 """A real PostgreSQL server."""
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,9 @@ class PostgreSQL:
 
     def __init__(self, folder: Path) -> None:
         # As root the first one makes a user, and fails where another is just making it.
-        with (Path(gettempdir()) / "postgresql-of-tests.lock").open("w") as lock:
+        # Each user has a lock of its own: nobody else could open it.
+        path = Path(gettempdir()) / f"postgresql-of-tests-{os.getuid()}.lock"
+        with path.open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             self._server = postgres_server.get_server(folder, cleanup_mode=None)
         self.url = str(self._server.get_uri())
