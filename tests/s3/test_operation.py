@@ -1,5 +1,7 @@
 """The operation table: complete, and nothing falls through to a simpler operation."""
 
+from dataclasses import replace
+
 import botocore.session
 import pytest
 from botocore.model import OperationModel
@@ -422,3 +424,15 @@ def test_any_query_is_identified_or_refused(
         assert found.subresources <= {*names}
     assert (apart := unlisted(method, address, query, CIMultiDict())) is None or address.bucket
     assert apart is None or apart.onward_query(query) == query.without({"x-id"})
+
+
+@pytest.mark.parametrize("effect", Effect)
+@pytest.mark.parametrize("right", Right)
+@pytest.mark.parametrize("public", [False, True])
+def test_what_each_request_asks_of_a_row_follows_its_changes(
+    effect: Effect, right: Right, *, public: bool
+) -> None:
+    row = replace(BY_NAME["GetObject"], effect=effect, right=right, public=public)
+    assert row.lists is (effect is Effect.LIST)
+    assert row.reads_object is (effect is Effect.READ_OBJECT)
+    assert row.opens is (public and right <= Right.READ)

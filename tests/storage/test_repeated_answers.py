@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.s3.message import NOWHERE, new_notes
-from gateway.storage.wire.head import LONGEST_KEPT, BrokenHead, answer_head, date_of
+from gateway.storage.wire.head import KEPT, LONGEST_KEPT, BrokenHead, answer_head, date_of
 
 LINES = 'ETag: "1"\r\nContent-Length: 7\r\nX-Amz-Request-Id: {}\r\nDate: {}\r\nServer: s'
 
@@ -94,6 +94,22 @@ def test_line_that_breaks_where_a_good_one_stood_breaks_the_head() -> None:
     for date in ("Mon, 01 Jan 2026 00:00:00\nGMT", "Mon, 01 Jan 2026 00:00:00\0GMT"):
         with pytest.raises(BrokenHead):
             answer_head(head("A", date), "GET")
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+@pytest.mark.parametrize("line", ["Date: \xff", "date:then", "DATE: then", "X-AMZ-Request-Id: 1"])
+def test_line_of_the_moment_is_no_header_however_it_is_written(line: str, method: str) -> None:
+    found = answer_head(f"HTTP/1.1 200 OK\r\nETag: 1\r\n{line}".encode(), method)
+    assert [*found.headers.items()] == [("ETag", "1")]
+
+
+def test_heads_are_kept_up_to_a_number_and_the_oldest_goes() -> None:
+    first, *others = (head("A", "then", f"Kept: {each}") for each in range(KEPT + 1))
+    before = answer_head(first, "GET")
+    second, *_, last = [answer_head(each, "GET") for each in others]
+    assert answer_head(others[-1], "GET") is last
+    assert answer_head(others[0], "GET") is second
+    assert answer_head(first, "GET") is not before
 
 
 def test_date_is_what_the_clock_said() -> None:

@@ -1,10 +1,15 @@
 """Answers to known heads that have to wait: they go on, come in their turn, and end with others."""
 
 import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any
 
 import pytest
 
+from gateway.awaited import pending
 from gateway.web import server
+from gateway.web.begun import Begun
 from tests.web.noting import GET, WAITING, Line, Noting, connected, head_for, known
 from tests.web.serving import Served, serving
 
@@ -110,3 +115,75 @@ async def test_client_that_leaves_ends_the_answer_to_a_known_head(
     line.writer.transport.abort()
     async with asyncio.timeout(5):
         await edge.left.wait()
+
+
+class Waiting:
+    """A task that waits as a connection's does, and then for the work that was begun for it."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.waiter: asyncio.Future[None] = self.loop.create_future()
+        self.begun: Begun[str] | None = None
+        self.task: asyncio.Task[None] = asyncio.create_task(self._start())
+        self.result = ""
+
+    async def _start(self) -> None:
+        try:
+            await self.waiter
+        except asyncio.CancelledError as cancelled:
+            assert self.begun is not None
+            self.begun.fail(cancelled)
+        assert self.begun is not None
+        self.result = await self.begun
+
+    async def begin(self, work: Coroutine[Any, Any, str], *, shares: bool) -> None:
+        await asyncio.sleep(0)
+        self.loop.call_soon(self._begin, work, self.waiter if shares else None)
+        for _ in range(2):
+            await asyncio.sleep(0)
+        assert self.begun is not None
+        assert self.begun.shares is shares
+
+    def _begin(self, work: Coroutine[Any, Any, str], offered: asyncio.Future[None] | None) -> None:
+        """Begin as a protocol does: no task runs."""
+        self.begun = Begun(work, self.task, self.loop, offered)
+        if not self.begun.shares:
+            self.waiter.set_result(None)
+
+
+@pytest.mark.parametrize("shares", [False, True])
+async def test_cancellation_in_the_turn_of_a_wake_up_reaches_the_work(*, shares: bool) -> None:
+    waiting = Waiting()
+    waits: list[asyncio.Future[None]] = []
+
+    async def work() -> str:
+        waits.append(pending(waiting.loop))
+        try:
+            await waits[0]
+        except asyncio.CancelledError:
+            return "cancelled"
+        return "woken"
+
+    await waiting.begin(work(), shares=shares)
+    waits[0].set_result(None)
+    waiting.task.cancel()
+    await waiting.task
+    assert waiting.result == "cancelled"
+
+
+@pytest.mark.parametrize("shares", [False, True])
+async def test_work_that_outlives_a_cancellation_is_not_cancelled_again(*, shares: bool) -> None:
+    waiting = Waiting()
+    more = waiting.loop.create_future()
+
+    async def work() -> str:
+        with suppress(asyncio.CancelledError):
+            await pending(waiting.loop)
+        await more
+        return "outlived"
+
+    await waiting.begin(work(), shares=shares)
+    waiting.task.cancel()
+    waiting.loop.call_later(0.02, more.set_result, None)
+    await waiting.task
+    assert waiting.result == "outlived"
