@@ -615,3 +615,43 @@ async def test_redirects_of_the_backend_do_not_lead_there() -> None:
         )
     assert reply.status == 301
     assert "Location" not in reply.headers
+
+
+async def test_small_object_that_comes_in_pieces_comes_home_whole() -> None:
+    async def slowly(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Seen
+    ) -> None:
+        del reader, request
+        for piece in (response("200 OK", b"one ", length=13), b"by ", b"one..."):
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+    async with faulty(slowly) as there, Bucket(there.backend) as bucket:
+        reply = await Forwarding(bucket, WEED).forward(
+            verified("GET", "/some/key"), Workspace("1", "some", "some")
+        )
+        assert await whole(reply) == b"one by one..."
+
+
+async def test_translated_listing_is_without_what_the_backend_keeps_for_itself() -> None:
+    keys = b"".join(
+        b"<Contents><Key>p/%s</Key></Contents>" % key for key in (b"a", b"a.versions/v_1", b"b")
+    )
+    listing = b"<ListBucketResult><Name>real</Name>%s</ListBucketResult>" % keys
+
+    async def tell(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Seen
+    ) -> None:
+        del reader, request
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nContent-Length: %d\r\n\r\n"
+        writer.write(head % len(listing) + listing)
+
+    async with faulty(tell) as there, Bucket(there.backend) as bucket:
+        reply = await Forwarding(bucket, WEED).forward(
+            verified("GET", "/some", query="list-type=2"), Workspace("1", "some", "real", "p/")
+        )
+        said = await whole(reply)
+    assert b"<Key>a</Key>" in said
+    assert b"<Key>b</Key>" in said
+    assert b".versions" not in said
