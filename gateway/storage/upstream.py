@@ -65,8 +65,8 @@ class Outgoing:
 class Upstream(ABC):
     """An answer of the backend, its body not yet read.
 
-    Exactly one of `read`, `stream` and `close` ends it. The connection is used again only
-    when the request was sent whole and the answer read to its end.
+    Exactly one of `read`, `stream` and `close` ends it, or `at_hand` where that has the body. The
+    connection is used again only when the request was sent whole and the answer read to its end.
     """
 
     status: int
