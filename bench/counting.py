@@ -1,6 +1,6 @@
 """What counting costs: the same file counted and `silent`, alternating in one run.
 
-`python -m bench.counting [--rounds 40] [--seconds 1] [--rate 2000] [--only latency] [--json FILE]`
+`python -m bench.counting [--rounds 120] [--seconds 1] [--rate 2000] [--only latency] [--json FILE]`
 
 The gateway answers from memory, where counting is the greatest part of what a request costs. CPU is
 that of its process while wrk (Debian's package of that name) asks as fast as it is answered; what
@@ -45,7 +45,7 @@ REQUESTS = re.compile(r"(\d+) requests in")
 def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--rounds", type=int, default=120)
     parser.add_argument("--seconds", type=float, default=1)
     parser.add_argument("--rate", type=int, default=2_000)
     parser.add_argument("--only", choices=("cpu", "latency"))
