@@ -19,7 +19,7 @@ from gateway.services.objects.caching import Caching
 from gateway.services.objects.seeing import Sight
 from gateway.services.transfer.forwarding import AS_IT_CAME, Changes, Forwarding
 from gateway.storage.hot_files import HotFiles, Pinned
-from tests.services.test_forwarding import verified, whole
+from tests.services.forwarded import verified, whole
 
 SPACE = Workspace("id", "ws", "bucket")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

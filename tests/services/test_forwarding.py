@@ -1,16 +1,13 @@
-"""Requests sent on and answers brought back: on both sides of the proxy."""
+"""Requests sent on: on both sides of the proxy."""
 
 import asyncio
 import json
 from base64 import b64encode
-from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from hashlib import sha256
-from typing import TypedDict, Unpack
 from zlib import crc32
 
 import pytest
-from multidict import CIMultiDict, CIMultiDictProxy
 
 from gateway.config import Backend
 from gateway.errors import (
@@ -21,75 +18,13 @@ from gateway.errors import (
     XAmzContentSHA256Mismatch,
 )
 from gateway.identity import Workspace
-from gateway.s3.address import SEAWEEDFS_RULES, KeyRules, Query, parse_copy_source, parse_path
-from gateway.s3.checks import NOTHING, BackendChecks
-from gateway.s3.exchange import CopySource, Verified
-from gateway.s3.message import Reply, Request
-from gateway.s3.operation import COPY_SOURCE, identify
-from gateway.s3.payload import parse_payload
+from gateway.s3.address import KeyRules
+from gateway.s3.checks import BackendChecks
+from gateway.s3.operation import COPY_SOURCE
 from gateway.services.transfer.forwarding import Changes, Forwarding, Source
-from gateway.storage.bucket import BrokenUpstream, Bucket
-from gateway.storage.capabilities import Capabilities
+from gateway.storage.bucket import Bucket
+from tests.services.forwarded import WEED, verified, whole
 from tests.storage.faulty import Seen, faulty, response
-
-WEED = Capabilities(
-    keys=SEAWEEDFS_RULES,
-    checks=NOTHING,
-    takes_trailers=True,
-    conditional_put=True,
-    versioning=True,
-    delete_by_version=True,
-)
-
-
-class Parts(TypedDict, total=False):
-    query: str
-    headers: Mapping[str, str]
-    body: bytes
-    cut_at: int
-
-
-async def arriving(body: bytes, cut_at: int) -> AsyncIterator[bytes]:
-    for start in range(0, min(len(body), cut_at), 30_000):
-        await asyncio.sleep(0)
-        yield body[start : min(start + 30_000, cut_at)]
-    if cut_at < len(body):
-        raise IncompleteBody("the client left")
-
-
-def verified(method: str, path: str, **parts: Unpack[Parts]) -> Verified:
-    """An unsigned request, as the S3 door hands it down."""
-    body = parts.get("body", b"")
-    headers = CIMultiDict(parts.get("headers", {}))
-    headers.setdefault("Host", "gateway.example")
-    if body:
-        headers["Content-Length"] = str(len(body))
-    request = Request(
-        method,
-        path,
-        parts.get("query", ""),
-        CIMultiDictProxy(headers),
-        arriving(body, parts.get("cut_at", len(body))),
-        len(body) if body else None,
-    )
-    address, query = parse_path(path), Query.parse(request.query)
-    source = None
-    if COPY_SOURCE in headers:
-        source = CopySource(*parse_copy_source(headers[COPY_SOURCE]))
-    return Verified(
-        request,
-        identify(method, address, query, headers),
-        address,
-        query,
-        parse_payload(headers, None, request.length),
-        source=source,
-    )
-
-
-async def whole(reply: Reply) -> bytes:
-    if isinstance(reply.body, bytes):
-        return reply.body
-    return b"".join([piece async for piece in reply.body])
 
 
 @pytest.fixture
@@ -505,153 +440,3 @@ async def test_only_what_the_table_names_goes_on() -> None:
         assert "secret" not in json.dumps([seen.line, seen.headers])
         assert not seen.headers.keys() & {"x-minio-force-delete", "cookie", "connection"}
     assert there.seen[1].headers["x-amz-meta-k"] == "v"
-
-
-@pytest.mark.parametrize(
-    ("method", "target", "authored"),
-    [
-        ("GET", "/some/key", True),
-        ("HEAD", "/some/key", True),
-        ("GET", "/some/key?tagging", True),
-        ("POST", "/some/key?select&select-type=2", True),
-        ("GET", "/some?list-type=2", False),
-        ("PUT", "/some/key", False),
-    ],
-)
-async def test_browsers_hear_nothing_that_the_backend_says_of_itself(
-    method: str, target: str, *, authored: bool
-) -> None:
-    own = (
-        "Access-Control-Allow-Origin: *",
-        "Alt-Svc: h3",
-        "Content-Security-Policy: block-all-mixed-content",
-        "NEL: {}",
-        "Report-To: {}",
-        "Seaweed-X-Amz-Owner: account",
-        "Server: theirs",
-        "Set-Cookie: balancer=1",
-        "Strict-Transport-Security: max-age=9",
-        "Vary: Origin",
-        "X-Content-Type-Options: theirs",
-        "X-Minio-Deployment: account",
-    )
-
-    async def tell(
-        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Seen
-    ) -> None:
-        del reader, request
-        lines = ["200 OK", "Cache-Control: no-cache", "x-amz-id-2: 1", *own]
-        writer.write(response("\r\n".join(lines)))
-
-    async with faulty(tell) as there, Bucket(there.backend) as bucket:
-        path, _, query = target.partition("?")
-        request = verified(method, path, query=query)
-        reply = await Forwarding(bucket, WEED).forward(request, Workspace("1", "some", "some"))
-        await whole(reply)
-    assert not reply.headers.keys() & {line.partition(":")[0] for line in own}
-    assert (reply.headers["Cache-Control"], reply.headers["x-amz-id-2"]) == ("no-cache", "1")
-    assert reply.authored == authored
-    assert not reply.public
-
-
-async def test_answer_that_breaks_off_stays_broken() -> None:
-    async def break_off(
-        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Seen
-    ) -> None:
-        del reader, request
-        writer.write(response("200 OK", bytes(100_000), length=200_000))
-        await writer.drain()
-        raise ConnectionAbortedError
-
-    async with faulty(break_off) as there, Bucket(there.backend) as bucket:
-        request = verified("GET", "/some/key")
-        reply = await Forwarding(bucket, WEED).forward(request, Workspace("1", "some", "some"))
-        with pytest.raises(BrokenUpstream):
-            await whole(reply)
-
-
-async def test_translated_listing_that_breaks_off_stays_broken() -> None:
-    listing = (
-        b"<ListBucketResult><Name>real</Name>" + b"<Contents><Key>p/k</Key></Contents>" * 4_000
-    )
-
-    async def break_off(
-        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Seen
-    ) -> None:
-        del reader, request
-        writer.write(
-            b"HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\n"
-            b"Transfer-Encoding: chunked\r\n\r\n"
-            b"%x\r\n%s\r\n" % (len(listing), listing)
-        )
-        await writer.drain()
-        raise ConnectionAbortedError
-
-    async with faulty(break_off) as there, Bucket(there.backend) as bucket:
-        request = verified("GET", "/some", query="list-type=2")
-        reply = await Forwarding(bucket, WEED).forward(
-            request, Workspace("1", "some", "real", "p/")
-        )
-        assert not isinstance(reply.body, bytes)
-        said = await anext(reply.body)
-        assert b"<Key>k</Key>" in said
-        assert b"real" not in said
-        with pytest.raises(ServiceUnavailable):
-            await whole(reply)
-
-
-async def test_redirects_of_the_backend_do_not_lead_there() -> None:
-    async def redirect(
-        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Seen
-    ) -> None:
-        del reader, request
-        writer.write(
-            b"HTTP/1.1 301 Moved\r\nLocation: http://backend.internal/\r\nContent-Length: 0\r\n\r\n"
-        )
-
-    async with faulty(redirect) as there, Bucket(there.backend) as bucket:
-        reply = await Forwarding(bucket, WEED).forward(
-            verified("GET", "/some/key"), Workspace("1", "some", "some")
-        )
-    assert reply.status == 301
-    assert "Location" not in reply.headers
-
-
-async def test_small_object_that_comes_in_pieces_comes_home_whole() -> None:
-    async def slowly(
-        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Seen
-    ) -> None:
-        del reader, request
-        for piece in (response("200 OK", b"one ", length=13), b"by ", b"one..."):
-            writer.write(piece)
-            await writer.drain()
-            await asyncio.sleep(0.02)
-
-    async with faulty(slowly) as there, Bucket(there.backend) as bucket:
-        reply = await Forwarding(bucket, WEED).forward(
-            verified("GET", "/some/key"), Workspace("1", "some", "some")
-        )
-        assert await whole(reply) == b"one by one..."
-
-
-async def test_translated_listing_is_without_what_the_backend_keeps_for_itself() -> None:
-    keys = b"".join(
-        b"<Contents><Key>p/%s</Key></Contents>" % key for key in (b"a", b"a.versions/v_1", b"b")
-    )
-    listing = b"<ListBucketResult><Name>real</Name>%s</ListBucketResult>" % keys
-
-    async def tell(
-        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Seen
-    ) -> None:
-        del reader, request
-        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nContent-Length: %d\r\n\r\n"
-        writer.write(head % len(listing) + listing)
-
-    async with faulty(tell) as there, Bucket(there.backend) as bucket:
-        reply = await Forwarding(bucket, WEED).forward(
-            verified("GET", "/some", query="list-type=2"), Workspace("1", "some", "real", "p/")
-        )
-        said = await whole(reply)
-    assert b"<Key>a</Key>" in said
-    assert b"<Key>b</Key>" in said
-    assert b".versions" not in said

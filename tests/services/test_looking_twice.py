@@ -29,7 +29,7 @@ from gateway.services.transfer.forwarding import AS_IT_CAME, Changes, Forwarding
 from gateway.storage.bucket import Bucket, ObjectHead
 from gateway.storage.catalogue import Catalogue
 from gateway.storage.hot_files import HotFiles
-from tests.services.test_forwarding import arriving
+from tests.services.forwarded import arriving
 
 SPACE = Workspace("id", "ws", "bucket", "", "artifacts", backend_settings=False)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
