@@ -69,10 +69,9 @@ class Operation:
     there. `dangerous` is 403 unless the workspace's backend_settings allow it. `public` says
     that it needs no right where the workspace is open to anonymous callers.
 
-    `names` are all query names that it takes. `lists` and `reads_object` say that this is its
-    effect; `opens` that it needs no right of its own where it is public. `shows_object` says that
-    a good answer may be bytes that an object's author has chosen, `reads_bytes` that it is the
-    object itself, or a part of it.
+    `names` are all query names that it takes; `lists` and `reads_object` tell its effect; `opens`:
+    `public`, and of no more right than to read. `shows_object`: a good answer may be bytes that an
+    object's author has chosen; `reads_bytes`: it is the object itself, or a part of it.
     """
 
     name: str
@@ -94,10 +93,7 @@ class Operation:
     reads_bytes: bool = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Work out once what each request asks of its row.
-
-        Members of an enumeration take longer to be looked up than to be compared.
-        """
+        """Work out once what each request asks of its row: to look up members takes longer."""
         unlisted = self.effect is Effect.UNLISTED and self.level is Level.OBJECT
         reads = self.effect is Effect.READ_OBJECT
         for name, value in (

@@ -31,7 +31,7 @@ JSON = (("Content-Type", "application/json"),)
 BADGE_CACHE = "max-age=60"
 REDIRECT = 300
 
-AMOUNTS: Note[Verified] = Note()
+MEANT: Note[Verified] = Note()
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +204,7 @@ def attachment(key: str) -> str:
 
 def _get(workspace: Workspace, key: str, request: Request) -> Verified:
     """The GetObject or HeadObject that a request of this door amounts to."""
-    verified = request.notes.get(AMOUNTS)
+    verified = request.notes.get(MEANT)
     if verified is None:
         address, query = Address(workspace.name, key), Query()
         verified = Verified(
@@ -214,5 +214,5 @@ def _get(workspace: Workspace, key: str, request: Request) -> Verified:
             query=query,
             payload=parse_payload(request.headers, "UNSIGNED-PAYLOAD", 0),
         )
-        request.notes[AMOUNTS] = verified
+        request.notes[MEANT] = verified
     return verified

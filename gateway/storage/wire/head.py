@@ -113,7 +113,7 @@ _places: dict[int, list[int]] = {}
 def _lasting(data: bytes) -> bytes:
     """A head without what says when it was written, and which answer it was, if that is known.
 
-    Such lines mostly stand where they stood before: to look there takes a third of a search. Where
+    Such lines mostly stand where they stood before: to look there takes less than a search. Where
     the last head of that length had fewer of them, some are left, and the head is not found.
     """
     kept, end = [], 0
