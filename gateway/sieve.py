@@ -10,8 +10,11 @@ import os
 from gateway.conduit import Blocked, Dry, End, Outlet, Sieve, Tap
 from gateway.passage import Passage
 
-BUFFER_BYTES = 1 << 19
-"""How much is read, looked at and written in a turn: less costs more, and others wait for more."""
+BUFFER_BYTES = 1 << 20
+"""How much is read, looked at and written in a turn, which takes about a millisecond.
+
+Others wait for as long; with less it costs more, since each turn finds the caches full of bodies.
+"""
 
 CAREFUL_BYTES = 1 << 14
 """How much is looked at in a turn where it falls into many pieces: each takes some microseconds."""

@@ -55,7 +55,7 @@ gateway makes use of that.
 *hash*, in signed *chunks*, and *staged* into an artifact.
 
 Beside the PUTs of 64 MiB stands a *bare relay*, with a thread for each connection: it copies a
-body in and out in pieces of 512 KiB, takes its SHA-256 on the way, and does nothing else: it gets
+body in and out in pieces of 1 MiB, takes its SHA-256 on the way, and does nothing else: it gets
 bodies that are signed for the backend, as HAProxy does. Whoever checks a body by reads and writes
 has to do as much. Pages that were hashed can't be spliced on, since a sender on the same machine
 could still change them. So the relay shows what remains where a proxy adds nothing of its own.

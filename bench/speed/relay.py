@@ -15,7 +15,7 @@ from contextlib import suppress
 from gateway.sockets import socket_for
 
 HOST = "127.0.0.1"
-BUFFER = 512 * 1024
+BUFFER = 1024 * 1024
 END = b"\r\n\r\n"
 LENGTH = re.compile(rb"\r\nContent-Length:[ \t]*(\d+)", re.IGNORECASE)
 
