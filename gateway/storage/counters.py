@@ -67,6 +67,14 @@ def _raise_day(dialect: str) -> UpdateBase:
 
 
 RAISE_DAY = Change(_raise_day("sqlite"), partial(_raise_day, "postgresql"))
+_LEFT = union(
+    select(tables.intent.c.worker_id),
+    select(tables.workspace.c.worker_id).where(tables.workspace.c.worker_id.is_not(None)),
+).subquery()
+ORPHANS = Prepared(
+    select(_LEFT.c.worker_id).where(_LEFT.c.worker_id.not_in(select(tables.worker.c.id)))
+)
+WORKERS = Prepared(select(tables.worker))
 EPOCHS = select(tables.artifact.c.id, tables.artifact.c.epoch).where(
     tables.artifact.c.id.in_(bindparam("artifacts", expanding=True))
 )
@@ -127,12 +135,8 @@ class Counters:
 
     async def workers(self) -> list[Worker]:
         """Every worker of every host that has not been removed."""
-        async with self._database.reading() as connection:
-            rows = await connection.execute(select(tables.worker))
-            return [
-                Worker(row["id"], row["host"], row["seen_at"], row["merged"])
-                for row in rows.mappings()
-            ]
+        rows = await self._database.glance(WORKERS, {})
+        return [Worker(row["id"], row["host"], row["seen_at"], row["merged"]) for row in rows]
 
     async def merged(self, worker_id: str) -> int | None:
         """The offset that a worker's journal is merged to; None for an unknown worker."""
@@ -160,16 +164,7 @@ class Counters:
 
     async def orphans(self) -> set[str]:
         """The ids of workers that left an intent or an unfinished workspace, and no row."""
-        left = union(
-            select(tables.intent.c.worker_id),
-            select(tables.workspace.c.worker_id).where(tables.workspace.c.worker_id.is_not(None)),
-        ).subquery()
-        theirs = left.c.worker_id
-        async with self._database.reading() as connection:
-            rows = await connection.execute(
-                select(theirs).where(theirs.not_in(select(tables.worker.c.id)))
-            )
-            return set(rows.scalars())
+        return {row["worker_id"] for row in await self._database.glance(ORPHANS, {})}
 
     async def merge(self, worker_id: str, start: int, end: int, tally: Tally) -> bool:
         """Whether the sums were added: False where the journal is not merged to `start`."""

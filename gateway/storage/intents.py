@@ -29,6 +29,7 @@ _IDS = select(_intent.id).where(
     _intent.action == bindparam("action"),
     _intent.id != bindparam("but"),
 )
+_ALL = Prepared(select(_intent.id, _intent.worker_id, _intent.artifact_id))
 _UNDER_WAY = Prepared(_IDS.limit(1))
 _UNDER_WAY_AT = Prepared(_IDS.where(_intent.path == bindparam("path")).limit(1))
 
@@ -139,6 +140,9 @@ class Intents:
         And its own that nobody is at any more: whoever was, was cancelled. Of one artifact,
         where it is named.
         """
+        # Mostly there are none: a question tells that without a turn among those who write.
+        if not await self._any_abandoned(workers, artifact_id):
+            return []
 
         async def work(connection: Connection) -> list[Intent]:
             table = tables.intent
@@ -161,6 +165,15 @@ class Intents:
             return found
 
         return await self._database.transaction(work)
+
+    async def _any_abandoned(self, workers: Collection[str], artifact_id: int | None) -> bool:
+        theirs = {*workers, self._worker_id}
+        return any(
+            row["worker_id"] in theirs
+            and row["id"] not in self._held
+            and artifact_id in {None, row["artifact_id"]}
+            for row in await self._database.glance(_ALL, {})
+        )
 
 
 async def forget(connection: Connection, intent: Intent) -> None:

@@ -7,16 +7,40 @@ stale: whoever finds it aborts it at the backend, and forgets it.
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, or_, select, update
 
 from gateway.artifact.lifecycle import Artifact
 from gateway.storage import tables
 from gateway.storage.connection import Connection
 from gateway.storage.database import Database, insert_or_update
 from gateway.storage.intents import UPLOAD, WRITE, Intent, Intents, forget
+from gateway.storage.prepared import Prepared
 
 OVER = ""
 """The stage of an upload that ended before its edit did."""
+
+_multipart, _artifact, _intent = tables.multipart.c, tables.artifact.c, tables.intent.c
+_STALE_ROWS = (
+    select(
+        _multipart.artifact_id,
+        _artifact.workspace_id,
+        _artifact.prefix,
+        _multipart.path,
+        _multipart.upload_id,
+        _multipart.completed,
+    )
+    .join(tables.artifact, _artifact.id == _multipart.artifact_id)
+    .where(
+        or_(_artifact.stage_id.is_(None), _artifact.stage_id != _multipart.stage_id),
+        ~exists().where(
+            _intent.artifact_id == _multipart.artifact_id,
+            _intent.path == _multipart.path,
+            _intent.action == WRITE,
+        ),
+    )
+)
+_STALE = Prepared(_STALE_ROWS)
+_STALE_OF = Prepared(_STALE_ROWS.where(_multipart.artifact_id == bindparam("of")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,30 +128,11 @@ class Multiparts:
 
         Without those that may just be completed: a completion intends to write, and looks again.
         """
-        table, artifact, intent = tables.multipart, tables.artifact, tables.intent
-        over = or_(artifact.c.stage_id.is_(None), artifact.c.stage_id != table.c.stage_id)
-        busy = exists().where(
-            intent.c.artifact_id == table.c.artifact_id,
-            intent.c.path == table.c.path,
-            intent.c.action == WRITE,
-        )
-        where = [over, ~busy]
-        if artifact_id is not None:
-            where.append(table.c.artifact_id == artifact_id)
-        async with self._database.reading() as connection:
-            rows = await connection.execute(
-                select(
-                    table.c.artifact_id,
-                    artifact.c.workspace_id,
-                    artifact.c.prefix,
-                    table.c.path,
-                    table.c.upload_id,
-                    table.c.completed,
-                )
-                .join(artifact, artifact.c.id == table.c.artifact_id)
-                .where(*where)
-            )
-            return [Multipart(**row) for row in rows.mappings()]
+        if artifact_id is None:
+            rows = await self._database.glance(_STALE, {})
+        else:
+            rows = await self._database.glance(_STALE_OF, {"of": artifact_id})
+        return [Multipart(**row) for row in rows]
 
     async def remember(self, artifact: Artifact, path: str, upload_id: str, now: datetime) -> None:
         """Take an upload for stale once more: a part of it came after it was forgotten."""
