@@ -52,8 +52,11 @@ REPEATED = frozenset(
 )
 """The headers that many send alike, and that hold no secret."""
 
+SIGNED_SECONDS = 5
+"""For how long requests are signed with one time: backends take minutes for the same."""
+
 MOST_KEPT = 1_024
-"""Of how many requests without a body the head is kept, within its second."""
+"""Of how many requests without a body the head is kept, for as long."""
 
 LONGEST_KEPT = 2_048
 
@@ -110,7 +113,8 @@ class Bucket(Objects, Parts, Buckets):
             raise RuntimeError("the bucket is not open")
         again = request.method in SILENT and not request.body
         while True:
-            written = self._signed(request, await self._credentials.current())
+            key = self._credentials.fixed or await self._credentials.current()
+            written = self._signed(request, key)
             connection = self._pool.kept(written.host)
             if connection is None:
                 try:
@@ -128,7 +132,7 @@ class Bucket(Objects, Parts, Buckets):
                 again = False
 
     def _signed(self, request: Outgoing, key: BackendCredentials) -> Written:
-        """How a request goes; of what many ask for, made once a second."""
+        """How a request goes; of what many ask for, made once in some seconds."""
         signer = self._signer_of(key)
         known = request.notes.get(WRITTEN)
         if known is not None and known.signer is signer:
@@ -152,13 +156,13 @@ class Bucket(Objects, Parts, Buckets):
         return known
 
     def _signer_of(self, key: BackendCredentials) -> Signer:
-        """What signs with these credentials within this second: the same each time."""
-        second = int(time.time())
+        """What signs with these credentials now: the same each time, for some seconds."""
+        turn = int(time.time() // SIGNED_SECONDS)
         made = self._signing
-        if made is None or made[0] != second or made[1] is not key:
-            now = datetime.fromtimestamp(second, UTC)
+        if made is None or made[0] != turn or made[1] is not key:
+            now = datetime.fromtimestamp(turn * SIGNED_SECONDS, UTC)
             own, secret, token = key.access_key_id, key.secret_access_key, key.token
-            made = self._signing = second, key, Signer(own, secret, self.region, now, token)
+            made = self._signing = turn, key, Signer(own, secret, self.region, now, token)
         return made[2]
 
     def _written(self, request: Outgoing, carriage: Carriage, signer: Signer) -> Written:

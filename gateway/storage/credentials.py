@@ -23,6 +23,10 @@ class BackendCredentials:
 class CredentialsSource(Protocol):
     """Where the backend's credentials come from."""
 
+    @property
+    def fixed(self) -> BackendCredentials | None:
+        """Those that never change: nobody has to wait for them. None where they may."""
+
     async def current(self) -> BackendCredentials:
         """The credentials to sign with now."""
 
@@ -31,11 +35,11 @@ class CredentialsSource(Protocol):
 class FixedCredentials:
     """Credentials of the configuration: always the same."""
 
-    credentials: BackendCredentials
+    fixed: BackendCredentials
 
     async def current(self) -> BackendCredentials:
         """The configured credentials."""
-        return self.credentials
+        return self.fixed
 
 
 def chosen(backend: Backend) -> CredentialsSource:

@@ -8,6 +8,8 @@ from gateway.storage.credentials import BackendCredentials, CredentialsMissing
 class DefaultChain:
     """AWS's default chain (environment, profile, container or instance role), refreshed."""
 
+    fixed = None
+
     def __init__(self) -> None:
         self._session = get_session()
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -13,7 +13,7 @@ from aiohttp import hdrs
 from multidict import CIMultiDict
 
 from gateway.errors import GatewayError, InternalError, ServiceUnavailable
-from gateway.s3.message import Note, Reply, Request
+from gateway.s3.message import Body, Note, Reply, Request
 from gateway.s3.xml import render_error
 from gateway.web import access_log, request_ids
 from gateway.web.access_log import Entry, Observer
@@ -98,10 +98,11 @@ class Boundary:
                     reply = self._cors.preflight(exchange.request, door, method)
                 else:
                     reply = await door.answer(exchange)
-            sent = await self._send(asked, arrival, exchange, door, reply)
+            told = self._send(asked, arrival, exchange, door, reply)
+            sent = told if isinstance(told, Sent) else await told
         except Exception as error:  # noqa: BLE001 - here, once, every failure becomes an answer
             refusal = self._refused(exchange, door, error)
-            sent = await self._send(asked, arrival, exchange, door, refusal)
+            sent = await self._send_anew(asked, arrival, exchange, door, refusal)
         except asyncio.CancelledError:
             exchange.notes.error = CLIENT_LEFT
             seconds = time.monotonic() - started
@@ -129,26 +130,42 @@ class Boundary:
         self._tell(exchange, arrival, None, sent, 0.0)
         return sent
 
-    async def _send(
+    def _send(
         self,
         asked: Asked,
         arrival: Arrival | Bodiless,
         exchange: Exchange,
         door: Door | None,
         reply: Reply | Upgrade,
-    ) -> Sent:
+    ) -> Sent | Awaitable[Sent]:
+        """What was sent, or what is awaited for it."""
         if isinstance(reply, Upgrade):
             switching = final_headers(Reply(SWITCHING), exchange, door, self._cors)
-            return await self._sockets.switch(asked, switching, reply)
-        if reply.of is not None and asked.known is not None:
-            try:
-                before = self._told(asked, exchange, door, reply)
-            except BaseException:
-                await close(reply.body)
-                raise
-            if isinstance(reply.body, bytes):
-                return await send_whole(asked, before, reply.body)
-            return await send_stream(asked, before, reply.body)
+            return self._sockets.switch(asked, switching, reply)
+        if reply.of is None or asked.known is None:
+            return self._send_anew(asked, arrival, exchange, door, reply)
+        if not isinstance(reply.body, bytes):
+            return self._send_stream(asked, exchange, door, reply, reply.body)
+        return send_whole(asked, self._told(asked, exchange, door, reply), reply.body)
+
+    async def _send_stream(
+        self, asked: Asked, exchange: Exchange, door: Door | None, reply: Reply, body: Body
+    ) -> Sent:
+        try:
+            before = self._told(asked, exchange, door, reply)
+        except BaseException:
+            await close(body)
+            raise
+        return await send_stream(asked, before, body)
+
+    async def _send_anew(
+        self,
+        asked: Asked,
+        arrival: Arrival | Bodiless,
+        exchange: Exchange,
+        door: Door | None,
+        reply: Reply,
+    ) -> Sent:
         headers = final_headers(reply, exchange, door, self._cors)
         sent = await send(asked, reply, headers, last=arrival.last)
         if arrival.ended:

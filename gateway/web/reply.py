@@ -1,5 +1,6 @@
 """Replies, written to the client: whole, or cut off where they can't be."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from http import HTTPStatus
@@ -70,9 +71,9 @@ def before_body(
     return Before(framing, reply.status, _head(asked, reply.status, headers))
 
 
-async def send_whole(asked: Asked, before: Before, body: bytes) -> Sent:
-    """What was sent of a head and its body."""
-    status, framing = before.status, before.framing
+def send_whole(asked: Asked, before: Before, body: bytes) -> Sent | Awaitable[Sent]:
+    """What was sent of a head and its body; or it is awaited, where the client has to make room."""
+    framing = before.framing
     if framing.bodiless:
         body = b""
     try:
@@ -80,15 +81,24 @@ async def send_whole(asked: Asked, before: Before, body: bytes) -> Sent:
             enough = asked.write_two(before.head, body)
         else:
             enough = asked.write(before.head + body)
-        if enough:
-            await asked.drain(STALL_SECONDS)
     except Exception as error:  # noqa: BLE001 - after the status there is one honest answer
         asked.abort()
-        return Sent(status, len(body), error)
+        return Sent(before.status, len(body), error)
+    sent = Sent(before.status, len(body), lasting=framing.lasting)
+    return _drained(asked, sent) if enough else sent
+
+
+async def _drained(asked: Asked, sent: Sent) -> Sent:
+    """What was sent, once the client has taken enough of it."""
+    try:
+        await asked.drain(STALL_SECONDS)
+    except Exception as error:  # noqa: BLE001 - as above
+        asked.abort()
+        return Sent(sent.status, sent.size, error)
     except BaseException:
         asked.abort()
         raise
-    return Sent(status, len(body), lasting=framing.lasting)
+    return sent
 
 
 async def send(
@@ -106,9 +116,10 @@ async def send(
     except BaseException:
         await close(body)
         raise
-    if isinstance(body, bytes):
-        return await send_whole(asked, before, body)
-    return await send_stream(asked, before, body)
+    if not isinstance(body, bytes):
+        return await send_stream(asked, before, body)
+    sent = send_whole(asked, before, body)
+    return sent if isinstance(sent, Sent) else await sent
 
 
 async def send_stream(asked: Asked, before: Before, body: Body) -> Sent:

@@ -1,6 +1,7 @@
 import base64
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -69,6 +70,16 @@ async def test_keys_of_the_configuration_and_the_database_are_found(
         made.access_key_id, "Dave", parse_grants({"one": "read"})
     )
     assert await Access([], keys, SECRET).key(made.access_key_id) == made
+
+
+async def test_only_keys_of_the_configuration_are_certain_to_last(access: Access) -> None:
+    made = await access.create_key(caller(ROOT), "Dave", {"one": "read"}, NOW)
+    found = await access.secret_for("ALICE")
+    assert found is not None
+    assert access.lasts(found)
+    assert not access.lasts(replace(found, grants=parse_grants({"other": "read"})))
+    assert not access.lasts(made)
+    assert not access.lasts(access.signing_key(caller(ALICE)))
 
 
 @pytest.mark.parametrize(

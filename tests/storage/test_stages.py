@@ -475,8 +475,13 @@ async def test_intents_that_their_own_worker_has_let_go_of_are_found_again(index
     assert await index.worker_intents.abandoned([]) == []
     expected = Intent(dropped[0].id, artifact.id, "write", "y", number=1)
     dropped.clear()
-    await asyncio.sleep(0)  # what woke this task up holds what it was told until it rests
-    assert await index.worker_intents.abandoned([]) == [expected]
+    found: list[Intent] = []
+    async with asyncio.timeout(20):
+        while not found:
+            # The writer's thread, and what woke this task up, may still hold what they told.
+            await asyncio.sleep(0.01)
+            found = await index.worker_intents.abandoned([])
+    assert found == [expected]
     await index.stages.drop(expected)
     await index.stages.drop(held)
     assert await index.again(artifact) == artifact

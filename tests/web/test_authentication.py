@@ -41,6 +41,9 @@ class Known:
     async def secret_for(self, access_key_id: str) -> AccessKey | None:
         return {key.access_key_id: key for key in (ALICE, OWN)}.get(access_key_id)
 
+    def lasts(self, key: AccessKey) -> bool:
+        return key is ALICE
+
     def caller_with(self, key: AccessKey) -> Caller:
         return Caller(key.access_key_id.removeprefix(URL_PREFIX), key.name, key.grants)
 

@@ -27,9 +27,15 @@ class Changing:
     """The keys that there are by now."""
 
     keys: list[AccessKey] = field(default_factory=lambda: [ALICE])
+    configured: bool = False
+    asked_for: int = 0
 
     async def secret_for(self, access_key_id: str) -> AccessKey | None:
+        self.asked_for += 1
         return next((key for key in self.keys if key.access_key_id == access_key_id), None)
+
+    def lasts(self, key: AccessKey) -> bool:
+        return self.configured and key in self.keys
 
     def caller_with(self, key: AccessKey) -> Caller:
         return Caller(key.access_key_id, key.name, key.grants)
@@ -70,6 +76,19 @@ async def test_signature_is_computed_once(
     assert await asking.s3(request_, NOW + timedelta(seconds=1)) == before
     with pytest.raises(TypeError):  # a request that is not known
         await asking.s3(replace(request_, notes=new_notes()), NOW)
+
+
+async def test_key_that_lasts_is_not_asked_for_again(
+    asking: Authentication, keys: Changing, request_: Request
+) -> None:
+    keys.asked_for, keys.configured = 0, True
+    caller, _ = await asking.s3(request_, NOW)
+    assert (caller.access_key_id, keys.asked_for) == ("ALICE", 0)
+    keys.configured = False
+    await asking.s3(request_, NOW)
+    assert keys.asked_for == 1
+    with pytest.raises(RequestTimeTooSkewed if "X-Amz-Date" in request_.headers else AccessDenied):
+        await asking.s3(request_, NOW + timedelta(days=8))
 
 
 async def test_revoked_key_ends_what_it_had_proved(

@@ -105,6 +105,10 @@ class Access:
             issuer.grants if issuer else ANONYMOUS.grants,
         )
 
+    def lasts(self, key: AccessKey) -> bool:
+        """Whether a key is the configuration's, and so what `secret_for` gives for its id."""
+        return self._configured.get(key.access_key_id) is key
+
     def signing_key(self, caller: Caller) -> AccessKey:
         """The key to sign a URL with for `caller`, who may be anonymous."""
         issuer_id = caller.access_key_id or ""

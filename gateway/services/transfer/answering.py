@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -71,31 +71,57 @@ class Passing:
 PASSING: Note[Passing] = Note()
 
 
-async def answer(
+def answer(
     upstream: Upstream, verified: Verified, names: Names, hiding: Hiding | None = None
-) -> Reply:
-    """The reply: what is small whole, all else streamed; broken off where the backend does.
+) -> Reply | Awaitable[Reply]:
+    """The reply, or what is awaited for it: of most objects all is here that it takes.
 
-    What reads an object may answer with its author's bytes, whatever the operation is called:
-    they are never changed, and said to be `authored`. A listing that is translated comes
-    without what `hiding` hides. BrokenUpstream where a document can't be read.
+    What is small comes whole, all else streamed, broken off where the backend does. What reads an
+    object may answer with its author's bytes, whatever the operation is called: they are never
+    changed, and said to be `authored`. A listing that is translated comes without what `hiding`
+    hides. BrokenUpstream where a document can't be read.
     """
     passing = upstream.notes.get(PASSING) or _passing(upstream)
     headers, of = passing.headers.copy(), None if upstream.notes is NOWHERE else passing
     is_object = verified.operation.shows_object and upstream.status < REFUSAL
     _relocate(passing, upstream.status, headers, names)
     if verified.request.method == "HEAD" or upstream.status in BODILESS:
-        await upstream.close()
         if upstream.status >= REFUSAL and not names.equal:
             # The length of a document with the backend's names in it.
             headers.popall("Content-Length", None)
-        return Reply(upstream.status, headers, authored=is_object, of=of)
-    if is_object and passing.length <= WHOLE_BYTES:
-        document = upstream.at_hand(WHOLE_BYTES) or await upstream.read(WHOLE_BYTES)
+        return _without_body(upstream, Reply(upstream.status, headers, authored=is_object, of=of))
+    if not is_object:
+        return _document(upstream, verified, names, hiding, headers, passing.length)
+    if passing.length > WHOLE_BYTES:
+        return Reply(upstream.status, headers, upstream.stream(), authored=True, of=of)
+    document = upstream.at_hand(WHOLE_BYTES)
+    if document is not None:
         return Reply(upstream.status, headers, document, authored=True, of=of)
-    kind = "" if is_object or names.equal else headers.get("Content-Type", "")
+    return _whole(upstream, headers, of)
+
+
+async def _without_body(upstream: Upstream, reply: Reply) -> Reply:
+    await upstream.close()
+    return reply
+
+
+async def _whole(upstream: Upstream, headers: CIMultiDict[str], of: Passing | None) -> Reply:
+    document = await upstream.read(WHOLE_BYTES)
+    return Reply(upstream.status, headers, document, authored=True, of=of)
+
+
+async def _document(
+    upstream: Upstream,
+    verified: Verified,
+    names: Names,
+    hiding: Hiding | None,
+    headers: CIMultiDict[str],
+    length: int,
+) -> Reply:
+    """A reply that is the backend's own words."""
+    kind = "" if names.equal else headers.get("Content-Type", "")
     refused = upstream.status == FORBIDDEN
-    if passing.length <= WHOLE_BYTES or "json" in kind or refused:
+    if length <= WHOLE_BYTES or "json" in kind or refused:
         document = await upstream.read(POLICY_BYTES)
         if refused:
             _check_signature(document)
@@ -106,14 +132,12 @@ async def answer(
             with _readable():
                 document = rewrite(document, names, hiding, encoded=encoded)
         headers["Content-Length"] = str(len(document))
-        return Reply(upstream.status, headers, document, authored=is_object)
+        return Reply(upstream.status, headers, document)
     if "xml" in kind:
         headers.popall("Content-Length", None)
         rewriter = Rewriter(names, hiding, encoded=_is_encoded(verified))
         return Reply(upstream.status, headers, _Rewritten(upstream.stream(), rewriter))
-    if not is_object:
-        return Reply(upstream.status, headers, upstream.stream())
-    return Reply(upstream.status, headers, upstream.stream(), authored=True, of=of)
+    return Reply(upstream.status, headers, upstream.stream())
 
 
 def _is_encoded(verified: Verified) -> bool:

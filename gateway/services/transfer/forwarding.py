@@ -132,7 +132,8 @@ class Forwarding:
         outgoing, names = known.outgoing, known.names
         upstream = await self._bucket.send(outgoing)
         hiding = self._hiding if verified.operation.lists else None
-        return await answer(upstream, verified, names, hiding)
+        reply = answer(upstream, verified, names, hiding)
+        return reply if isinstance(reply, Reply) else await reply
 
     async def _onward(self, verified: Verified, workspace: Workspace, changes: Changes) -> Onward:
         """What goes to the backend, and what comes home is called; kept where it has no body."""
