@@ -1,5 +1,7 @@
 """Listings rewritten whole are what the translator makes of them, and hide what it hides."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from gateway.s3.address import KeyRules
 from gateway.s3.listing import Entry, Listing, ListingKind, Owner, render_listing
 from gateway.s3.naming import Names
 from gateway.s3.rewriting import Hiding, Rewriter, rewrite
+from gateway.s3.runs import KINDS, cut
 from gateway.s3.translation import Translator, translate
 
 RULES = KeyRules(
@@ -31,6 +34,30 @@ KEYS = st.lists(
     ),
     max_size=6,
 )
+
+SCRAPS = [
+    b"</Key>",
+    b"<Key>",
+    b"<Key>a/y",
+    b"</Contents>",
+    b"<Contents>",
+    b"</Key></Contents><Contents><Key>a/y",
+    b"</Key></Contents><Contents><Key>a/",
+    b"</Key><Size>1</Size></Contents><Contents><Key>other/y",
+    b"<Key >",
+    b"<x:Key>",
+    b"</x:Key>",
+    b".versions",
+    b"%2Eversions",
+    b"&#46;versions",
+    b"&#39;",
+    b"<!--",
+    b"-->",
+    b"<Prefix>",
+    b"</Prefix>",
+    b"<Owner>",
+    b"</Owner>",
+]
 
 
 def listed(keys: list[str], folders: list[str], *, encoded: bool) -> bytes:
@@ -82,6 +109,50 @@ def test_ordinary_listings_need_no_look_at_each_entry(monkeypatch: pytest.Monkey
     assert sum(fed) < 1000
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "<Contents><Key>a/it&#39;s &#34;x&#34; &amp; 100%.csv</Key><ETag>&#34;</ETag></Contents>",
+        "<Version><Key>a/Version</Key><VersionId>v</VersionId><IsLatest>true</IsLatest></Version>",
+        "<CommonPrefixes><Prefix>a/Key?/!/</Prefix></CommonPrefixes>",
+        "<Contents><Key>a/Contents</Key><Owner><ID>Key: Prefix!</ID></Owner></Contents>",
+    ],
+)
+def test_what_names_look_like_does_not_make_a_run_slow(entry: str) -> None:
+    entries = (entry * 3).encode()
+    run = next(run for beginning, run in KINDS.items() if entries.startswith(beginning))
+    found = cut(entries, run, "a/", (".versions", ".uploads"))
+    assert found == entries.replace(run.beginning + b"a/", run.beginning)
+
+
+@given(st.lists(st.sampled_from(SCRAPS), max_size=12), st.sampled_from([b"", b"a/"]))
+def test_a_run_is_cut_as_the_translator_would_or_not_at_all(
+    scraps: list[bytes], key: bytes
+) -> None:
+    run = KINDS[b"<Contents><Key>"]
+    entries = b"<Contents><Key>a/x" + b"".join(scraps) + b"</Contents>"
+    prefix = key.decode()
+    found = cut(entries, run, prefix, (".versions",))
+    if found is None:
+        return
+    assert b".versions" not in found
+    document = b"<ListBucketResult>%b</ListBucketResult>"
+    names = Names("shown", "b", prefix)
+    with suppress(MalformedXML):  # what is none is the client's to refuse
+        expected = translate(document % entries, names, HIDING.hides, encoded=True)
+        assert expected == document % found
+
+
+@pytest.mark.parametrize("number", [1, 400])
+def test_long_runs_are_looked_at_stretch_by_stretch(number: int) -> None:
+    odd = "<Contents><Key>a/x.versions/v</Key></Contents><Contents><Key>other/y</Key></Contents>"
+    plain = f"<Contents><Key>a/{'x' * 200}</Key></Contents>" * number
+    document = f"<ListBucketResult>{plain}{odd}{plain}</ListBucketResult>".encode()
+    names = Names("shown", "b", "a/")
+    assert rewrite(document, names, HIDING) == translate(document, names, HIDING.hides)
+    assert rewrite(document, names, HIDING).count(b"<Key>") == 2 * number
+
+
 def test_entries_come_before_the_next_piece_does() -> None:
     document = listed(["team a/ä/x", "team a/ä/y"], [], encoded=False)
     rewriter = Rewriter(NAMES, HIDING)
@@ -105,6 +176,21 @@ def test_entries_come_before_the_next_piece_does() -> None:
         "<Contents><Key>a/x&#46;versions/v</Key></Contents>",
         "<Contents><Key>a/x</Key></Contents><Name>b</Name><Contents><Key>a/y</Key></Contents>",
         "<Contents><Key>a/x</Key><?p <Contents><Key>a/?></Contents>",
+        "<Contents><Key>a/x</Key><Key b='c'>other/secret</Key></Contents>",
+        "<Contents><Key>a/x</Key><Key >other/secret</Key></Contents>",
+        "<Contents><Key>a/x</Key ></Contents><Contents><Key>a/y</Key></Contents>",
+        "<Contents><Key>a/x</Key><x:Key xmlns:x='y' b='c'>other/secret</x:Key></Contents>",
+        "<Contents><Key>a/x</Key><CommonPrefixes><Prefix>other/</Prefix></CommonPrefixes></Contents>",
+        "<Contents><Key>a/x<Size>1</Size></Key></Contents><Contents><Key>a/y</Key></Contents>",
+        "<Contents><Key>a/x</Key></Contents><Contents></Contents><Contents><Key>a/y</Key></Contents>",
+        "<Contents><Key>a/x</Key><Owner><Key>a/y</Key></Owner></Contents>",
+        "<Contents><Key>a/x</Key></Contents><Contents b='c'><Key>other/y</Key></Contents>",
+        "<Contents><Key>a/x&#x2e;versions/v</Key></Contents>",
+        "<Contents><Key>a/x&#37;2Eversions/v</Key></Contents>",
+        "<Contents><Key>a/x</Key></Contents><Contents><Key>%61/y</Key></Contents>",
+        "<Contents><Key>a/>Key></Key></Contents><Contents><Key>a/y</Key></Contents>",
+        "<Version><Key>a/x</Key><VersionId>Version</VersionId></Version>",
+        "<CommonPrefixes><Prefix>a/x/</Prefix><Key>b</Key></CommonPrefixes>",
     ],
 )
 def test_what_is_not_uniform_is_looked_at_tag_by_tag(entry: str) -> None:
