@@ -122,7 +122,13 @@ class Bucket(Objects, Parts, Buckets):
                 except NotConnected as error:
                     raise ServiceUnavailable("the backend does not answer; try again") from error
             try:
-                return await exchange(connection, request.method, written.head, written.upload)
+                return await exchange(
+                    connection,
+                    request.method,
+                    written.head,
+                    written.upload,
+                    eager=not request.key,  # only objects are tapped
+                )
             except Reset as error:
                 # The pool may hand out a connection that the backend is just closing.
                 if not again:

@@ -59,6 +59,27 @@ async def test_browsers_hear_nothing_that_the_backend_says_of_itself(
     assert not reply.public
 
 
+@pytest.mark.parametrize("prefix", ["", "team/"])
+async def test_long_listing_that_came_at_once_has_a_length(prefix: str) -> None:
+    entry = b"<Contents><Key>team/%b</Key></Contents>" % (b"x" * 100)
+    document = b"<ListBucketResult><Name>some</Name>%b</ListBucketResult>" % (entry * 1000)
+
+    async def tell(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Seen
+    ) -> None:
+        del reader, request
+        writer.write(response("200 OK\r\nContent-Type: application/xml", document))
+
+    async with faulty(tell) as there, Bucket(there.backend) as bucket:
+        request = verified("GET", "/some", query="list-type=2")
+        space = Workspace("1", "some", "some", prefix)
+        reply = await Forwarding(bucket, WEED).forward(request, space)
+        body = await whole(reply)
+    assert body == document.replace(b"<Key>" + prefix.encode(), b"<Key>")
+    if isinstance(reply.body, bytes):  # it may have come in pieces
+        assert reply.headers["Content-Length"] == str(len(body))
+
+
 async def test_answer_that_breaks_off_stays_broken() -> None:
     async def break_off(
         reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Seen

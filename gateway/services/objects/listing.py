@@ -75,12 +75,14 @@ class Listings:
             question = parse_question(workspace, verified, prefix, public=True)
             return answer_page(question, await self._page(question, None))
         cursor = own_cursor(verified.query.first("continuation-token"))
+        before = self._catalogue.generation()
         marks = await self._viewing.marks(workspace, prefix, cursor.hidden if cursor else ())
         # With the prefix `public`, keys beside `public/` would be listed too.
         if not marks and (not public or "/" in prefix):
             reply = await self._passed(workspace, verified, prefix)
             # Whatever is staged in that answer was marked before it was stored.
-            marks = await self._viewing.marks(workspace, prefix)
+            if before is None or self._catalogue.generation() != before:
+                marks = await self._viewing.marks(workspace, prefix)
             if reply is not None and not marks:
                 return reply
         question = parse_question(workspace, verified, prefix, public=public)
@@ -125,7 +127,7 @@ class Listings:
             for name in listed_names(document):
                 if not await self._is_seen(workspace, name):
                     hidden.add(name)
-        return await self._without(workspace, Reply(OK, reply.headers, document), hidden)
+        return await self._without(workspace, replace(reply, body=document), hidden)
 
     async def _for_writers(self, workspace: Workspace, verified: Verified, prefix: str) -> Reply:
         """The backend's listing, without the manifests that a staged one stands before."""

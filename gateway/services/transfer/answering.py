@@ -91,7 +91,7 @@ def answer(
             headers.popall("Content-Length", None)
         return _without_body(upstream, Reply(upstream.status, headers, authored=is_object, of=of))
     if not is_object:
-        return _document(upstream, verified, names, hiding, headers, passing.length)
+        return _document(upstream, verified, names, hiding, headers, passing)
     if passing.length > WHOLE_BYTES:
         return Reply(upstream.status, headers, upstream.stream(), authored=True, of=of)
     document = upstream.at_hand(WHOLE_BYTES)
@@ -116,28 +116,44 @@ async def _document(
     names: Names,
     hiding: Hiding | None,
     headers: CIMultiDict[str],
-    length: int,
+    passing: Passing,
 ) -> Reply:
-    """A reply that is the backend's own words."""
+    """A reply that is the backend's own words, with the workspace's names in them."""
     kind = "" if names.equal else headers.get("Content-Type", "")
     refused = upstream.status == FORBIDDEN
-    if length <= WHOLE_BYTES or "json" in kind or refused:
-        document = await upstream.read(POLICY_BYTES)
+    said = upstream.at_hand(POLICY_BYTES)
+    if said is None and (passing.length <= WHOLE_BYTES or "json" in kind or refused):
+        said = await upstream.read(POLICY_BYTES)
+    if said is not None:
         if refused:
-            _check_signature(document)
-        if "json" in kind or ("xml" in kind and document.lstrip()[:1] not in (b"", b"<")):
-            document = rename_arns(names, document.decode(errors="replace")).encode()
-        elif "xml" in kind and document:
-            encoded = _is_encoded(verified)
-            with _readable():
-                document = rewrite(document, names, hiding, encoded=encoded)
+            _check_signature(said)
+        document = _renamed(said, kind, names, hiding, encoded=_is_encoded(verified))
         headers["Content-Length"] = str(len(document))
-        return Reply(upstream.status, headers, document)
+        lasts = upstream.notes is not NOWHERE and verified.operation.lists and not passing.moves
+        follows = (passing, len(document)) if lasts else None
+        return Reply(upstream.status, headers, document, of=follows)
     if "xml" in kind:
         headers.popall("Content-Length", None)
         rewriter = Rewriter(names, hiding, encoded=_is_encoded(verified))
         return Reply(upstream.status, headers, _Rewritten(upstream.stream(), rewriter))
     return Reply(upstream.status, headers, upstream.stream())
+
+
+def _renamed(
+    document: bytes, kind: str, names: Names, hiding: Hiding | None, *, encoded: bool
+) -> bytes:
+    """A document of this content type with the workspace's names in it; BrokenUpstream."""
+    if "json" in kind or ("xml" in kind and not _is_xml(document)):
+        return rename_arns(names, document.decode(errors="replace")).encode()
+    if "xml" not in kind or not document:
+        return document
+    with _readable():
+        return rewrite(document, names, hiding, encoded=encoded)
+
+
+def _is_xml(document: bytes) -> bool:
+    # To strip a long document would copy it.
+    return document[:1] == b"<" or document.lstrip()[:1] in (b"", b"<")
 
 
 def _is_encoded(verified: Verified) -> bool:

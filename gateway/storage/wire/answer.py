@@ -142,14 +142,17 @@ class _Stream:
         await self._answer.close()
 
 
-async def exchange(connection: Connection, method: str, head: bytes, upload: Upload) -> Answer:
+async def exchange(
+    connection: Connection, method: str, head: bytes, upload: Upload, *, eager: bool = False
+) -> Answer:
     """The answer to a request, its body still to come; Reset, ServiceUnavailable.
 
+    With `eager`, it is a document, of which as much is read at once as there is room for.
     What the upload's source raises comes back as it was raised.
     """
     whole = b"" if upload.length == 0 else upload.whole
     try:
-        incoming = connection.begin(method, head + (whole or b""), more=whole is None)
+        incoming = connection.begin(method, head + (whole or b""), more=whole is None, eager=eager)
     except Broken as error:
         raise Reset(str(error)) from error
     sending = None

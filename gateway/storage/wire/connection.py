@@ -53,14 +53,15 @@ class Connection(asyncio.BufferedProtocol):
 
     # What the pool and the sender do with it.
 
-    def begin(self, method: str, head: bytes, *, more: bool) -> Incoming:
+    def begin(self, method: str, head: bytes, *, more: bool, eager: bool = False) -> Incoming:
         """The answer that will come to a request, whose head (and body) is sent at once.
 
-        With `more`, the body follows, by `send`, and `sent` says that it has ended.
+        With `more`, the body follows, by `send`, and `sent` says that it has ended. With `eager`,
+        the answer is to come as fast as it can: nobody will tap it.
         """
         if self._transport is None:
             raise Broken("the connection is closed")
-        self._incoming = Incoming(method, self._loop)
+        self._incoming = Incoming(method, self._loop, eager=eager)
         self._sending = more
         self._head = b""
         self._moved = self._loop.time()
@@ -171,19 +172,18 @@ class Connection(asyncio.BufferedProtocol):
         """Where what comes is put: it is taken out at once, so that all connections share it."""
         del sizehint
         incoming = self._incoming
-        return _ROOM_TO_BEGIN if incoming is None or incoming.head is None else _ROOM
+        return _ROOM if incoming is not None and incoming.eager else _ROOM_TO_BEGIN
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what has come in."""
-        data = bytes(_ROOM[:nbytes])
-        incoming = self._incoming
+        data, incoming = bytes(_ROOM[:nbytes]), self._incoming
         self._moved = self._loop.time()
         if incoming is None:
             self.close()  # nobody has asked for anything
             return
-        begins = incoming.head is None
+        taps = not incoming.eager
         try:
-            if begins:
+            if incoming.head is None:
                 data = self._take_head(incoming, data)
                 if incoming.head is None:
                     return
@@ -194,7 +194,7 @@ class Connection(asyncio.BufferedProtocol):
         incoming.wake()
         if incoming.ended:
             self._end_exchange()
-        elif incoming.held >= BUFFER_BYTES or (begins and (self._left or 0) >= LEAST):
+        elif incoming.held >= BUFFER_BYTES or (taps and (self._left or 0) >= LEAST):
             # Of a long body the rest may be tapped: it waits until somebody asks for it.
             self._hold()
 
@@ -223,7 +223,7 @@ class Connection(asyncio.BufferedProtocol):
         self._left = head.length
         self._chunks = Chunks() if head.chunked else None
         self._reusable = head.lasting
-        incoming.head, incoming.written = head, written
+        incoming.head, incoming.written, incoming.eager = head, written, True
         return data
 
     def _take_body(self, incoming: Incoming, data: bytes) -> None:
@@ -253,7 +253,7 @@ class Connection(asyncio.BufferedProtocol):
     # How an exchange ends.
 
     def _end_exchange(self) -> None:
-        """Free the connection where all was sent and all has come."""
+        """Free the connection where all was sent and came."""
         incoming = self._incoming
         if incoming is None or not incoming.ended or self._sending:
             return

@@ -19,12 +19,14 @@ class Incoming:
     """An answer as it comes: its head, then the pieces of its body.
 
     `head` is None until it is there; `written` is what it was read from. `ended` says that all of
-    the body has come. `failure` says what ended it before.
+    the body has come. `failure` says what ended it before. `eager` says that as much may come at a
+    time as there is room for: with a head, where nobody would tap what is behind it, and after it.
     """
 
     __slots__ = (
         "_loop",
         "_waiter",
+        "eager",
         "ended",
         "failure",
         "head",
@@ -34,8 +36,11 @@ class Incoming:
         "written",
     )
 
-    def __init__(self, method: str, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, method: str, loop: asyncio.AbstractEventLoop, *, eager: bool = False
+    ) -> None:
         self.method = method
+        self.eager = eager
         self._loop = loop  # to ask for the running one is a system call, in Python 3.11
         self.head: Head | None = None
         self.written = b""
