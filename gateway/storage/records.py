@@ -10,10 +10,8 @@ from gateway.artifact.record import (
     WeightChange,
     WorkspaceRecord,
     decode,
-    decode_announcement,
     decode_weight,
     decode_workspace,
-    encode_announcement,
     encode_weight,
     encode_workspace,
     pieces,
@@ -32,7 +30,8 @@ from gateway.artifact.record_key import (
 )
 from gateway.artifact.version import Record
 from gateway.errors import PreconditionFailed, ServiceUnavailable
-from gateway.storage.bucket import Bucket, ListedObject
+from gateway.storage import announced
+from gateway.storage.bucket import Bucket, ListedObject, ObjectHead
 from gateway.turns import turns
 
 LIMIT = 256 << 20
@@ -114,8 +113,8 @@ class Records:
 
     async def read_announcement(self, key: str) -> Announcement | None:
         """As `read_record`, for an announcement."""
-        data = await self._read(self._prefix + key)
-        return None if data is None else decode_announcement(data)
+        found = await self._get(self._prefix + key)
+        return None if found is None else announced.read(*found)
 
     async def read_weight(self, key: str) -> WeightChange | None:
         """As `read_record`, for a weight change."""
@@ -130,7 +129,8 @@ class Records:
     async def announce(self, workspace_id: str, announcement: Announcement) -> None:
         """Nothing; the announcement is stored, the last one of a path wins."""
         key = announcement_key(workspace_id, announcement.prefix, announcement.path)
-        await self._write(key, encode_announcement(announcement))
+        data, headers = announced.written(announcement)
+        await self._bucket.put(self._area, self._prefix + key, data, headers)
 
     async def withdraw(self, workspace_id: str, prefix: str, path: str) -> None:
         """Nothing; the path's announcement is gone."""
@@ -139,8 +139,9 @@ class Records:
     async def announcements(self, workspace_id: str, prefix: str) -> AsyncIterator[Announcement]:
         """Every announcement of the artifact at `prefix`."""
         folder = self._prefix + announcement_folder(workspace_id, prefix)
-        async for data in self._below(folder):
-            yield decode_announcement(data)
+        for key in sorted([key async for key in self._keys(folder)]):
+            if (found := await self._get(key)) is not None:
+                yield announced.read(*found)
 
     async def put_weight(self, workspace_id: str, change: WeightChange) -> None:
         """Nothing; the weight change is stored, the last one of a path wins."""
@@ -191,8 +192,11 @@ class Records:
             if (data := await self._read(key)) is not None:
                 yield data
 
+    async def _get(self, key: str) -> tuple[ObjectHead, bytes] | None:
+        return await self._bucket.get(self._area, key, limit=LIMIT)
+
     async def _read(self, key: str) -> bytes | None:
-        found = await self._bucket.get(self._area, key, limit=LIMIT)
+        found = await self._get(key)
         return None if found is None else found[1]
 
     async def _write(self, key: str, data: bytes) -> None:

@@ -9,7 +9,6 @@ from gateway.artifact.record import (
     UnreadableRecord,
     WeightChange,
     decode,
-    decode_announcement,
     decode_weight,
 )
 from gateway.artifact.record_key import (
@@ -19,7 +18,8 @@ from gateway.artifact.record_key import (
     weight_folder,
 )
 from gateway.artifact.version import Record
-from gateway.storage.bucket import Bucket
+from gateway.storage import announced
+from gateway.storage.bucket import Bucket, ObjectHead
 from gateway.storage.records import LIMIT
 
 ROOTS = RECORDS, ANNOUNCEMENTS, WEIGHTS = "records/", "announcements/", "weights/"
@@ -97,22 +97,24 @@ class Shelves:
         folder = f"{ANNOUNCEMENTS}{workspace_id}/"
         if prefix is not None:
             folder = announcement_folder(workspace_id, prefix)
-        return self._notes(folder, decode_announcement)
+        return self._notes(folder, announced.read)
 
     def weights(self, workspace_id: str, prefix: str | None = None) -> AsyncIterator[WeightChange]:
         """Every weight change of a workspace, or of one artifact, that can be read."""
         folder = f"{WEIGHTS}{workspace_id}/"
         if prefix is not None:
             folder = weight_folder(workspace_id, prefix)
-        return self._notes(folder, decode_weight)
+        return self._notes(folder, lambda _, data: decode_weight(data))
 
-    async def _notes(self, folder: str, decoded: Callable[[bytes], T]) -> AsyncIterator[T]:
+    async def _notes(
+        self, folder: str, decoded: Callable[[ObjectHead, bytes], T]
+    ) -> AsyncIterator[T]:
         async for key in self._keys(folder):
-            data = await self._read(key)
-            if data is None:
+            found = await self._get(key)
+            if found is None:
                 continue
             try:
-                note = decoded(data)
+                note = decoded(*found)
             except UnreadableRecord:
                 continue
             yield note
@@ -122,6 +124,9 @@ class Shelves:
             for found in page:
                 yield found.key
 
+    async def _get(self, key: str) -> tuple[ObjectHead, bytes] | None:
+        return await self._bucket.get(self._area, key, limit=LIMIT)
+
     async def _read(self, key: str) -> bytes | None:
-        found = await self._bucket.get(self._area, key, limit=LIMIT)
+        found = await self._get(key)
         return None if found is None else found[1]

@@ -7,12 +7,20 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.artifact.record import Announcement, WeightChange, WorkspaceRecord
+from gateway.artifact.record import (
+    Announcement,
+    UnreadableRecord,
+    WeightChange,
+    WorkspaceRecord,
+    encode_announcement,
+)
+from gateway.artifact.record_key import announcement_key
 from gateway.artifact.version import ManifestObject, Pin, Record
 from gateway.errors import PreconditionFailed, ServiceUnavailable
 from gateway.storage.bucket import Bucket, StoredObject
 from gateway.storage.objects import NO_HEADERS
 from gateway.storage.records import Records
+from gateway.storage.shelves import Shelves
 from tests.conftest import BackendInUse
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -105,6 +113,55 @@ async def test_last_announcement_and_weight_of_a_path_win(records: Records) -> N
     assert await records.get_weight("w1", "p", "c.csv") is None
     await records.remove_weight("w1", "p", "a b.csv")
     assert [item async for item in records.weights("w1", "p")] == []
+
+
+# In UTF-8 twice as long as in characters, in JSON six times: too long for metadata.
+LONG = "/".join(["ü" * 100] * 5)
+
+
+@pytest.mark.parametrize("path", ["a b.csv", 'ü=?utf-8?Q?"\n  x\\.csv', "x" * 1000, LONG])
+async def test_an_announcement_is_read_as_it_was_put(
+    each_bucket: Bucket, area: str, records: Records, path: str
+) -> None:
+    mine = Announcement("public/data set+1", path, 500_000, "stage", NOW)
+    key = "system/" + announcement_key("w1", mine.prefix, mine.path)
+    await records.announce("w1", mine)
+    stored = await each_bucket.get(area, key, limit=1 << 20)
+    assert stored is not None
+    # Backends take twice as long for an object that has bytes: only one too long has some.
+    assert bool(stored[1]) == (len(encode_announcement(mine)) * 4 / 3 > 1_800)
+    assert [found async for found in records.announcements("w1", mine.prefix)] == [mine]
+    assert await records.read_announcement(key.removeprefix("system/")) == mine
+    shelves = Shelves(each_bucket, area, "system/")
+    assert [found async for found in shelves.announcements("w1")] == [mine]
+
+
+async def test_an_announcement_takes_the_place_of_one_of_the_other_kind(
+    each_bucket: Bucket, area: str, records: Records
+) -> None:
+    first = Announcement("p", "a.csv", None, "stage", NOW)
+    key = announcement_key("w1", first.prefix, first.path)
+    in_bytes = replace(first, stage_id="older")
+    for put_in_bytes in (False, True, False):
+        if put_in_bytes:  # as gateways did
+            await each_bucket.put(area, f"system/{key}", encode_announcement(in_bytes))
+        else:
+            await records.announce("w1", first)
+        expected = in_bytes if put_in_bytes else first
+        assert await records.read_announcement(key) == expected
+        assert [found async for found in records.announcements("w1", "p")] == [expected]
+
+
+@pytest.mark.parametrize("metadata", [{}, {"x-amz-meta-announcement": "e30"}])
+async def test_an_announcement_of_which_nothing_is_left_is_unreadable(
+    each_bucket: Bucket, area: str, records: Records, metadata: dict[str, str]
+) -> None:
+    key = announcement_key("w1", "p", "a.csv")
+    await each_bucket.put(area, f"system/{key}", b"", metadata)
+    with pytest.raises(UnreadableRecord):
+        await records.read_announcement(key)
+    shelves = Shelves(each_bucket, area, "system/")
+    assert [found async for found in shelves.announcements("w1", "p")] == []
 
 
 async def test_workspaces_are_recorded_until_removed(records: Records) -> None:
