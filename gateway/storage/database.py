@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -21,7 +21,7 @@ from sqlalchemy.dialects import sqlite
 from gateway.errors import ServiceUnavailable, SlowDown
 from gateway.storage.connection import Connection
 from gateway.storage.engine import BUSY_SECONDS, Engine, parse_url, translated
-from gateway.storage.prepared import Prepared
+from gateway.storage.prepared import Change, Prepared
 from gateway.storage.recollection import Recollection
 from gateway.storage.revision import is_newest
 from gateway.storage.sqlite import Sqlite
@@ -221,27 +221,30 @@ async def insert_or_update(
     Its columns in `update` take the new values, those in `add` are `raised` by them; with
     neither, it stays as it is. `keys` are the columns of a primary key or unique constraint.
     """
-    if not rows:
-        return
-    statement = _insertion(connection.dialect.name, table, tuple(keys), tuple(update), tuple(add))
-    await connection.execute(statement, rows)
+    if rows:
+        made = _insertion(table, tuple(rows[0]), tuple(keys), tuple(update), tuple(add))
+        await made.each(connection, rows)
 
 
 @cache
 def _insertion(
-    dialect: str,
     table: Table,
+    columns: tuple[str, ...],
     keys: tuple[str, ...],
     update: tuple[str, ...],
     add: tuple[str, ...],
-) -> Insert:
+) -> Change:
     """Made once: making a statement takes several times as long as running it."""
-    statement = insertion(dialect, table)
-    changes: dict[str, ColumnElement[Any]] = {name: statement.excluded[name] for name in update}
-    changes |= {name: raised(table.c[name], statement.excluded[name]) for name in add}
-    if changes:
-        return statement.on_conflict_do_update(index_elements=keys, set_=changes)
-    return statement.on_conflict_do_nothing(index_elements=keys)
+
+    def made(dialect: str) -> Insert:
+        statement = insertion(dialect, table)
+        changes: dict[str, ColumnElement[Any]] = {name: statement.excluded[name] for name in update}
+        changes |= {name: raised(table.c[name], statement.excluded[name]) for name in add}
+        if changes:
+            return statement.on_conflict_do_update(index_elements=keys, set_=changes)
+        return statement.on_conflict_do_nothing(index_elements=keys)
+
+    return Change(made("sqlite"), partial(made, "postgresql"), columns)
 
 
 def insertion(dialect: str, table: Table) -> sqlite.Insert:

@@ -11,6 +11,8 @@ from typing import Any
 
 from sqlalchemy import Select, UpdateBase
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.schema import ScalarElementColumnDefault
 from sqlalchemy.sql.type_api import TypeEngine
 
 from gateway.storage.connection import Connection
@@ -30,7 +32,7 @@ class _Worded:
     ) -> None:
         compiled = statement.compile(dialect=_SQLITE, column_keys=columns)
         self._text = str(compiled)
-        self._given = dict(compiled.params)
+        self._given = {**compiled.params, **_defaults(compiled)}
         self._order = tuple(compiled.positiontup or ())
         self._writes = {
             name: process
@@ -107,6 +109,15 @@ class Change(_Worded):
             await connection.change(self._text, [self._bound(values) for values in rows])
         elif rows:
             await connection.execute(self._statement(), rows)
+
+
+def _defaults(compiled: SQLCompiler) -> dict[str, object]:
+    """What an insertion puts into columns of which nobody says anything: the same each time."""
+    return {
+        column.key: column.default.arg
+        for column in compiled.insert_prefetch or ()
+        if isinstance(column.default, ScalarElementColumnDefault)
+    }
 
 
 def _implementation(kind: TypeEngine[Any]) -> TypeEngine[Any]:

@@ -36,6 +36,9 @@ URL_PREFIX = "URL~"
 HYPHA_ANONYMOUS = "hypha~anonymous"
 """The id of those who come through the Hypha door without a token; no access key's has a `~`."""
 
+MOST_ISSUERS = 1_024
+"""Of how many issuers of URLs is kept what they are signed with."""
+
 _ID_CHARACTERS = string.ascii_uppercase + "234567"
 _ID_LENGTH, _SECRET_LENGTH = 20, 40
 _LONGEST_NAME = 256
@@ -69,6 +72,7 @@ class Access:
         self._stored = stored
         self._secret = secret
         self._tokens = Tokens(secret)
+        self._url_secrets: dict[str, str] = {}
         self._token_seconds = token_seconds
 
     async def key(self, access_key_id: str) -> AccessKey | None:
@@ -257,4 +261,11 @@ class Access:
         await self._stored.remove(access_key_id)
 
     def _url_secret(self, issuer_id: str) -> str:
-        return derive(self._secret, f"URLs of {issuer_id}").hex()
+        """The secret of an issuer's URLs: the same for ever, so that it is kept for many."""
+        known = self._url_secrets.get(issuer_id)
+        if known is None:
+            known = derive(self._secret, f"URLs of {issuer_id}").hex()
+            self._url_secrets[issuer_id] = known
+            if len(self._url_secrets) > MOST_ISSUERS:
+                del self._url_secrets[next(iter(self._url_secrets))]
+        return known
