@@ -74,6 +74,17 @@ def test_ancestors_are_nearest_first_and_end_with_the_root() -> None:
     assert ancestors("a/b/") == ("a/b", "a", "")
 
 
+@given(prefixes, segments, st.lists(st.booleans(), min_size=6, max_size=6))
+def test_a_key_directly_below_an_artifact_is_that_ones_file_whatever_else_is_there(
+    prefix: str, path: str, collections: list[bool]
+) -> None:
+    key = join(prefix, check_path(path, collection=collections[0]))
+    there = ancestors(key)
+    assert there[0] == prefix
+    nodes = [Node(one, kind) for one, kind in zip(there, collections, strict=False)]
+    assert place(key, nodes) == Place(Role.FILE, prefix, path)
+
+
 def test_ancestors_leave_out_what_can_be_no_prefix() -> None:
     assert ancestors("a//b/c") == ("a", "")
     assert ancestors("/a/b") == ("",)

@@ -113,7 +113,10 @@ class Announcing:
         check_path(path, collection=artifact.collection)
         key = join(prefix, path)
         self._finding.check_key(key)
-        _check_own(await self._catalogue.locate(workspace.id, key), artifact, path)
+        if "/" in path:
+            # Directly below its prefix a key is nobody else's: none of its `ancestors` is longer,
+            # and the names of manifests are no path.
+            _check_own(await self._catalogue.locate(workspace.id, key), artifact, path)
         return artifact
 
     async def _begin(
