@@ -9,9 +9,11 @@ copy of each page that changes.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any, TypeVar
 
 from gateway.storage.connection import Connection
@@ -49,9 +51,11 @@ class Writer:
     def __init__(self, path: str, pragmas: Sequence[str], timeout: float) -> None:
         self._open = partial(Direct, path, pragmas)
         self._timeout = timeout
-        self._executor = ThreadPoolExecutor(1, "sqlite-writer")
+        self._thread: Thread | None = None
+        self._rounds: SimpleQueue[Sequence[_Waiting]] = SimpleQueue()
         self._waiting: list[_Waiting] = []
-        self._running: asyncio.Future[Sequence[_Outcome]] | None = None
+        self._running: asyncio.Future[None] | None = None
+        self._closed = False
         self._connection: Direct | None = None  # the thread's own
 
     async def run(self, work: Work[T]) -> T:
@@ -60,6 +64,8 @@ class Writer:
         It awaits nothing but the connection. If nobody waits for it any more as it ends, it is
         undone.
         """
+        if self._closed:
+            raise RuntimeError("the database is closed")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(work, future))
         if self._running is None:
@@ -70,26 +76,48 @@ class Writer:
         """Close the file and end the thread, after all that waits."""
         while self._running is not None:
             await asyncio.wait([self._running])
-        await asyncio.get_running_loop().run_in_executor(self._executor, self._close)
-        self._executor.shutdown(wait=False)
+        self._closed = True
+        if self._thread is not None:
+            self._rounds.put(())
+            await asyncio.to_thread(self._thread.join)
+            self._thread = None
 
     def _start(self) -> None:
+        if self._thread is None:
+            # An executor's would do, but for what it makes of each call: locks, two futures, and
+            # three turns of the event loop until who waits hears of it.
+            self._thread = Thread(target=self._serve, name="sqlite-writer", daemon=True)
+            self._thread.start()
         some, self._waiting = self._waiting[:TOGETHER], self._waiting[TOGETHER:]
-        loop = asyncio.get_running_loop()
-        self._running = loop.run_in_executor(self._executor, self._together, some)
-        self._running.add_done_callback(partial(self._tell, some))
+        self._running = asyncio.get_running_loop().create_future()
+        self._rounds.put(some)
 
-    def _tell(self, some: Sequence[_Waiting], running: asyncio.Future[Sequence[_Outcome]]) -> None:
-        self._running = None
+    def _tell(self, some: Sequence[_Waiting], outcomes: Sequence[_Outcome]) -> None:
+        running, self._running = self._running, None
+        if running is not None:
+            running.set_result(None)
         if self._waiting:
             self._start()
-        for each, outcome in zip(some, running.result(), strict=True):
+        for each, outcome in zip(some, outcomes, strict=True):
             if each.future.done():
                 continue  # whoever waited was cancelled
             if outcome.error is None:
                 each.future.set_result(outcome.value)
             else:
                 each.future.set_exception(outcome.error)
+
+    def _serve(self) -> None:
+        while self._goes_on(self._rounds.get()):  # nothing of a round is held until the next
+            pass
+        self._close()
+
+    def _goes_on(self, some: Sequence[_Waiting]) -> bool:
+        """Run what waits together; False where nothing does: then it is the end."""
+        if some:
+            outcomes = self._together(some)
+            with suppress(RuntimeError):  # nobody waits any more in a loop that is closed
+                some[0].future.get_loop().call_soon_threadsafe(self._tell, some, outcomes)
+        return bool(some)
 
     def _together(self, some: Sequence[_Waiting]) -> Sequence[_Outcome]:
         try:

@@ -1,5 +1,6 @@
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -223,3 +224,23 @@ async def test_a_first_write_waits_until_another_has_cleared_its_log_away(path: 
     waits_as_told = pytest.raises(sqlite3.OperationalError, match="locked")  # not at all
     with closing(writer), locked(path), waits_as_told:
         writer.tell("BEGIN IMMEDIATE")
+
+
+async def test_closing_waits_for_what_was_begun_and_refuses_what_comes_later(path: Path) -> None:
+    before = set(threading.enumerate())
+    database = Database(f"sqlite:///{path}")
+    async with database:
+        with locked(path):
+            write = asyncio.create_task(database.transaction(lambda held: add(held, "a")))
+            await asyncio.sleep(0.02)
+            closing_it = asyncio.create_task(database.__aexit__(None, None, None))
+            await asyncio.sleep(0.02)
+            assert not closing_it.done()
+        await closing_it
+        assert await write == "a"
+        with pytest.raises(RuntimeError, match="closed"):
+            await database.transaction(lambda held: add(held, "late"))
+    left = set(threading.enumerate()) - before
+    assert not any(thread.name == "sqlite-writer" for thread in left)
+    async with Database(f"sqlite:///{path}") as again:
+        assert await names(again) == {"a"}
