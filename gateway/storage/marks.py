@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import uuid4
 
-from sqlalchemy import Delete
-
 from gateway.artifact.layout import MANIFEST
 from gateway.artifact.lifecycle import Artifact
 from gateway.storage import tables
@@ -16,6 +14,7 @@ from gateway.storage.arrivals import await_what_is_left, release_files
 from gateway.storage.connection import Connection
 from gateway.storage.database import insert_or_update
 from gateway.storage.intents import WRITE, under_way
+from gateway.storage.prepared import Change
 from gateway.storage.rows import artifact_of
 from gateway.storage.statements import (
     ANY_STAGED,
@@ -79,13 +78,13 @@ async def unstage_held(connection: Connection, artifact_id: int) -> None:
 
 
 async def unstage_paths(
-    connection: Connection, artifact_id: int, statement: Delete, packed: str | None = None
+    connection: Connection, artifact_id: int, statement: Change, packed: str | None = None
 ) -> None:
     """Forget what is staged at the paths of an `unstaging`, and which versions it had."""
     asked = {"artifact_id": artifact_id}
     given = asked if packed is None else asked | {"packed": packed}
-    if (await connection.execute(statement, given)).rowcount:
-        await connection.execute(FORGET_VERSIONS, asked)
+    if await statement.once(connection, given):
+        await FORGET_VERSIONS.once(connection, asked)
 
 
 async def unstage(connection: Connection, artifact_id: int, path: str) -> None:

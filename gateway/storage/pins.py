@@ -7,7 +7,7 @@ beforehand, for no version, some at a time: whoever else writes waits for none o
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import partial
 from operator import attrgetter
 
 from sqlalchemy import Insert, Update, and_, bindparam, delete, or_, select, update
@@ -18,6 +18,7 @@ from gateway.artifact.version import Pin, Record, manifest_pin
 from gateway.storage import tables
 from gateway.storage.connection import Connection
 from gateway.storage.packed import pack, unpacked
+from gateway.storage.prepared import Change
 from gateway.storage.rows import PIN, as_pin, in_turns
 
 # What differs between the pins of one version.
@@ -34,17 +35,25 @@ _pin = tables.pin.c
 _CURRENT = select(_pin.id, *PIN).where(
     _pin.artifact_id == bindparam("artifact_id"), _pin.until.is_(None)
 )
-_PUBLISH = update(tables.pin).where(
-    _pin.artifact_id == bindparam("of_artifact"),
-    _pin.path == MANIFEST,
-    _pin.first == bindparam("number"),
-    _pin.published.is_(False),
+_PUBLISHED = ("published", "version_id", "etag", "last_modified", "content_type")
+_PUBLISH = Change(
+    update(tables.pin).where(
+        _pin.artifact_id == bindparam("of_artifact"),
+        _pin.path == MANIFEST,
+        _pin.first == bindparam("number"),
+        _pin.published.is_(False),
+    ),
+    columns=_PUBLISHED,
 )
 _MADE_AHEAD = and_(_pin.artifact_id == bindparam("of_artifact"), _pin.first == _pin.until)
-_FORGET_AHEAD = delete(tables.pin).where(_MADE_AHEAD)
-_BEGIN = update(tables.pin).where(_MADE_AHEAD, _pin.first == bindparam("number")).values(until=None)
-_FORGET_MADE = delete(tables.pin).where(
-    _pin.artifact_id == bindparam("of_artifact"), _pin.first == bindparam("number")
+_FORGET_AHEAD = Change(delete(tables.pin).where(_MADE_AHEAD))
+_BEGIN = Change(
+    update(tables.pin).where(_MADE_AHEAD, _pin.first == bindparam("number")).values(until=None)
+)
+_FORGET_MADE = Change(
+    delete(tables.pin).where(
+        _pin.artifact_id == bindparam("of_artifact"), _pin.first == bindparam("number")
+    )
 )
 
 pin_values = attrgetter(*(column.name for column in PIN))
@@ -94,23 +103,21 @@ async def make_ahead(connection: Connection, artifact: Artifact, record: Record,
 
 async def forget_ahead(connection: Connection, artifact_id: int) -> None:
     """Take away the pins that no version has: they were made for one that others completed."""
-    await connection.execute(_FORGET_AHEAD, {"of_artifact": artifact_id})
+    await _FORGET_AHEAD.once(connection, {"of_artifact": artifact_id})
 
 
 async def replace_pins(
     connection: Connection, artifact: Artifact, record: Record, change: Replacement
 ) -> None:
     """End and make what the replacement says."""
-    end, _ = _replacing(connection.dialect.name)
     for text in change.ended:
-        await connection.execute(end, {"packed": text, "number": record.number})
+        await _END.once(connection, {"packed": text, "number": record.number})
     if change.ahead:
         of_version = {"of_artifact": artifact.id, "number": record.number}
-        begun = await connection.execute(_BEGIN, of_version)
-        if begun.rowcount == change.number:
+        if await _BEGIN.once(connection, of_version) == change.number:
             return
         # Two have made them, or one that died: which are whose is of no use to know.
-        await connection.execute(_FORGET_MADE, of_version)
+        await _FORGET_MADE.once(connection, of_version)
     for text in change.made:
         await _make(connection, artifact, record, text, until=None)
 
@@ -118,7 +125,6 @@ async def replace_pins(
 async def _make(
     connection: Connection, artifact: Artifact, record: Record, text: str, until: int | None
 ) -> None:
-    _, make = _replacing(connection.dialect.name)
     values = {
         "packed": text,
         "of_artifact": artifact.id,
@@ -126,24 +132,30 @@ async def _make(
         "number": record.number,
         "ends": until,
     }
-    await connection.execute(make, values)
+    await _MAKE.once(connection, values)
 
 
-@cache
-def _replacing(dialect: str) -> tuple[Update, Insert]:
-    """The statements that end the pins whose ids are packed, and make those that are."""
-    table = tables.pin
-    ids = unpacked(dialect, (table.c.id,))
-    number = bindparam("number", type_=table.c.first.type)
-    end = update(table).where(table.c.id.in_(ids)).values(until=number)
+def _ending(dialect: str) -> Update:
+    """The statement that ends the pins whose ids are packed."""
+    ids = unpacked(dialect, (_pin.id,))
+    return update(tables.pin).where(_pin.id.in_(ids)).values(until=_NUMBER)
+
+
+def _making(dialect: str) -> Insert:
+    """The statement that makes the pins that are packed."""
     rows = unpacked(dialect, MADE).add_columns(
-        bindparam("of_artifact", type_=table.c.artifact_id.type),
-        bindparam("in_workspace", type_=table.c.workspace_id.type),
-        number,
-        bindparam("ends", type_=table.c.until.type),
+        bindparam("of_artifact", type_=_pin.artifact_id.type),
+        bindparam("in_workspace", type_=_pin.workspace_id.type),
+        _NUMBER,
+        bindparam("ends", type_=_pin.until.type),
     )
     names = [column.name for column in (*MADE, *SAME)]
-    return end, table.insert().from_select(names, rows)
+    return tables.pin.insert().from_select(names, rows)
+
+
+_NUMBER = bindparam("number", type_=_pin.first.type)
+_END = Change(_ending("sqlite"), partial(_ending, "postgresql"))
+_MAKE = Change(_making("sqlite"), partial(_making, "postgresql"))
 
 
 async def note_published(connection: Connection, artifact_id: int, number: int, pin: Pin) -> bool:
@@ -157,8 +169,7 @@ async def note_published(connection: Connection, artifact_id: int, number: int, 
         "last_modified": pin.last_modified,
         "content_type": pin.content_type,
     }
-    changed = await connection.execute(_PUBLISH, values)
-    return changed.rowcount > 0
+    return await _PUBLISH.once(connection, values) > 0
 
 
 async def weigh(

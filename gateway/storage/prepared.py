@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, UpdateBase
+from sqlalchemy import Executable, Select, UpdateBase
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
@@ -91,11 +91,11 @@ class Change(_Worded):
     def __init__(
         self,
         statement: UpdateBase,
-        postgresql: Callable[[], UpdateBase] | None = None,
+        postgresql: Callable[[], Executable] | None = None,
         columns: Sequence[str] | None = None,
     ) -> None:
         super().__init__(statement, columns)
-        self._statement = cache(postgresql or (lambda: statement))
+        self._statement: Callable[[], Executable] = cache(postgresql or (lambda: statement))
 
     async def once(self, connection: Connection, values: Values) -> int:
         """Run it; how many rows that has changed."""

@@ -4,7 +4,7 @@ Each is a part of a transaction that the caller holds.
 """
 
 from collections.abc import Collection
-from functools import cache
+from functools import partial
 from operator import attrgetter
 from uuid import uuid4
 
@@ -156,12 +156,10 @@ async def _unstage_exactly(
     connection: Connection, artifact: Artifact, files: Collection[StagedFile]
 ) -> None:
     """Forget of these files what is staged just so still."""
-    statement = _unstaging_exactly(connection.dialect.name)
     for text in await pack(connection.dialect, STAGED_FILE, map(staged_values, files)):
-        await unstage_paths(connection, artifact.id, statement, text)
+        await unstage_paths(connection, artifact.id, _UNSTAGE_EXACTLY, text)
 
 
-@cache
 def _unstaging_exactly(dialect: str) -> Delete:
     """The statement that forgets what is staged just as files that are packed."""
     staged = tables.staged_file
@@ -171,6 +169,9 @@ def _unstaging_exactly(dialect: str) -> Delete:
     return unstaging(
         select(row.c.path).join(staged, and_(mine, staged.c.path == row.c.path, *same))
     )
+
+
+_UNSTAGE_EXACTLY = Change(_unstaging_exactly("sqlite"), partial(_unstaging_exactly, "postgresql"))
 
 
 def _committed(artifact: Artifact, record: Record, fields: Fields) -> dict[str, object]:

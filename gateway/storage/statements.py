@@ -61,9 +61,11 @@ CLEAR = tuple(
 )
 """Forget all that is staged and announced."""
 
-FORGET_VERSIONS = delete(tables.staged_version).where(
-    _before.artifact_id == _ID,
-    _before.path.not_in(select(_staged.path).where(_staged.artifact_id == _ID)),
+FORGET_VERSIONS = Change(
+    delete(tables.staged_version).where(
+        _before.artifact_id == _ID,
+        _before.path.not_in(select(_staged.path).where(_staged.artifact_id == _ID)),
+    )
 )
 """Forget the versions of files that are staged no longer."""
 
@@ -104,24 +106,28 @@ _weighed = exists().where(
     _announced.weight.is_not(None),
 )
 
-UNSTAGE_PINNED = unstaging(
-    _as_pinned(
-        and_(
-            _pin.etag == _staged.etag,
-            _pin.size == _staged.size,
-            _pin.content_type == _staged.content_type,
-            or_(_staged.weight.is_(None), _staged.weight == _pin.weight),
+UNSTAGE_PINNED = Change(
+    unstaging(
+        _as_pinned(
+            and_(
+                _pin.etag == _staged.etag,
+                _pin.size == _staged.size,
+                _pin.content_type == _staged.content_type,
+                or_(_staged.weight.is_(None), _staged.weight == _pin.weight),
+            )
         )
     )
 )
 """Forget what is staged as the current version has it."""
 
-UNSTAGE_HELD = unstaging(
-    _as_pinned(
-        and_(
-            _pin.etag == _staged.etag,
-            or_(_staged.content_type.is_(None), _staged.content_type == _pin.content_type),
-            or_(_staged.weight.is_(None), _staged.weight == _pin.weight, _weighed),
+UNSTAGE_HELD = Change(
+    unstaging(
+        _as_pinned(
+            and_(
+                _pin.etag == _staged.etag,
+                or_(_staged.content_type.is_(None), _staged.content_type == _pin.content_type),
+                or_(_staged.weight.is_(None), _staged.weight == _pin.weight, _weighed),
+            )
         )
     )
 )

@@ -14,8 +14,11 @@ from hashlib import blake2b
 from sqlalchemy import (
     ColumnElement,
     Select,
+    bindparam,
     cast,
     column,
+    delete,
+    insert,
     literal_column,
     select,
     table,
@@ -26,19 +29,21 @@ from gateway.artifact.layout import ancestors
 from gateway.artifact.lifecycle import Artifact
 from gateway.storage.columns import TSQUERY
 from gateway.storage.connection import Connection
+from gateway.storage.prepared import Change
 
 _WORDS = table("artifact_words", column("rowid"), column("artifact_id"), column("words"))
-_ADD = {
-    "sqlite": sql("INSERT INTO artifact_words (rowid, words) VALUES (:id, :words)"),
-    "postgresql": sql(
+_ADD = Change(
+    insert(_WORDS),
+    lambda: sql(
         "INSERT INTO artifact_words (artifact_id, words)"
-        " VALUES (:id, array_to_tsvector(CAST(:words AS TEXT[])))"
+        " VALUES (:rowid, array_to_tsvector(CAST(:words AS TEXT[])))"
     ),
-}
-_FORGET = {
-    "sqlite": sql("DELETE FROM artifact_words WHERE rowid = :id"),
-    "postgresql": sql("DELETE FROM artifact_words WHERE artifact_id = :id"),
-}
+    columns=("rowid", "words"),
+)
+_FORGET = Change(
+    delete(_WORDS).where(_WORDS.c.rowid == bindparam("id")),
+    lambda: sql("DELETE FROM artifact_words WHERE artifact_id = :id"),
+)
 
 
 async def index_words(connection: Connection, artifact: Artifact, words: Collection[str]) -> None:
@@ -48,8 +53,7 @@ async def index_words(connection: Connection, artifact: Artifact, words: Collect
     marks = (mark_of(artifact.workspace_id, prefix) for prefix in above)
     written = sorted({*words, *marks})
     given = " ".join(written) if connection.dialect.name == "sqlite" else written
-    statement = _ADD[connection.dialect.name]
-    await connection.execute(statement, {"id": artifact.id, "words": given})
+    await _ADD.once(connection, {"rowid": artifact.id, "words": given})
 
 
 def mark_of(workspace_id: str, prefix: str) -> str:
@@ -61,7 +65,7 @@ def mark_of(workspace_id: str, prefix: str) -> str:
 
 async def forget_words(connection: Connection, artifact_id: int) -> None:
     """Have an artifact found by no words."""
-    await connection.execute(_FORGET[connection.dialect.name], {"id": artifact_id})
+    await _FORGET.once(connection, {"id": artifact_id})
 
 
 def found_by(dialect: str, words: Sequence[str], mark: str = "") -> Select[tuple[int]]:
