@@ -56,7 +56,7 @@ SIGNED_SECONDS = 5
 """For how long requests are signed with one time: backends take minutes for the same."""
 
 MOST_KEPT = 1_024
-"""Of how many requests without a body the head is kept, for as long."""
+"""Of how many requests without a body the head is kept, while they are signed with its time."""
 
 LONGEST_KEPT = 2_048
 

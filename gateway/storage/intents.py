@@ -54,7 +54,7 @@ class Intent:
 
 
 class Intents:
-    """The intents of one worker. Each method but `add` is one transaction."""
+    """The intents of one worker. Each method is one transaction; `add` is a part of another's."""
 
     def __init__(self, database: Database, worker_id: str) -> None:
         self._database = database
