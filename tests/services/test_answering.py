@@ -80,6 +80,41 @@ async def test_long_listing_that_came_at_once_has_a_length(prefix: str) -> None:
         assert reply.headers["Content-Length"] == str(len(body))
 
 
+@pytest.mark.parametrize("size", [0, 1 << 16, (1 << 16) + 1, 1 << 20])
+async def test_object_is_its_authors_however_long_it_is(size: int) -> None:
+    async def tell(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Seen
+    ) -> None:
+        del reader, request
+        writer.write(response("200 OK", bytes(size)))
+        await writer.drain()
+
+    async with faulty(tell) as there, Bucket(there.backend) as bucket:
+        reply = await Forwarding(bucket, WEED).forward(
+            verified("GET", "/some/key"), Workspace("1", "some", "some")
+        )
+        assert await whole(reply) == bytes(size)
+    assert reply.authored
+
+
+@pytest.mark.parametrize(("bucket_name", "length"), [("some", "300"), ("real", None)])
+async def test_length_of_a_refusal_without_its_body_tells_nothing_of_the_backends_names(
+    bucket_name: str, length: str | None
+) -> None:
+    async def refuse(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Seen
+    ) -> None:
+        del reader, request
+        writer.write(response("404 Not Found", length=300))
+
+    async with faulty(refuse) as there, Bucket(there.backend) as bucket:
+        reply = await Forwarding(bucket, WEED).forward(
+            verified("HEAD", "/some/key"), Workspace("1", "some", bucket_name)
+        )
+    assert (reply.status, reply.body, reply.authored) == (404, b"", False)
+    assert reply.headers.get("Content-Length") == length
+
+
 async def test_answer_that_breaks_off_stays_broken() -> None:
     async def break_off(
         reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Seen

@@ -62,6 +62,17 @@ async def test_an_upload_that_is_being_completed_is_nobodys_to_abort(index: Inde
     assert await index.multiparts.stale() == [upload(artifact, "x", "u1")]
 
 
+async def test_an_upload_is_stale_whatever_else_somebody_is_at(index: Index) -> None:
+    artifact, other = await index.new("a"), await index.new("b")
+    await begin(index, artifact, "x", "u1")
+    await index.multiparts.forgo(artifact, "x")
+    beginning = await index.multiparts.begin(artifact, "x", NOW)
+    writing = [await index.begin(other, "x"), await index.begin(artifact, "y")]
+    assert await index.multiparts.stale() == [upload(artifact, "x", "u1")]
+    for intent in (beginning, *writing):
+        await index.stages.drop(intent)
+
+
 async def test_a_part_that_came_late_makes_its_upload_stale_again(index: Index) -> None:
     artifact = await index.new("a")
     await begin(index, artifact, "x", "u1")
