@@ -16,8 +16,11 @@ from typing import Self
 LEAST = 1 << 18
 """How many bytes have to be left, or it does not pay."""
 
-Sieve = Callable[[bytes | memoryview], Sequence[bytes | memoryview]]
-"""What looks at a body: what of the next bytes may go, in views of them; or it raises."""
+Sieve = Callable[[bytes | memoryview, int], tuple[Sequence[bytes | memoryview], int]]
+"""What looks at a body, at its next bytes, until they have fallen into so many pieces.
+
+It gives what of them may go, in views of them, and how many it has looked at; or it raises.
+"""
 
 AVAILABLE = hasattr(os, "splice") and hasattr(fcntl, "F_SETPIPE_SZ")
 

@@ -16,12 +16,11 @@ BUFFER_BYTES = 1 << 20
 Others wait for as long; with less it costs more, since each turn finds the caches full of bodies.
 """
 
-CAREFUL_BYTES = 1 << 14
-"""How much is looked at in a turn where it falls into many pieces: each takes some microseconds."""
+MOST_PIECES = 256
+"""After how many pieces a turn ends, and nothing more is looked at: each takes some microseconds.
 
-MANY_PIECES = 64
-MOST_PIECES = 1_024
-"""How many pieces the system writes at once."""
+The system writes four times as many at once.
+"""
 
 MOST_BUFFERS = 16
 """How many buffers a process has. Those in use are full, and their readers slow."""
@@ -36,7 +35,8 @@ async def sift(begun: bytes, tap: Tap, outlet: Outlet, sieve: Sieve) -> None:
     What has `begun` to come goes first. Dry, Blocked, and what the sieve raises: then something
     may have been taken that has not gone.
     """
-    for piece in sieve(begun):
+    pieces, _ = sieve(begun, len(begun))
+    for piece in pieces:
         outlet.write(bytes(piece))
     await _Sifted(tap, outlet, sieve).end()
 
@@ -44,7 +44,7 @@ async def sift(begun: bytes, tap: Tap, outlet: Outlet, sieve: Sieve) -> None:
 class _Sifted(Passage):
     """A body that is looked at. It has a buffer while there is something in it."""
 
-    __slots__ = ("_buffer", "_pieces", "_sieve", "_turn", "_unseen")
+    __slots__ = ("_buffer", "_pieces", "_sieve", "_unseen")
 
     def __init__(self, tap: Tap, outlet: Outlet, sieve: Sieve) -> None:
         super().__init__(tap, outlet)
@@ -52,7 +52,6 @@ class _Sifted(Passage):
         self._buffer: memoryview | None = None
         self._unseen = memoryview(b"")  # of what is in the buffer
         self._pieces: list[bytes | memoryview] = []  # what of the rest may go
-        self._turn = BUFFER_BYTES
 
     def _carry(self) -> End | None:
         tap = self._tap
@@ -62,10 +61,11 @@ class _Sifted(Passage):
         if not self._unseen and not self._pieces and not self._fill(buffer):
             return tap
         self._note_move()
-        if self._unseen:
+        if not self._pieces:
             self._look_at()
-        if self._unseen or not self._empty():
+        if not self._empty() or self._unseen:
             return self._outlet
+        self._close()
         return tap if tap.left else None
 
     def _fill(self, buffer: memoryview) -> bool:
@@ -85,24 +85,22 @@ class _Sifted(Passage):
         return True
 
     def _look_at(self) -> None:
-        pieces = self._sieve(self._unseen[: self._turn])
-        self._unseen = self._unseen[self._turn :]
-        self._turn = BUFFER_BYTES if len(pieces) <= MANY_PIECES else CAREFUL_BYTES
+        pieces, size = self._sieve(self._unseen, MOST_PIECES)
+        self._unseen = self._unseen[size:]
         self._pieces += pieces
 
     def _empty(self) -> bool:
-        """Whether nothing is left to be written."""
+        """Whether nothing is left to be written of what was looked at."""
         outlet = self._outlet
         try:
             while self._pieces:
-                size = os.writev(outlet.fd, self._pieces[:MOST_PIECES])
+                size = os.writev(outlet.fd, self._pieces)
                 outlet.size += size
                 self._pieces = _behind(self._pieces, size)
         except BlockingIOError:
             return False
         except OSError as error:
             raise Blocked(str(error)) from error
-        self._close()
         return True
 
     def _spill(self) -> None:

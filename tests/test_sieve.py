@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from gateway.conduit import Dry, Outlet, Sieve, Tap
-from gateway.sieve import BUFFER_BYTES, CAREFUL_BYTES, MOST_BUFFERS, sift
+from gateway.sieve import BUFFER_BYTES, MOST_BUFFERS, MOST_PIECES, sift
 from tests.test_conduit import BODY, Way, way
 
 
@@ -18,9 +18,13 @@ class Noting:
         self.size = size
         self.seen: list[bytes] = []
 
-    def __call__(self, data: bytes | memoryview) -> Sequence[bytes | memoryview]:
-        self.seen.append(bytes(data))
-        return [data[start : start + self.size] for start in range(0, len(data), self.size)]
+    def __call__(
+        self, data: bytes | memoryview, most: int
+    ) -> tuple[Sequence[bytes | memoryview], int]:
+        seen = data[: most * self.size]
+        self.seen.append(bytes(seen))
+        starts = range(0, len(seen), self.size)
+        return [seen[start : start + self.size] for start in starts], len(seen)
 
 
 async def passed(there: Way, through: Sieve, begun: bytes = b"") -> tuple[int, int]:
@@ -44,24 +48,13 @@ async def test_every_byte_is_seen_once_and_arrives_in_its_order(size: int) -> No
     assert max(map(len, noting.seen)) <= BUFFER_BYTES
 
 
-async def test_many_pieces_make_shorter_turns() -> None:
-    noting = Noting(9)
-    async with way() as there:
-        sending = asyncio.create_task(there.loop.sock_sendall(there.sender, BODY))
-        reading = asyncio.create_task(there.received(len(BODY)))
-        assert await passed(there, noting) == (0, len(BODY))
-        assert await reading == BODY
-        await sending
-    many = [after for before, after in zip(noting.seen, noting.seen[1:], strict=False) if before]
-    assert max(map(len, many[2:])) <= CAREFUL_BYTES
+@pytest.mark.parametrize("size", [BUFFER_BYTES, 100])
+async def test_others_have_their_turn_between_two_looks(size: int) -> None:
+    noting, turns, looks = Noting(size), 0, list[int]()
 
-
-async def test_others_have_their_turn_between_two_looks() -> None:
-    turns, looks = 0, list[int]()
-
-    def look(data: bytes | memoryview) -> Sequence[bytes | memoryview]:
+    def look(data: bytes | memoryview, most: int) -> tuple[Sequence[bytes | memoryview], int]:
         looks.append(turns)
-        return [data]
+        return noting(data, most)
 
     async def count() -> None:
         nonlocal turns
@@ -77,7 +70,8 @@ async def test_others_have_their_turn_between_two_looks() -> None:
         assert await reading == BODY
         counting.cancel()
         await sending
-    assert len(looks) >= len(BODY) // BUFFER_BYTES
+    assert len(looks) >= len(BODY) // min(BUFFER_BYTES, MOST_PIECES * size)
+    # What had come with the head, and what comes first behind it, are looked at in one turn.
     assert len(set(looks[1:])) == len(looks[1:])
 
 
@@ -87,12 +81,13 @@ async def test_what_a_sieve_keeps_does_not_go_and_what_it_raises_ends_it() -> No
 
     seen = 0
 
-    def look(data: bytes | memoryview) -> Sequence[bytes | memoryview]:
+    def look(data: bytes | memoryview, most: int) -> tuple[Sequence[bytes | memoryview], int]:
         nonlocal seen
+        del most
         seen += len(data)
         if seen > len(BODY) // 2:
             raise Wrong
-        return []
+        return [], len(data)
 
     async with way() as there:
         sending = asyncio.create_task(there.loop.sock_sendall(there.sender, BODY))

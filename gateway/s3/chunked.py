@@ -120,10 +120,14 @@ class ChunkDecoder:
 
     def feed(self, data: bytes | memoryview) -> list[memoryview]:
         """The decoded bytes of this piece, maybe none, in views of it."""
+        return self.decode(data, len(data))[0]
+
+    def decode(self, data: bytes | memoryview, most: int) -> tuple[list[memoryview], int]:
+        """As `feed`, until there are `most` views; and how far it was read by then."""
         view = memoryview(data)
         out: list[memoryview] = []
         position, end = 0, len(view)
-        while position < end:
+        while position < end and len(out) < most:
             left = self._left
             if left:
                 piece = view[position : position + left]
@@ -131,9 +135,9 @@ class ChunkDecoder:
                 position += len(piece)
                 out.append(piece)
             else:
-                behind = self._read_chunks(view, position, out)
+                behind = self._read_chunks(view, position, out, most)
                 position = behind or self._read_line(view, position)
-        return out
+        return out, position
 
     def finish(self) -> dict[str, str]:
         """The trailers of the body, which is over; IncompleteBody where it should go on."""
@@ -165,7 +169,9 @@ class ChunkDecoder:
             self._verify_chunk()
             self._part = _Part.DATA_END
 
-    def _read_chunks(self, view: memoryview, position: int, out: list[memoryview]) -> int:
+    def _read_chunks(
+        self, view: memoryview, position: int, out: list[memoryview], most: int
+    ) -> int:
         """Where the whole chunks end that are there, and the header of one that is not; or 0.
 
         Most chunks come so: what is done for each of them has to be little.
@@ -185,6 +191,8 @@ class ChunkDecoder:
                 self._verify(signing, sha256(piece).hexdigest(), header[2].decode("ascii"))
             out.append(piece)
             behind = position = end
+            if len(out) >= most:
+                break
         return behind
 
     def _read_line(self, view: memoryview, position: int) -> int:

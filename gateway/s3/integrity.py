@@ -156,7 +156,8 @@ class _Sifted:
         if self._ended:
             return b""
         async for raw in self._body:
-            block = b"".join(self._sieve.sift(raw))
+            pieces, _ = self._sieve.sift(raw, len(raw))
+            block = b"".join(pieces)
             if block:
                 return block
         self._ended = True
@@ -185,11 +186,12 @@ class _Sieve:
         self._checks, self._trailers = checks, trailers
         self._received, self._held = 0, b""
 
-    def sift(self, raw: bytes | memoryview) -> Sequence[bytes | memoryview]:
-        """What of the next bytes may go on."""
+    def sift(self, raw: bytes | memoryview, most: int) -> tuple[Sequence[bytes | memoryview], int]:
+        """What of the next bytes may go on, in `most` pieces; and how many of them were read."""
         blocks: list[bytes | memoryview] = [raw] if raw else []
+        size = len(raw)
         if self._decoder is not None:
-            blocks[:] = self._decoder.feed(raw)
+            blocks[:], size = self._decoder.decode(raw, most)
         for block in blocks:
             self._received += len(block)
             self._checks.update(block)
@@ -197,7 +199,7 @@ class _Sieve:
             raise _too_long()
         if blocks and self._received == self._length:
             self._held = bytes(blocks.pop())
-        return blocks
+        return blocks, size
 
     def end(self) -> bytes:
         """What was held back, if all that was declared agrees with what came."""

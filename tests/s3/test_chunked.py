@@ -48,6 +48,25 @@ def test_unsigned_chunks_decode_however_they_are_split(
     assert decode([bytes((byte,)) for byte in raw], len(body), names=names)[0] == body
 
 
+@given(chunks=CHUNKS, cuts=CUTS, most=st.integers(1, 4), signed=st.booleans())
+def test_decoder_stops_after_so_many_pieces_and_goes_on_from_there(
+    chunks: list[bytes], cuts: list[int], most: int, *, signed: bool
+) -> None:
+    body = b"".join(chunks)
+    raw = signed_chunks(chunks, None) if signed else unsigned_chunks(chunks, [])
+    decoder = ChunkDecoder(len(body), SIGNING if signed else None, (), trailing=not signed)
+    decoded: list[memoryview] = []
+    for piece in split(raw, cuts):
+        rest = piece
+        while rest:
+            views, size = decoder.decode(rest, most)
+            assert len(views) <= most
+            assert size
+            decoded += views
+            rest = rest[size:]
+    assert (b"".join(decoded), decoder.finish()) == (body, {})
+
+
 @given(CHUNKS, CUTS, st.sampled_from([None, (), (CRC,)]))
 def test_signed_chunks_decode_however_they_are_split(
     chunks: list[bytes], cuts: list[int], trailers: tuple[tuple[str, str], ...] | None
