@@ -165,7 +165,7 @@ class Bucket(Objects, Parts, Buckets):
         """What signs with these credentials now: the same each time, for some seconds."""
         turn = int(time.time() // SIGNED_SECONDS)
         made = self._signing
-        if made is None or made[0] != turn or made[1] is not key:
+        if made is None or made[0] != turn or (made[1] is not key and made[1] != key):
             now = datetime.fromtimestamp(turn * SIGNED_SECONDS, UTC)
             own, secret, token = key.access_key_id, key.secret_access_key, key.token
             made = self._signing = turn, key, Signer(own, secret, self.region, now, token)

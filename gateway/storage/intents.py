@@ -29,7 +29,8 @@ _IDS = select(_intent.id).where(
     _intent.action == bindparam("action"),
     _intent.id != bindparam("but"),
 )
-_ALL = Prepared(select(_intent.id, _intent.worker_id, _intent.artifact_id))
+_OF_WORKER = select(_intent.id, _intent.artifact_id).where(_intent.worker_id == bindparam("worker"))
+_ALL_OF_WORKER, _ANY_OF_WORKER = Prepared(_OF_WORKER), Prepared(_OF_WORKER.limit(1))
 _UNDER_WAY = Prepared(_IDS.limit(1))
 _UNDER_WAY_AT = Prepared(_IDS.where(_intent.path == bindparam("path")).limit(1))
 
@@ -167,12 +168,14 @@ class Intents:
         return await self._database.transaction(work)
 
     async def _any_abandoned(self, workers: Collection[str], artifact_id: int | None) -> bool:
-        theirs = {*workers, self._worker_id}
+        """Whether there may be some: of the dead, one of any artifact is enough to look again."""
+        for worker in workers:
+            if await self._database.glance(_ANY_OF_WORKER, {"worker": worker}):
+                return True
+        mine = await self._database.glance(_ALL_OF_WORKER, {"worker": self._worker_id})
         return any(
-            row["worker_id"] in theirs
-            and row["id"] not in self._held
-            and artifact_id in {None, row["artifact_id"]}
-            for row in await self._database.glance(_ALL, {})
+            row["id"] not in self._held and artifact_id in {None, row["artifact_id"]}
+            for row in mine
         )
 
 

@@ -1,6 +1,7 @@
 """What the requests of some seconds say to the backend: written and signed once."""
 
 import time
+from dataclasses import replace
 
 import pytest
 from multidict import CIMultiDict
@@ -68,6 +69,8 @@ async def test_credentials_that_never_change_need_not_be_asked_for() -> None:
 
 async def test_head_ends_with_the_credentials(backend: Bucket, credentials: Rotating) -> None:
     first = await said(backend, GET)
+    credentials.now = replace(credentials.now)  # AWS's chain gives the same in another object
+    assert await said(backend, GET) is first
     credentials.now = BackendCredentials("key", "secret", "token-2")
     second = await said(backend, GET)
     assert (b"token-1" in first, b"token-2" in second) == (True, True)
