@@ -7,19 +7,13 @@ not spliced after a look: a sender on the same machine could still change pages 
 
 import os
 
-from gateway.conduit import Blocked, Dry, End, Outlet, Sieve, Tap
+from gateway.conduit import MOST_PIECES, Blocked, Dry, End, Outlet, Sieve, Tap
 from gateway.passage import Passage
 
 BUFFER_BYTES = 1 << 20
 """How much is read, looked at and written in a turn, which takes about a millisecond.
 
 Others wait for as long; with less it costs more, since each turn finds the caches full of bodies.
-"""
-
-MOST_PIECES = 256
-"""After how many pieces a turn ends, and nothing more is looked at: each takes some microseconds.
-
-The system writes four times as many at once.
 """
 
 MOST_BUFFERS = 16
@@ -35,31 +29,33 @@ async def sift(begun: bytes, tap: Tap, outlet: Outlet, sieve: Sieve) -> None:
     What has `begun` to come goes first. Dry, Blocked, and what the sieve raises: then something
     may have been taken that has not gone.
     """
-    pieces, _ = sieve(begun, len(begun))
-    for piece in pieces:
-        outlet.write(bytes(piece))
-    await _Sifted(tap, outlet, sieve).end()
+    await _Sifted(begun, tap, outlet, sieve).end()
 
 
 class _Sifted(Passage):
-    """A body that is looked at. It has a buffer while there is something in it."""
+    """A body that is looked at. It has a buffer while there is something in it.
+
+    Each turn ends with a look, and with what it lets through: how much there is to be done in one
+    is known beforehand, whatever a body falls into.
+    """
 
     __slots__ = ("_buffer", "_pieces", "_sieve", "_unseen")
 
-    def __init__(self, tap: Tap, outlet: Outlet, sieve: Sieve) -> None:
+    def __init__(self, begun: bytes, tap: Tap, outlet: Outlet, sieve: Sieve) -> None:
         super().__init__(tap, outlet)
         self._sieve = sieve
         self._buffer: memoryview | None = None
-        self._unseen = memoryview(b"")  # of what is in the buffer
+        self._unseen = memoryview(begun)  # or of what is in the buffer
         self._pieces: list[bytes | memoryview] = []  # what of the rest may go
 
     def _carry(self) -> End | None:
         tap = self._tap
-        buffer = self._buffer = self._buffer or _take()
-        if buffer is None:
-            return None
-        if not self._unseen and not self._pieces and not self._fill(buffer):
-            return tap
+        if not self._unseen and not self._pieces:
+            buffer = self._buffer = _take()
+            if buffer is None:
+                return None
+            if not self._fill(buffer):
+                return tap
         self._note_move()
         if not self._pieces:
             self._look_at()

@@ -4,10 +4,11 @@ A check after the last byte would leave the backend with a complete object; here
 leaves it with one that is short of at least the final block, which no backend keeps.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Self
 
-from gateway.conduit import Outlet
+from gateway.conduit import MOST_PIECES, Outlet
 from gateway.errors import IncompleteBody, InvalidRequest
 from gateway.s3.checks import NOTHING, BackendChecks, Checks
 from gateway.s3.chunked import ChunkDecoder, ChunkSigning
@@ -156,12 +157,24 @@ class _Sifted:
         if self._ended:
             return b""
         async for raw in self._body:
-            pieces, _ = self._sieve.sift(raw, len(raw))
+            pieces, size = self._sieve.sift(raw, MOST_PIECES)
             block = b"".join(pieces)
+            if size < len(raw):
+                block += await self._behind(memoryview(raw)[size:])
             if block:
                 return block
         self._ended = True
         return self._sieve.end()
+
+    async def _behind(self, rest: memoryview) -> bytes:
+        """What may go on of bytes that fall into many pieces: others have their turns meanwhile."""
+        blocks = []
+        while rest:
+            await asyncio.sleep(0)
+            pieces, size = self._sieve.sift(rest, MOST_PIECES)
+            blocks.append(b"".join(pieces))
+            rest = rest[size:]
+        return b"".join(blocks)
 
     async def pour(self, outlet: Outlet) -> None:
         """Nothing, once what need not be read in pieces has gone."""
