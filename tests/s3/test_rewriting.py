@@ -1,5 +1,6 @@
 """Listings rewritten whole are what the translator makes of them, and hide what it hides."""
 
+import re
 from contextlib import suppress
 
 import pytest
@@ -135,7 +136,7 @@ def test_a_run_is_cut_as_the_translator_would_or_not_at_all(
     found = cut(entries, run, prefix, (".versions",))
     if found is None:
         return
-    assert b".versions" not in found
+    assert all(b".versions" not in name for name in re.findall(rb"<Key>([^<]*)", found))
     document = b"<ListBucketResult>%b</ListBucketResult>"
     names = Names("shown", "b", prefix)
     with suppress(MalformedXML):  # what is none is the client's to refuse
