@@ -118,12 +118,11 @@ class ChunkDecoder:
         self._signed_trailer = sha256()
         self._values: dict[str, str] = {}
 
-    def feed(self, data: bytes | memoryview) -> list[memoryview]:
-        """The decoded bytes of this piece, maybe none, in views of it."""
-        return self.decode(data, len(data))[0]
+    def feed(self, data: bytes | memoryview, most: int) -> tuple[list[memoryview], int]:
+        """The decoded bytes of this piece, maybe none, in views of it, until there are `most`.
 
-    def decode(self, data: bytes | memoryview, most: int) -> tuple[list[memoryview], int]:
-        """As `feed`, until there are `most` views; and how far it was read by then."""
+        And how far the piece was read by then: what is behind is to be fed next.
+        """
         view = memoryview(data)
         out: list[memoryview] = []
         position, end = 0, len(view)

@@ -204,7 +204,7 @@ class _Sieve:
         blocks: list[bytes | memoryview] = [raw] if raw else []
         size = len(raw)
         if self._decoder is not None:
-            blocks[:], size = self._decoder.decode(raw, most)
+            blocks[:], size = self._decoder.feed(raw, most)
         for block in blocks:
             self._received += len(block)
             self._checks.update(block)

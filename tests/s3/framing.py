@@ -4,9 +4,16 @@ from collections.abc import Sequence
 from hashlib import sha256
 from itertools import pairwise
 
-from gateway.s3.chunked import ChunkSigning
+from gateway.s3.chunked import ChunkDecoder, ChunkSigning
 
 SIGNING = ChunkSigning(b"k" * 32, "20240229T123456Z", "20240229/r/s3/aws4_request", "5e" * 32)
+
+
+def fed(decoder: ChunkDecoder, data: bytes) -> list[memoryview]:
+    """What comes out of a piece, all of it, in views."""
+    views, size = decoder.feed(data, len(data))
+    assert size == len(data)
+    return views
 
 
 def signed_chunks(

@@ -15,7 +15,7 @@ from gateway.errors import (
     SignatureDoesNotMatch,
 )
 from gateway.s3.chunked import ChunkDecoder, ChunkSigning
-from tests.s3.framing import SIGNING, signed_chunks, split, unsigned_chunks
+from tests.s3.framing import SIGNING, fed, signed_chunks, split, unsigned_chunks
 from tests.s3.oracle import refusals
 
 CRC = ("x-amz-checksum-crc32", "AAAAAA==")
@@ -32,7 +32,7 @@ def decode(
     trailing: bool = True,
 ) -> tuple[bytes, dict[str, str]]:
     decoder = ChunkDecoder(length, signing, names, trailing=trailing)
-    data = b"".join([view for piece in pieces for view in decoder.feed(piece)])
+    data = b"".join([view for piece in pieces for view in fed(decoder, piece)])
     return data, decoder.finish()
 
 
@@ -59,7 +59,7 @@ def test_decoder_stops_after_so_many_pieces_and_goes_on_from_there(
     for piece in split(raw, cuts):
         rest = piece
         while rest:
-            views, size = decoder.decode(rest, most)
+            views, size = decoder.feed(rest, most)
             assert len(views) <= most
             assert size
             decoded += views

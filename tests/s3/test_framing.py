@@ -8,7 +8,7 @@ from gateway.errors import IncompleteBody
 from gateway.s3 import framing
 from gateway.s3.chunked import ChunkDecoder, ChunkSigning
 from gateway.s3.framing import Trailers, framed, framed_length
-from tests.s3.framing import SIGNING, signed_chunks, unsigned_chunks
+from tests.s3.framing import SIGNING, fed, signed_chunks, unsigned_chunks
 from tests.s3.oracle import body_of, collect
 
 CRC = ("x-amz-checksum-crc32", "AAAAAA==")
@@ -43,7 +43,7 @@ async def test_framed_body_has_the_promised_length_and_decodes_to_itself(
     assert len(raw) == framed_length(length, trailers.names, signed=signing is not None)
     trailing = signing is None or bool(values)
     decoder = ChunkDecoder(length, signing, trailers.names, trailing=trailing)
-    assert (b"".join(decoder.feed(raw)), decoder.finish()) == (body, trailers.values)
+    assert (b"".join(fed(decoder, raw)), decoder.finish()) == (body, trailers.values)
 
 
 @pytest.mark.usefixtures("small_chunks")

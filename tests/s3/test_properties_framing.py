@@ -12,7 +12,7 @@ from gateway.errors import GatewayError
 from gateway.s3 import framing
 from gateway.s3.chunked import ChunkDecoder, ChunkSigning
 from gateway.s3.framing import Trailers, framed, framed_length
-from tests.s3.framing import SIGNING, signed_chunks, split, unsigned_chunks
+from tests.s3.framing import SIGNING, fed, signed_chunks, split, unsigned_chunks
 from tests.s3.oracle import body_of
 
 CRC = ("x-amz-checksum-crc32", "AAAAAA==")
@@ -33,7 +33,7 @@ Outcome = tuple[bytes, dict[str, str]] | tuple[type[GatewayError], str]
 def outcome(pieces: list[bytes], decoder: ChunkDecoder) -> Outcome:
     """What comes out of a body that arrives so, or the error that it ends with."""
     try:
-        data = b"".join([view for piece in pieces for view in decoder.feed(piece)])
+        data = b"".join([view for piece in pieces for view in fed(decoder, piece)])
         return data, decoder.finish()
     except GatewayError as error:
         return type(error), error.message
@@ -113,7 +113,7 @@ def test_nothing_comes_out_that_was_not_sent(
     sizes: list[int] = []
     with suppress(GatewayError):
         sizes.extend(
-            sum(map(len, reading.feed(raw[place : place + 1]))) for place in range(len(raw))
+            sum(map(len, fed(reading, raw[place : place + 1]))) for place in range(len(raw))
         )
     assert all(total <= place + 1 for place, total in enumerate(accumulate(sizes)))
     assert set(sizes) <= {0, 1}

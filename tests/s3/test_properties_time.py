@@ -30,7 +30,7 @@ from gateway.s3.payload import content_encoding, parse_payload
 from gateway.s3.sigv4 import verify
 from gateway.s3.translation import Translator
 from gateway.s3.xml import escape, parse
-from tests.s3.framing import SIGNING
+from tests.s3.framing import SIGNING, fed
 from tests.s3.growth import Work, is_linear
 from tests.s3.oracle import arrived, body_of, claim_of, signed
 
@@ -91,7 +91,7 @@ def decoding(body: bytes, length: int, piece: int = 7, *, signed_too: bool = Fal
         decoder = ChunkDecoder(length, SIGNING if signed_too else None, (), trailing=True)
         with suppress(GatewayError):
             for place in range(0, len(body), piece):
-                decoder.feed(body[place : place + piece])
+                fed(decoder, body[place : place + piece])
             decoder.finish()
 
     return work
