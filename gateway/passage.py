@@ -5,6 +5,7 @@ import os
 from abc import ABC, abstractmethod
 
 from gateway.conduit import Blocked, Dry, End, Outlet, Tap
+from gateway.deputy import Wait, pending
 from gateway.pipes import PIPE_BYTES, PIPES, Pipe
 
 MOVES = 4
@@ -26,12 +27,26 @@ async def conduct(tap: Tap, outlet: Outlet) -> None:
 class Passage(ABC):
     """A body on its way: what has to be waited for, and for how long."""
 
-    __slots__ = ("_ended", "_loop", "_moved", "_outlet", "_tap", "_timer", "_waits")
+    __slots__ = (
+        "_failure",
+        "_loop",
+        "_moved",
+        "_outlet",
+        "_over",
+        "_tap",
+        "_timer",
+        "_waiter",
+        "_waits",
+    )
+
+    _waiter: Wait
 
     def __init__(self, tap: Tap, outlet: Outlet) -> None:
         self._tap = tap
         self._outlet = outlet
         self._waits: End | None = None
+        self._over = False
+        self._failure: Exception | None = None
 
     async def end(self) -> None:
         """Nothing, once all has gone that can go here."""
@@ -65,26 +80,29 @@ class Passage(ABC):
             return
         self._loop = loop = asyncio.get_running_loop()
         self._moved = loop.time()
-        self._ended: asyncio.Future[None] = loop.create_future()
         self._timer = loop.call_later(min(tap.seconds, outlet.seconds), self._look)
         try:
             self._wait(waits)
-            await self._ended
+            while not self._over:
+                self._waiter = pending(loop)
+                await self._waiter
+            if self._failure is not None:
+                raise self._failure
         finally:
             self._wait(None)
             self._timer.cancel()
 
     def _go_on(self) -> None:
-        if self._ended.done():
+        if self._over:
             return
         try:
             waits = self._move()
         except Exception as error:  # noqa: BLE001 - who waits for the end is told
-            self._ended.set_exception(error)
+            self._end(error)
             return
-        if waits is None:
-            self._ended.set_result(None)
         self._wait(waits)
+        if waits is None:
+            self._end()
 
     def _move(self) -> End | None:
         if self._outlet.closed:
@@ -110,8 +128,14 @@ class Passage(ABC):
         end = self._waits or self._tap
         if unused < end.seconds:
             self._timer = self._loop.call_later(max(end.seconds - unused, 0.01), self._look)
-        elif not self._ended.done():
-            self._ended.set_exception(end.overdue())
+        elif not self._over:
+            self._end(end.overdue())
+
+    def _end(self, failure: Exception | None = None) -> None:
+        """Who waits goes on; nothing is to be done here any more."""
+        self._over, self._failure = True, failure
+        if not self._waiter.done():
+            self._waiter.set_result(None)
 
 
 class _Spliced(Passage):

@@ -15,12 +15,12 @@ from aiohttp import EMPTY_PAYLOAD, StreamReader, web
 from aiohttp.http import RawRequestMessage, StreamWriter
 from aiohttp.web_protocol import ERROR
 
+from gateway.deputy import Deputy
 from gateway.web.asked import Asked
-from gateway.web.begun import Begun
 from gateway.web.coming import Coming
 from gateway.web.deadline import Deadline
 from gateway.web.edge import Edge, UnderWay
-from gateway.web.heads import Heads, Known, head_of, is_alone
+from gateway.web.heads import Heads, Known, is_alone
 from gateway.web.intake import Intake
 from gateway.web.misread import LONGEST_LINE, refusal
 
@@ -45,9 +45,9 @@ class Connection(Intake):
 
     __slots__ = (
         "_asked",
-        "_begun",
         "_body",
         "_coming",
+        "_deputy",
         "_edge",
         "_heads",
         "_peer",
@@ -79,8 +79,8 @@ class Connection(Intake):
         self._edge = edge
         self._under_way = under_way
         self._heads = known
-        self._repeated: tuple[bytes, Known] | None = None  # a head that has come before
-        self._begun: Begun[bool] | None = None  # the answer to one, where it has to wait
+        self._repeated: Known | None = None  # a head that has come before
+        self._deputy = Deputy[bool](loop, self._go_on)  # it answers these
         self.remote = ""
         self._peer = b""
         self._asked: Asked | None = None  # what is being answered
@@ -98,11 +98,10 @@ class Connection(Intake):
 
     def data_received(self, data: bytes) -> None:
         """Take what the client sent in."""
-        waiter, head, known = self._waiter, None, None
+        waiter, known = self._waiter, None
         # Only where nothing is being answered, and nothing of a request has come.
         if waiter is not None and not (waiter.done() or self._coming.size or self._close):
-            head = head_of(data, self._peer)
-            known = None if head is None else self._heads.find(head)
+            known = self._heads.find(data, self._peer)
         if known is not None and known.head is not None and not self._force_close:
             self._answer_again(known, known.head)
             return
@@ -115,8 +114,8 @@ class Connection(Intake):
                 self._break(body)
             else:
                 self._body = self._messages[-1][1]
-                if head is not None and known is not None and is_alone(self._messages, data):
-                    self._repeated = head, known
+                if known is not None and is_alone(self._messages, data):
+                    self._repeated = known
         elif body is not None and body.total_bytes != read:
             self._coming.end()
         elif (
@@ -143,13 +142,12 @@ class Connection(Intake):
                 try:
                     await waiter
                 except asyncio.CancelledError as cancelled:
-                    if self._begun is None:
+                    if self._deputy.ended:
                         raise
-                    self._begun.fail(cancelled)  # it may be a time-out of the answer's own
+                    self._deputy.fail(cancelled)  # it may be a time-out of the answer's own
                 finally:
                     self._waiter = None
-            begun, self._begun = self._begun, None
-            lasting = await (self._answer_next() if begun is None else begun)
+            lasting = await (self._answer_next() if self._deputy.ended else self._deputy.rest())
             if not lasting or self._close or self._force_close:
                 break
             self._keep()
@@ -194,12 +192,12 @@ class Connection(Intake):
             if isinstance(head, RawRequestMessage):
                 repeated, self._repeated = self._repeated, None
                 if repeated is not None:
-                    known = repeated[1]
+                    known = repeated
                 self._asked = Asked(head, content, self, known)
                 sent = await self._edge.handle(self._asked)
                 if repeated is not None and sent.lasting and sent.status < REFUSED:
-                    repeated[1].head = head
-                    self._heads.keep(*repeated)
+                    repeated.head = head
+                    self._heads.keep(repeated)
             else:
                 self._asked = Asked(ERROR, content, self)
                 sent = await self._edge.refuse(self._asked, refusal(getattr(head, "exc", None)))
@@ -218,23 +216,29 @@ class Connection(Intake):
         return sent.lasting
 
     def _answer_again(self, known: Known, head: RawRequestMessage) -> None:
-        """Answer a head that was answered before; what has to wait, waits in the task."""
+        """Answer a head that was answered before: at once, or as soon as it can be."""
         waiter, task = self._waiter, self._task_handler
         if waiter is None or task is None:
             raise RuntimeError("nobody waits for a head")
         self._request_count += 1
         self._waiter = None  # from here on it is an answer that is waited for
-        begun = Begun(self._answer(head, EMPTY_PAYLOAD, known), task, self._loop, waiter)
-        if not begun.ended:
-            self._begun = begun
-            if not begun.shares:
-                waiter.set_result(None)
+        self._deputy.begin(self._answer(head, EMPTY_PAYLOAD, known), task, waiter)
+        if not self._deputy.waits:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Take what has come of an answer that was begun, or wake the task for it."""
+        deputy = self._deputy
+        if not deputy.ended:
+            deputy.waiter.set_result(None)
             return
-        self._waiter = waiter
-        if begun.result and not (self._close or self._force_close):
-            self._keep()
-        else:
+        self._waiter = deputy.waiter
+        if not deputy.result or self._close or self._force_close:
             self.force_close()
+            return
+        self._keep()
+        if self._messages:
+            deputy.waiter.set_result(None)
 
     async def _linger(self, content: StreamReader) -> None:
         """Read what is still to come of a body: closing at once would take the answer away."""

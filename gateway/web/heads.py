@@ -36,17 +36,21 @@ FOLLOWED = (hdrs.CONTENT_LENGTH, hdrs.TRANSFER_ENCODING, hdrs.EXPECT, hdrs.UPGRA
 
 
 class Known:
-    """What was read from a head: aiohttp's words for it, and the request; None until then."""
+    """What was read from a head: aiohttp's words for it, and the request; None until then.
 
-    __slots__ = ("head", "request")
+    `words` are what it is known by: its own, and whose it is.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("head", "request", "words")
+
+    def __init__(self, words: bytes) -> None:
+        self.words = words
         self.head: RawRequestMessage | None = None
         self.request: Request | None = None
 
 
 class Heads:
-    """The heads that have come lately, each with whose it was (`head_of`)."""
+    """The heads that have come lately, each with whose it was."""
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
@@ -55,31 +59,30 @@ class Heads:
         # more would be the garbage collector's to go through. Who shares one is kept a head early.
         self._seen: dict[int, None] = {}
 
-    def find(self, head: bytes) -> Known | None:
-        """What is known of a head, or is to be from now on; None where it has not come before."""
-        known = self._known.get(head)
+    def find(self, data: bytes, whose: bytes) -> Known | None:
+        """What is known of what a client sent, or is to be from now on, if it is such a head.
+
+        None where it is something else, or has not come before.
+        """
+        if data[:4] not in READING or len(data) > LONGEST_KEPT or not data.endswith(END):
+            return None
+        words = data + whose
+        known = self._known.get(words)
         if known is not None:
             return known
-        seen = hash(head)
+        seen = hash(words)
         if seen in self._seen:
-            return Known()
+            return Known(words)
         self._seen[seen] = None
         if len(self._seen) > MOST_SEEN:
             del self._seen[next(iter(self._seen))]
         return None
 
-    def keep(self, head: bytes, known: Known) -> None:
+    def keep(self, known: Known) -> None:
         """Keep what is known of a head, instead of what was kept longest ago."""
-        self._known[head] = known
+        self._known[known.words] = known
         if len(self._known) > self._most:
             del self._known[next(iter(self._known))]
-
-
-def head_of(data: bytes, whose: bytes) -> bytes | None:
-    """What a head is known by, if what a client sent may be one that is kept; else None."""
-    if data[:4] in READING and data.endswith(END) and len(data) <= LONGEST_KEPT:
-        return data + whose
-    return None
 
 
 def is_alone(messages: Sequence[tuple[object, StreamReader]], data: bytes) -> bool:

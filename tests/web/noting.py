@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from multidict import CIMultiDict
 
-from gateway.awaited import pending
+from gateway.deputy import Wait, pending
 from gateway.errors import GatewayError
 from gateway.s3.message import Reply
 from gateway.web import reply
@@ -14,7 +14,7 @@ from gateway.web.asked import Asked
 from gateway.web.reply import Sent
 from tests.web.serving import Served
 
-# The one waits for what it likes, the other for what its task may be waiting for already.
+# The one waits for what it likes, the other for a turn of its own.
 WAITING = ("/wait", "/backend")
 
 
@@ -30,7 +30,8 @@ class Noting:
     """Answers with the path, and notes of each request whether its head was known."""
 
     may: asyncio.Event = field(default_factory=asyncio.Event)
-    waits: asyncio.Future[None] | None = None
+    waits: Wait | None = None
+    turns: int = 0
     patience: float | None = None
     known: list[tuple[str, bool]] = field(default_factory=list)
     left: asyncio.Event = field(default_factory=asyncio.Event)
@@ -57,6 +58,7 @@ class Noting:
     async def _go(self) -> None:
         while not self.may.is_set():
             self.waits = pending(asyncio.get_running_loop())
+            self.turns += 1
             await self.waits
 
     def let_go(self) -> None:

@@ -1,17 +1,25 @@
 """Answers to known heads that have to wait: they go on, come in their turn, and end with others."""
 
 import asyncio
-from collections.abc import Coroutine
-from contextlib import suppress
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 
-from gateway.awaited import pending
 from gateway.web import server
-from gateway.web.begun import Begun
 from tests.web.noting import GET, WAITING, Line, Noting, connected, head_for, known
 from tests.web.serving import Served, serving
+
+
+def in_a_task(say: Callable[[], object]) -> object:
+    return say()
+
+
+def in_a_callback(say: Callable[[], object]) -> object:
+    return asyncio.get_running_loop().call_soon(say)
+
+
+SAYING = (in_a_task, in_a_callback)
 
 
 @pytest.mark.parametrize("path", WAITING)
@@ -37,19 +45,36 @@ async def test_answer_to_a_known_head_may_have_to_wait(edge: Noting, line: Line,
         edge.may.clear()
 
 
-async def test_answer_that_is_waited_for_twice_goes_on_twice(edge: Noting, line: Line) -> None:
+@pytest.mark.parametrize("say", SAYING)
+async def test_answer_that_is_waited_for_twice_goes_on_twice(
+    edge: Noting, line: Line, say: Callable[[Callable[[], object]], object]
+) -> None:
     edge.may.set()
     await known(line, head_for("/backend"))
     edge.may.clear()
     await line.say(head_for("/backend"))
-    for _ in range(2):
+    for times in (1, 2):
         assert edge.waits is not None
-        first = edge.waits
-        first.set_result(None)
+        assert edge.turns == times
+        say(partial(edge.waits.set_result, None))
         await asyncio.sleep(0.02)
-        assert edge.waits is not first
-    edge.let_go()
+    assert edge.turns == 3
+    say(edge.let_go)
     assert await line.hear() == "/backend 0"
+    assert await line.ask(GET) == "/x 0"
+
+
+@pytest.mark.parametrize("say", SAYING)
+async def test_heads_that_come_meanwhile_are_answered_after_it(
+    edge: Noting, line: Line, say: Callable[[Callable[[], object]], object]
+) -> None:
+    edge.may.set()
+    await known(line, head_for("/backend"))
+    await known(line, GET)
+    edge.may.clear()
+    await line.say(head_for("/backend"), GET, head_for("/y"))
+    say(edge.let_go)
+    assert [await line.hear() for _ in range(3)] == ["/backend 0", "/x 0", "/y 0"]
     assert await line.ask(GET) == "/x 0"
 
 
@@ -115,75 +140,3 @@ async def test_client_that_leaves_ends_the_answer_to_a_known_head(
     line.writer.transport.abort()
     async with asyncio.timeout(5):
         await edge.left.wait()
-
-
-class Waiting:
-    """A task that waits as a connection's does, and then for the work that was begun for it."""
-
-    def __init__(self) -> None:
-        self.loop = asyncio.get_running_loop()
-        self.waiter: asyncio.Future[None] = self.loop.create_future()
-        self.begun: Begun[str] | None = None
-        self.task: asyncio.Task[None] = asyncio.create_task(self._start())
-        self.result = ""
-
-    async def _start(self) -> None:
-        try:
-            await self.waiter
-        except asyncio.CancelledError as cancelled:
-            assert self.begun is not None
-            self.begun.fail(cancelled)
-        assert self.begun is not None
-        self.result = await self.begun
-
-    async def begin(self, work: Coroutine[Any, Any, str], *, shares: bool) -> None:
-        await asyncio.sleep(0)
-        self.loop.call_soon(self._begin, work, self.waiter if shares else None)
-        for _ in range(2):
-            await asyncio.sleep(0)
-        assert self.begun is not None
-        assert self.begun.shares is shares
-
-    def _begin(self, work: Coroutine[Any, Any, str], offered: asyncio.Future[None] | None) -> None:
-        """Begin as a protocol does: no task runs."""
-        self.begun = Begun(work, self.task, self.loop, offered)
-        if not self.begun.shares:
-            self.waiter.set_result(None)
-
-
-@pytest.mark.parametrize("shares", [False, True])
-async def test_cancellation_in_the_turn_of_a_wake_up_reaches_the_work(*, shares: bool) -> None:
-    waiting = Waiting()
-    waits: list[asyncio.Future[None]] = []
-
-    async def work() -> str:
-        waits.append(pending(waiting.loop))
-        try:
-            await waits[0]
-        except asyncio.CancelledError:
-            return "cancelled"
-        return "woken"
-
-    await waiting.begin(work(), shares=shares)
-    waits[0].set_result(None)
-    waiting.task.cancel()
-    await waiting.task
-    assert waiting.result == "cancelled"
-
-
-@pytest.mark.parametrize("shares", [False, True])
-async def test_work_that_outlives_a_cancellation_is_not_cancelled_again(*, shares: bool) -> None:
-    waiting = Waiting()
-    more = waiting.loop.create_future()
-
-    async def work() -> str:
-        with suppress(asyncio.CancelledError):
-            await pending(waiting.loop)
-        await more
-        return "outlived"
-
-    await waiting.begin(work(), shares=shares)
-    waiting.task.cancel()
-    waiting.loop.call_later(0.02, more.set_result, None)
-    await waiting.task
-    assert waiting.result == "outlived"

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.web import heads
 from gateway.web.heads import Heads, Known
-from tests.web.noting import GET, Line, Noting, connected, known
+from tests.web.noting import GET, Line, Noting, connected, head_for, known
 from tests.web.serving import Served
 
 
@@ -104,19 +104,20 @@ async def test_body_that_looks_like_a_known_head_is_a_body(edge: Noting, line: L
 
 def test_of_many_heads_the_last_are_kept() -> None:
     memory = Heads(most=2)
-    for head in (b"a", b"b", b"c"):
-        assert memory.find(head) is None
-        found = memory.find(head)
+    for head in map(head_for, "abc"):
+        assert memory.find(head, b"me") is None
+        found = memory.find(head, b"me")
         assert isinstance(found, Known)
-        memory.keep(head, found)
-    assert memory.find(b"c") is memory.find(b"c")
-    assert memory.find(b"a") is not memory.find(b"a")  # known to have come, and no more
+        memory.keep(found)
+    a, c = head_for("a"), head_for("c")
+    assert memory.find(c, b"me") is memory.find(c, b"me")
+    assert memory.find(a, b"me") is not memory.find(a, b"me")  # known to have come, and no more
 
 
 def test_of_heads_that_come_once_few_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heads, "MOST_SEEN", 2)
     memory = Heads()
-    for head in (b"a", b"b", b"c"):
-        assert memory.find(head) is None
-    assert memory.find(b"b") is not None
-    assert memory.find(b"a") is None
+    for head in map(head_for, "abc"):
+        assert memory.find(head, b"me") is None
+    assert memory.find(head_for("b"), b"me") is not None
+    assert memory.find(head_for("a"), b"me") is None

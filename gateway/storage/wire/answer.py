@@ -150,13 +150,15 @@ async def exchange(
     With `eager`, it is a document, of which as much is read at once as there is room for.
     What the upload's source raises comes back as it was raised.
     """
-    whole = b"" if upload.length == 0 else upload.whole
+    more, sending = False, None
+    if upload.length:
+        more = upload.whole is None
+        head += upload.whole or b""
     try:
-        incoming = connection.begin(method, head + (whole or b""), more=whole is None, eager=eager)
+        incoming = connection.begin(method, head, more=more, eager=eager)
     except Broken as error:
         raise Reset(str(error)) from error
-    sending = None
-    if whole is None:
+    if more:
         sending = asyncio.create_task(_send(connection, upload, incoming))
     try:
         while incoming.head is None and incoming.failure is None:

@@ -27,16 +27,18 @@ BEGINNING_BYTES = 1 << 14
 
 _ROOM = memoryview(bytearray(BUFFER_BYTES))
 _ROOM_TO_BEGIN = _ROOM[:BEGINNING_BYTES]
-_INFORMATIONAL = range(100, 200)
-_SWITCHING = 101
+_SWITCHING, _FINAL = 101, 200
 
 
 class Connection(asyncio.BufferedProtocol):
-    """One connection. `released` is told when another exchange may begin on it."""
+    """One connection. `released` is told when another exchange may begin on it.
+
+    `moved` is when anything last did, by the `loop`'s clock.
+    """
 
     def __init__(self, released: Callable[["Connection"], None]) -> None:
         self._released = released
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._ends: Ends | None = None
         self._incoming: Incoming | None = None
@@ -47,7 +49,7 @@ class Connection(asyncio.BufferedProtocol):
         self._reusable = False
         self._paused = False
         self._drained: asyncio.Future[None] | None = None
-        self._moved = self._loop.time()
+        self.moved = self.loop.time()
         self._watch: asyncio.TimerHandle | None = None
         self.open = False
 
@@ -61,10 +63,10 @@ class Connection(asyncio.BufferedProtocol):
         """
         if self._transport is None:
             raise Broken("the connection is closed")
-        self._incoming = Incoming(method, self._loop, eager=eager)
+        self._incoming = Incoming(method, self.loop, eager=eager)
         self._sending = more
         self._head = b""
-        self._moved = self._loop.time()
+        self.moved = self.loop.time()
         self._transport.write(head)
         return self._incoming
 
@@ -72,7 +74,7 @@ class Connection(asyncio.BufferedProtocol):
         """Nothing, once the next piece may come; Broken where the connection has ended."""
         if self._transport is None:
             raise Broken("the backend closed the connection")
-        self._moved = self._loop.time()
+        self.moved = self.loop.time()
         self._transport.write(piece)
         while self._drained is not None:
             await asyncio.shield(self._drained)
@@ -85,7 +87,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def sent(self) -> None:
         """The request's body has ended: from here on the backend is waited for."""
-        self._moved = self._loop.time()
+        self.moved = self.loop.time()
         self._sending = False
         self._end_exchange()
 
@@ -93,7 +95,7 @@ class Connection(asyncio.BufferedProtocol):
         """Room was made: the backend may go on sending."""
         if self._paused and incoming is self._incoming and incoming.held < BUFFER_BYTES:
             self._paused = False
-            self._moved = self._loop.time()
+            self.moved = self.loop.time()
             if self._transport is not None:
                 self._transport.resume_reading()
 
@@ -112,7 +114,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def tapped(self, incoming: Incoming, left: int) -> None:
         """So much is left of what was tapped."""
-        self._moved = self._loop.time()
+        self.moved = self.loop.time()
         self._left = left
         incoming.ended = not left
         if left:
@@ -131,11 +133,6 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.close()
         self._lost(Broken("the connection was closed"))
 
-    @property
-    def unused_seconds(self) -> float:
-        """How long nothing has moved."""
-        return self._loop.time() - self._moved
-
     # What the transport tells.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -143,7 +140,7 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = cast("asyncio.Transport", transport)
         self._ends = Ends(self._transport)
         self.open = True
-        self._watch = self._loop.call_later(min(IDLE_SECONDS, KEEPALIVE_SECONDS), self._look)
+        self._watch = self.loop.call_later(min(IDLE_SECONDS, KEEPALIVE_SECONDS), self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
@@ -159,11 +156,11 @@ class Connection(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         """The backend is slower than we are."""
-        self._drained = self._loop.create_future()
+        self._drained = self.loop.create_future()
 
     def resume_writing(self) -> None:
         """The backend has caught up."""
-        self._moved = self._loop.time()
+        self.moved = self.loop.time()
         drained, self._drained = self._drained, None
         if drained is not None and not drained.done():
             drained.set_result(None)
@@ -177,7 +174,7 @@ class Connection(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """Take what has come in."""
         data, incoming = bytes(_ROOM[:nbytes]), self._incoming
-        self._moved = self._loop.time()
+        self.moved = self.loop.time()
         if incoming is None:
             self.close()  # nobody has asked for anything
             return
@@ -191,12 +188,12 @@ class Connection(asyncio.BufferedProtocol):
         except (BrokenHead, BrokenChunks) as error:
             self._fail(Broken(str(error)))
             return
-        incoming.wake()
         if incoming.ended:
             self._end_exchange()
         elif incoming.held >= BUFFER_BYTES or (taps and (self._left or 0) >= LEAST):
             # Of a long body the rest may be tapped: it waits until somebody asks for it.
             self._hold()
+        incoming.wake()
 
     # How an answer is taken apart.
 
@@ -204,7 +201,7 @@ class Connection(asyncio.BufferedProtocol):
         """What comes behind the head, once it is whole; answers before the answer are passed by."""
         data = self._head + data if self._head else data
         while True:
-            if not data.startswith(BEGINNING[: len(data)]):
+            if not (data.startswith(BEGINNING) or BEGINNING.startswith(data)):
                 raise BrokenHead("whoever is there speaks no HTTP/1")
             end = data.find(b"\r\n\r\n")
             if end < 0 or end > LONGEST:
@@ -215,10 +212,10 @@ class Connection(asyncio.BufferedProtocol):
             written = data[:end]
             head = answer_head(written, incoming.method)
             data = data[end + 4 :]
+            if head.status >= _FINAL:
+                break
             if head.status == _SWITCHING:
                 raise BrokenHead("nobody asked for another protocol")
-            if head.status not in _INFORMATIONAL:
-                break
         self._head = b""
         self._left = head.length
         self._chunks = Chunks() if head.chunked else None
@@ -228,22 +225,23 @@ class Connection(asyncio.BufferedProtocol):
 
     def _take_body(self, incoming: Incoming, data: bytes) -> None:
         if self._chunks is not None:
-            pieces, rest = self._chunks.feed(data)
+            pieces, behind = self._chunks.feed(data)
+            if behind:
+                self._reusable = False
             incoming.pieces.extend(pieces)
             incoming.held += sum(map(len, pieces))
             incoming.ended = self._chunks.ended
-        else:
-            rest = b""
-            if self._left is not None:
-                if len(data) > self._left:
-                    data, rest = data[: self._left], data[self._left :]
-                self._left -= len(data)
-                incoming.ended = not self._left
-            if data:
-                incoming.pieces.append(data)
-                incoming.held += len(data)
-        if rest:
-            self._reusable = False
+            return
+        left = self._left
+        if left is not None:
+            if len(data) > left:
+                self._reusable = False
+                data = data[:left]
+            self._left = left = left - len(data)
+            incoming.ended = not left
+        if data:
+            incoming.pieces.append(data)
+            incoming.held += len(data)
 
     def _hold(self) -> None:
         if not self._paused and self._transport is not None:
@@ -286,7 +284,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _look(self) -> None:
         """End what has not moved for too long: one timer a connection, not one a piece."""
-        unused = self.unused_seconds
+        unused = self.loop.time() - self.moved
         idle = self._incoming is None
         # Where the client is slow, its gateway waits for it and not for the backend.
         waits = not idle and not self._paused and (not self._sending or self._drained is not None)
@@ -297,4 +295,4 @@ class Connection(asyncio.BufferedProtocol):
         else:
             limit = KEEPALIVE_SECONDS if idle else IDLE_SECONDS
             wait = min(max(limit - unused, 0.01), IDLE_SECONDS, KEEPALIVE_SECONDS)
-            self._watch = self._loop.call_later(wait, self._look)
+            self._watch = self.loop.call_later(wait, self._look)

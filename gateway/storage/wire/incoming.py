@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 
-from gateway.awaited import pending
+from gateway.deputy import Wait, pending
 from gateway.storage.wire.head import Head
 
 
@@ -48,14 +48,15 @@ class Incoming:
         self.held = 0
         self.ended = False
         self.failure: Exception | None = None
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiter: Wait | None = None
 
-    def change(self) -> asyncio.Future[None]:
+    def change(self) -> Wait:
         """What is done once something has come, or the answer has ended one way or the other."""
-        self._waiter = pending(self._loop)
-        return self._waiter
+        self._waiter = waiter = pending(self._loop)
+        return waiter
 
     def wake(self) -> None:
-        """Whoever waits goes on."""
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        """Whoever waits goes on, perhaps at once: the last that is done where something came."""
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)

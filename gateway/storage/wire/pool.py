@@ -37,7 +37,7 @@ class Pool:
         while kept:
             connection = kept.pop()
             if connection.open:
-                if connection.unused_seconds < KEEPALIVE_SECONDS:
+                if connection.loop.time() - connection.moved < KEEPALIVE_SECONDS:
                     return connection
                 connection.close()
         return None
