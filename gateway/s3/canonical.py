@@ -130,6 +130,24 @@ def sign(key: bytes, text: str) -> str:
     return outer.hexdigest()
 
 
+def sign_chain(key: bytes, beginning: str, previous: str, ends: Sequence[str]) -> list[str]:
+    """The signatures of strings to sign, each of which has the one before it after its beginning.
+
+    All begin alike, and the first goes on with `previous`.
+    """
+    begun, ending = _halves(key)
+    begun = begun.copy()
+    begun.update(beginning.encode())
+    signatures = []
+    for end in ends:
+        inner, outer = begun.copy(), ending.copy()
+        inner.update(f"{previous}{end}".encode())
+        outer.update(inner.digest())
+        previous = outer.hexdigest()
+        signatures.append(previous)
+    return signatures
+
+
 @lru_cache(maxsize=1024)
 def _halves(key: bytes) -> tuple[_Hash, _Hash]:
     """Both hashes of an HMAC (RFC 2104), begun with its key: that costs more than a short text."""

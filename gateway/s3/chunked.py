@@ -18,7 +18,7 @@ from gateway.errors import (
     SignatureDoesNotMatch,
 )
 from gateway.light import light
-from gateway.s3.canonical import EMPTY_SHA256, sign
+from gateway.s3.canonical import EMPTY_SHA256, sign, sign_chain
 from gateway.s3.payload import is_checksum
 
 TRAILER_SIGNATURE = "x-amz-trailer-signature"
@@ -50,11 +50,13 @@ class ChunkSigning:
 
     def of_chunk(self, previous: str, digest: str) -> str:
         """The signature of a chunk, from the one before it and its SHA-256 in hex."""
-        text = (
-            f"AWS4-HMAC-SHA256-PAYLOAD\n{self.timestamp}\n{self.scope}\n"
-            f"{previous}\n{EMPTY_SHA256}\n{digest}"
-        )
-        return sign(self.key, text)
+        return self.of_chunks(previous, (digest,))[0]
+
+    def of_chunks(self, previous: str, digests: Sequence[str]) -> list[str]:
+        """The signatures of chunks that follow each other."""
+        beginning = f"AWS4-HMAC-SHA256-PAYLOAD\n{self.timestamp}\n{self.scope}\n"
+        ends = [f"\n{EMPTY_SHA256}\n{digest}" for digest in digests]
+        return sign_chain(self.key, beginning, previous, ends)
 
     def of_trailer(self, previous: str, digest: str) -> str:
         """The signature of the trailers, from the last chunk's and their SHA-256 in hex."""
@@ -114,7 +116,8 @@ class ChunkDecoder:
         self._left = self._received = self._lines = 0
         self._hash = sha256()
         self._previous = signing.seed if signing else ""
-        self._signature = self._trailer_signature = ""
+        self._signature = b""
+        self._trailer_signature = ""
         self._signed_trailer = sha256()
         self._values: dict[str, str] = {}
 
@@ -173,25 +176,35 @@ class ChunkDecoder:
     ) -> int:
         """Where the whole chunks end that are there, and the header of one that is not; or 0.
 
-        Most chunks come so: what is done for each of them has to be little.
+        Most chunks come so: what is done for each of them has to be little, and is done for all of
+        them before what is next. A chunk's bytes empty the processor's caches of all else.
         """
         if self._part is not _Part.DATA_END or self._line:
             return 0
         signing, size, behind = self._signing, len(view), 0
-        while header := self._next.match(view, position, position + MAX_LINE_BYTES):
+        pieces: list[memoryview] = []
+        signatures: list[bytes] = []
+        header = None  # of what is not there as a whole
+        while len(out) + len(pieces) < most:
+            header = self._next.match(view, position, position + MAX_LINE_BYTES)
+            if header is None:
+                break
             behind = header.end()
             end = behind + int(header[1], 16)
             if not behind < end <= size:
-                self._start_chunk(header)
                 break
-            piece = view[behind:end]
-            self._count(end - behind)
+            pieces.append(view[behind:end])
             if signing is not None:
-                self._verify(signing, sha256(piece).hexdigest(), header[2].decode("ascii"))
-            out.append(piece)
+                signatures.append(header[2])
             behind = position = end
-            if len(out) >= most:
-                break
+            header = None
+        self._count(sum(map(len, pieces)))
+        if signing is not None:
+            digests = [sha256(piece).hexdigest() for piece in pieces]
+            self._verify(signing, digests, b"".join(signatures))
+        out += pieces
+        if header is not None:
+            self._start_chunk(header)
         return behind
 
     def _read_line(self, view: memoryview, position: int) -> int:
@@ -226,7 +239,7 @@ class ChunkDecoder:
         size = int(header[1], 16)
         self._count(size)
         if self._signing:
-            self._signature = header[2].decode("ascii")
+            self._signature = header[2]
             self._hash = sha256()
         self._left = size
         self._part = _Part.DATA
@@ -244,13 +257,13 @@ class ChunkDecoder:
 
     def _verify_chunk(self) -> None:
         if self._signing:
-            self._verify(self._signing, self._hash.hexdigest(), self._signature)
+            self._verify(self._signing, [self._hash.hexdigest()], self._signature)
 
-    def _verify(self, signing: ChunkSigning, digest: str, signature: str) -> None:
-        expected = signing.of_chunk(self._previous, digest)
-        if not hmac.compare_digest(expected, signature):
+    def _verify(self, signing: ChunkSigning, digests: Sequence[str], signatures: bytes) -> None:
+        expected = [self._previous, *signing.of_chunks(self._previous, digests)]
+        if not hmac.compare_digest("".join(expected[1:]).encode(), signatures):
             raise SignatureDoesNotMatch("A chunk's signature does not match.")
-        self._previous = expected
+        self._previous = expected[-1]
 
     def _trailer_line(self, line: bytes) -> None:
         """One line after the zero chunk; an empty one ends the body.

@@ -201,8 +201,13 @@ class _Sieve:
 
     def sift(self, raw: bytes | memoryview, most: int) -> tuple[Sequence[bytes | memoryview], int]:
         """What of the next bytes may go on, in `most` pieces; and how many of them were read."""
-        blocks: list[bytes | memoryview] = [raw] if raw else []
         size = len(raw)
+        if raw and self._decoder is None and self._received + size < self._length:
+            # Most of most bodies is neither coded nor the end.
+            self._received += size
+            self._checks.update(raw)
+            return (raw,), size
+        blocks: list[bytes | memoryview] = [raw] if raw else []
         if self._decoder is not None:
             blocks[:], size = self._decoder.feed(raw, most)
         for block in blocks:
