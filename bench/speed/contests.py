@@ -35,7 +35,7 @@ RANGE = 64 * 1024
 PAGE = 50
 # Requests of a run that is bounded by their number: what they write stays until the end.
 COUNTS = {MIDDLE: 64, LARGE: 2}
-LISTINGS = 10
+LISTINGS, LISTING_PASSES = 10, 8
 USUAL = 16
 
 
@@ -52,8 +52,9 @@ class Contestant:
 class Contest:
     """Work of one kind: `size` bytes move with each request, over so many connections.
 
-    With a `count` a turn ends after so many requests, else after some seconds. `up`: the bytes
-    are the requests'.
+    With a `count` a turn ends after so many requests, else after some seconds. Of short turns a
+    round has several `passes`: where the machine is slower for a while, it is so for all of them.
+    `up`: the bytes are the requests'.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Contest:
     contestants: Sequence[Contestant]
     count: int | None = None
     up: bool = False
+    passes: int = 1
 
     @property
     def heads(self) -> bool:
@@ -180,7 +182,8 @@ def _put(stand: Stand, size: int, connections: int, *, every: bool) -> Contest:
         for name, place, payload in ways
     ]
     name = f"PUT {SIZES[size]}"
-    return Contest(name, size, connections, contestants, COUNTS.get(size), up=True)
+    passes = 2 if size == LARGE else 1
+    return Contest(name, size, connections, contestants, COUNTS.get(size), up=True, passes=passes)
 
 
 def _bodies(size: int, place: str, payload: Payload, server: Server) -> list[bytes]:
@@ -211,7 +214,7 @@ def _list(stand: Stand) -> Contest:
     asks = partial(_listing, WORKSPACE, "listed/")
     contestants = [Contestant(each.name, each, asks) for each in stand.proxies]
     contestants.append(Contestant("gateway", stand.gateway(), asks))
-    return Contest(LIST_EQUAL, 0, 1, contestants, LISTINGS)
+    return Contest(LIST_EQUAL, 0, 1, contestants, LISTINGS, passes=LISTING_PASSES)
 
 
 def _list_translated(stand: Stand) -> Contest:
@@ -219,7 +222,7 @@ def _list_translated(stand: Stand) -> Contest:
         Contestant("backend", stand.proxies[0], partial(_listing, INNER_BUCKET, "inner/listed/")),
         Contestant("gateway", stand.gateway(), partial(_listing, INNER, "listed/")),
     ]
-    return Contest(LIST_TRANSLATED, 0, 1, contestants, LISTINGS)
+    return Contest(LIST_TRANSLATED, 0, 1, contestants, LISTINGS, passes=LISTING_PASSES)
 
 
 def _listing(bucket: str, prefix: str, server: Server) -> list[bytes]:

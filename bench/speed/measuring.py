@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from functools import partial
 
 from bench.speed.contests import Contest, Contestant
@@ -15,7 +15,7 @@ MEGABYTE = 1e6
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One turn: requests and megabytes a second, latencies in ms, CPU in µs, memory in MiB.
+    """A turn, or a round: requests and megabytes a second, latencies in ms, CPU in µs, and MiB.
 
     CPU (of a request) and memory (the most) are the proxy's own; None for the backend. So are
     latencies where no answer came whole.
@@ -49,18 +49,28 @@ class Standing:
 
 
 def measure(contest: Contest, rounds: int, seconds: int) -> Mapping[str, Standing]:
-    """The standings, by contestant: each has so many turns after one that warms up.
+    """The standings, by contestant: a sample of each round, of which one more warms up.
 
-    Every other round goes the other way round, so that nobody always comes after the same.
+    Every other pass goes the other way round, so that nobody always comes after the same.
     """
     standings = {each.name: Standing(contest.title, each.name) for each in contest.contestants}
-    for turn in range(rounds + 1):
-        order: Sequence[Contestant] = contest.contestants
-        for contestant in order if turn % 2 else order[::-1]:
-            sample = _turn(contest, contestant, seconds)
-            if turn:
-                standings[contestant.name].samples.append(sample)
+    for number in range(rounds + 1):
+        found: dict[str, list[Sample]] = {name: [] for name in standings}
+        for turn in range(number, number + contest.passes):
+            order: Sequence[Contestant] = contest.contestants
+            for contestant in order if turn % 2 else order[::-1]:
+                found[contestant.name].append(_turn(contest, contestant, seconds))
+        if number:
+            for name, samples in found.items():
+                standings[name].samples.append(middle(samples))
     return standings
+
+
+def middle(samples: Sequence[Sample]) -> Sample:
+    """Of each figure the middle one."""
+    rates, flows, *others = zip(*map(astuple, samples), strict=True)
+    told = [None if None in each else statistics.median(each) for each in others]
+    return Sample(statistics.median(rates), statistics.median(flows), *told)
 
 
 def _turn(contest: Contest, contestant: Contestant, seconds: int) -> Sample:

@@ -10,7 +10,7 @@ import pytest
 from bench.figures import Report
 from bench.speed import page
 from bench.speed.load import read_load
-from bench.speed.measuring import Sample, Standing
+from bench.speed.measuring import Sample, Standing, middle
 from bench.speed.plots import Bar, bars
 from bench.speed.profiles import shares
 from bench.speed.promises import add_contests
@@ -47,6 +47,11 @@ def test_what_was_refused_is_no_figure(wrong: str) -> None:
     name = wrong.partition(":")[0]
     with pytest.raises(RuntimeError, match="not all answered"):
         read_load(RECORDED.replace(f"{name}: 0", wrong))
+
+
+def test_of_passes_each_figure_is_the_middle_one() -> None:
+    passes = [Sample(1, 30, 5, None, 2, 8), Sample(3, 10, 4, 9, 1, 9), Sample(2, 20, 6, 7, 3, 7)]
+    assert middle(passes) == Sample(2, 20, 5, None, 2, 8)
 
 
 def test_chunks_frame_the_whole_body() -> None:
