@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, Self, TypeVar
 
-from multidict import CIMultiDict, CIMultiDictProxy
+from multidict import CIMultiDict, CIMultiDictProxy, MultiMapping
 
 from gateway.conduit import Outlet
 from gateway.light import light
@@ -86,8 +86,7 @@ class Request:
     notes: Notes = field(default=NOWHERE, repr=False)
 
 
-@light
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
     """An answer: status, headers, and a body that is bytes at hand or a stream.
 
@@ -100,17 +99,23 @@ class Reply:
     """
 
     status: int
-    headers: CIMultiDict[str] = field(default_factory=CIMultiDict)
+    headers: MultiMapping[str] = field(default_factory=CIMultiDict)
     body: bytes | Body = field(default=b"", repr=False)
     authored: bool = False
     public: bool = False
     of: object | None = field(default=None, repr=False)
 
     def shown(self, *, public: bool) -> "Reply":
-        """The same reply, for everybody or not."""
-        if self.public == public:
-            return self
-        return Reply(self.status, self.headers, self.body, self.authored, public, self.of)
+        """The same reply, from here on for everybody or not."""
+        self.public = public
+        return self
+
+    def saying(self, name: str, value: str) -> "Reply":
+        """The same reply, from here on with this header: others may share those that it had."""
+        headers = CIMultiDict(self.headers)
+        headers[name] = value
+        self.headers = headers
+        return self
 
 
 async def pour_body(body: Body, outlet: Outlet) -> None:

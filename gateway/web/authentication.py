@@ -103,6 +103,20 @@ class Authentication:
         self._domain = domain
         self._addressed = memo(self._address)
 
+    def again(self, request: Request, now: datetime) -> Proof | None:
+        """What `s3` found of the same request, where that holds by now and nobody has to be asked.
+
+        It raises what `s3` raises of a request that is out of its time.
+        """
+        proof = request.notes.get(PROOF)
+        if proof is None:
+            return None
+        signature, key = proof.verified.signature, proof.key
+        if signature is None or key is None:
+            return proof
+        check_time(signature.claim, now)
+        return proof if self._identities.lasts(key) else None
+
     async def s3(self, request: Request, now: datetime) -> tuple[Caller, Verified]:
         """Caller and verified request of a signed or unsigned S3 request.
 
@@ -110,18 +124,9 @@ class Authentication:
         raise in `gateway.s3`, and InvalidPath for keys, prefixes and copy sources that the
         backend keeps for itself. Nothing of the body is read.
         """
-        proof = request.notes.get(PROOF)
+        proof = self.again(request, now) or await self._again(request)
         if proof is not None:
-            signature = proof.verified.signature
-            if signature is None:
-                return proof.caller, proof.verified
-            # Its bytes are the same. The key may have been revoked since, or be another by now.
-            check_time(signature.claim, now)
-            if proof.key is not None and self._identities.lasts(proof.key):
-                return proof.caller, proof.verified
-            key = await self._identities.secret_for(signature.claim.access_key_id)
-            if key is proof.key or key == proof.key:
-                return proof.caller, proof.verified
+            return proof.caller, proof.verified
         query = Query.parse(request.query)
         claim = parse_claim(request.headers, query)
         if claim is None:
@@ -142,6 +147,14 @@ class Authentication:
         verified = self._verified(asked, signature.path, query, signature, own)
         request.notes[PROOF] = Proof(caller, verified, key)
         return caller, verified
+
+    async def _again(self, request: Request) -> Proof | None:
+        """What was found of the same request, unless its key was revoked since, or is another."""
+        proof = request.notes.get(PROOF)
+        if proof is None or proof.key is None:
+            return proof
+        key = await self._identities.secret_for(proof.key.access_key_id)
+        return proof if key is proof.key or key == proof.key else None
 
     async def bearer(self, request: Request, now: datetime) -> Caller:
         """The caller of a request with a bearer token, or ANONYMOUS without credentials.

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 
 from aiohttp import hdrs
@@ -34,6 +35,7 @@ RETRY_AFTER_SECONDS = "1"
 EDGE = "edge"
 PREFLIGHT = "preflight"
 CLIENT_LEFT = "ClientLeft"
+NOW = partial(datetime.now, UTC)
 # No status went out, or nobody was there to hear it; nginx's number for that.
 CLIENT_CLOSED_REQUEST = 499
 SWITCHING = 101
@@ -59,7 +61,7 @@ class Boundary:
         cors: Cors | None = None,
         trusted: Sequence[Network] = (),
         observers: Sequence[Observer] = (access_log.write,),
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime] = NOW,
     ) -> None:
         self._choose = choose
         self._hosts = hosts or Hosts()
@@ -144,9 +146,10 @@ class Boundary:
             return self._sockets.switch(asked, switching, reply)
         if reply.of is None or asked.known is None:
             return self._send_anew(asked, arrival, exchange, door, reply)
-        if not isinstance(reply.body, bytes):
-            return self._send_stream(asked, exchange, door, reply, reply.body)
-        return send_whole(asked, self._told(asked, exchange, door, reply), reply.body)
+        body = reply.body
+        if not isinstance(body, bytes):
+            return self._send_stream(asked, exchange, door, reply, body)
+        return send_whole(asked, self._told(asked, exchange, door, reply), body)
 
     async def _send_stream(
         self, asked: Asked, exchange: Exchange, door: Door | None, reply: Reply, body: Body

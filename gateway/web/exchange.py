@@ -1,5 +1,6 @@
 """One request at a door, and what is noted about it on its way."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -64,5 +65,5 @@ class Door(Protocol):
         It looks at the path alone; GatewayError where that can't be read.
         """
 
-    async def answer(self, exchange: Exchange) -> Reply | Upgrade:
+    def answer(self, exchange: Exchange) -> Awaitable[Reply | Upgrade]:
         """The answer to a request, or what makes a websocket of it; GatewayError for a refusal."""

@@ -58,15 +58,16 @@ class Measures:
     def observe(self, entry: Entry) -> None:
         """Nothing; the entry is counted."""
         # Any word can be a method on the wire: a series for each would fill the memory.
-        method = entry.method if entry.method in METHODS else "other"
-        way = entry.door, method, entry.status
+        method, seconds = entry.method, entry.seconds
+        way = entry.door, method if method in METHODS else "other", entry.status
         series = self._series.get(way)
         if series is None:
             series = self._series[way] = Series()
-        series.buckets[bisect_left(BOUNDS, entry.seconds)] += 1
-        series.seconds += entry.seconds
-        series.received += entry.received
+        series.buckets[bisect_left(BOUNDS, seconds)] += 1
+        series.seconds += seconds
         series.sent += entry.sent
+        if entry.received:
+            series.received += entry.received
         if not entry.complete:
             series.cut += 1
 

@@ -15,7 +15,7 @@ def draw() -> str:
     """An id that no other request has."""
     if not _drawn:
         digits = os.urandom(AT_ONCE * DIGITS // 2).hex().upper()
-        _drawn.extend(digits[start : start + DIGITS] for start in range(0, len(digits), DIGITS))
+        _drawn.extend([digits[start : start + DIGITS] for start in range(0, len(digits), DIGITS)])
     return _drawn.pop()
 
 

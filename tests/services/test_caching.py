@@ -85,7 +85,7 @@ async def test_a_file_is_asked_for_once_and_answered_the_same(
         reply = await caching.forward(verified("GET", TARGET), SPACE, SIGHT)
         assert (reply.status, await whole(reply), reply.authored) == (200, BODY, True)
         assert dict(reply.headers) == {k: v for k, v in HEADERS.items() if k != "Date"}
-        reply.headers["Content-Disposition"] = "attachment"  # as one door adds: its own copy
+        reply.saying("Content-Disposition", "attachment")  # as one door adds: in this reply alone
     head = await caching.forward(verified("HEAD", TARGET), SPACE, SIGHT)
     assert (head.body, head.headers["Content-Length"]) == (b"", str(len(BODY)))
     assert backend.asked == 1

@@ -107,7 +107,7 @@ async def test_what_is_known_ends_the_connection_where_a_body_was_not_read() -> 
 async def test_stream_whose_head_can_not_be_told_is_closed() -> None:
     bodies = [Streaming(b"fine") for _ in range(4)]
     replies = [Reply(200, CIMultiDict(), body, of=body) for body in bodies]
-    replies[2].headers["X-Broken"] = "a\nb"
+    replies[2].saying("X-Broken", "a\nb")
     said = await heard(replies, "GET")
     assert (said.count(b"HTTP/1.1 200 "), said.count(b"HTTP/1.1 500 ")) == (3, 1)
     assert all(body.closed.is_set() for body in bodies)

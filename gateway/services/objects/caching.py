@@ -185,4 +185,4 @@ async def _whole(reply: Reply) -> bytes:
 
 def _reply(file: HotFile, verified: Verified) -> Reply:
     body = b"" if verified.operation.method == "HEAD" else file.body
-    return Reply(OK, file.headers.copy(), body, authored=True, of=file.answer)
+    return Reply(OK, file.headers, body, authored=True, of=file.answer)

@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
+from multidict import CIMultiDict
+
 from gateway.artifact.layout import MANIFEST, is_public_key, join
 from gateway.errors import ServiceUnavailable, SlowDown
 from gateway.identity import Caller, Right, Workspace
@@ -156,7 +158,7 @@ class Listings:
         document = await read_reply(reply)
         if hidden or holds(document, self._private):
             document = omit(document, lambda key: key in hidden or self._rules.is_private(key))
-        headers = reply.headers.copy()
+        headers = CIMultiDict(reply.headers)
         headers.popall("Content-Length", None)
         return Reply(OK, headers, document)
 

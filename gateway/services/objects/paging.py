@@ -157,9 +157,7 @@ def answer_page(question: Question, page: Page) -> Reply:
         entries=entries,
         common_prefixes=tuple(item.name for item in page.items if item.entry is None),
     )
-    reply = Reply(OK, body=render_listing(listing))
-    reply.headers["Content-Type"] = "application/xml"
-    return reply
+    return Reply(OK, body=render_listing(listing)).saying("Content-Type", "application/xml")
 
 
 def _are_ids(hidden: object) -> bool:

@@ -7,6 +7,8 @@ from functools import partial
 from http import HTTPStatus
 from typing import TypeVar
 
+from multidict import CIMultiDict
+
 from gateway.artifact.download import ANYBODY
 from gateway.artifact.layout import KEY_BYTES, MANIFEST
 from gateway.artifact.lifecycle import Artifact, Location
@@ -36,7 +38,7 @@ class Seen:
     """What a request's callers see who have this right, in one generation of the index.
 
     `caller` is one of them. `public` is None where the answer has to say whether it is for
-    everybody.
+    everybody. `counted` says that it may be a download.
     """
 
     generation: Hashable
@@ -45,6 +47,7 @@ class Seen:
     workspace: Workspace
     sight: Sight
     public: bool | None
+    counted: bool
 
 
 @light
@@ -89,7 +92,9 @@ class Reading:
         public = seen.public
         if public is None:
             public = _is_public(reply, seen.workspace, seen.sight, verified)
-        reply = self._shown(reply, caller, seen.sight, verified, public=public)
+        reply.public = public
+        if seen.counted:
+            reply = self._counted(reply, seen.sight, caller, verified.request)
         # Most have nothing to wait for, not even a coroutine.
         return await self._settled(reply) if self._counting.unsettled else reply
 
@@ -137,24 +142,19 @@ class Reading:
         else:
             raise missing(location, version_id)
         public = _is_public(reply, workspace, sight, verified)
+        silent = own is not None and own.first("silent") == "true"
+        counted = sight.pin is not None and verified.operation.reads_bytes and not silent
         if sight.ordinary:
             reply = await _uniform(reply, location, version_id)
         elif generation is not None and sight.pin is not None and named:
             right = self._seeing.right_on(caller, workspace)
             lasting = None if sight.version_id is None else public
-            seen = Seen(generation, caller, right, workspace, sight, lasting)
+            seen = Seen(generation, caller, right, workspace, sight, lasting, counted)
             verified.request.notes[SEEN] = seen
-        return await self._settled(self._shown(reply, caller, sight, verified, public=public))
-
-    def _shown(
-        self, reply: Reply, caller: Caller, sight: Sight, verified: Verified, *, public: bool
-    ) -> Reply:
-        """The reply, said to be for everybody or not, and counted."""
-        reply, own = reply.shown(public=public), verified.own
-        silent = own is not None and own.first("silent") == "true"
-        if sight.pin is None or silent or not verified.operation.reads_bytes:
-            return reply
-        return self._counted(reply, sight, caller, verified.request)
+        reply.public = public
+        if counted:
+            reply = self._counted(reply, sight, caller, verified.request)
+        return await self._settled(reply)
 
     async def _absent(self, workspace: Workspace, location: Location, verified: Verified) -> Reply:
         """What the backend says of a key at which nothing is.
@@ -171,7 +171,7 @@ class Reading:
             raise missing(location, version_id)
         reply = await self._forwarding.forward(verified, workspace, Changes(key=other))
         document = (await read_reply(reply)).replace(mark.encode(), b"")
-        headers = reply.headers.copy()
+        headers = CIMultiDict(reply.headers)
         if verified.request.method != "HEAD":
             headers["Content-Length"] = str(len(document))
         return await _uniform(replace(reply, headers=headers, body=document), location, version_id)
@@ -188,8 +188,6 @@ class Reading:
 
     def _counted(self, reply: Reply, sight: Sight, caller: Caller, request: Request) -> Reply:
         pin, artifact = sight.pin, sight.artifact
-        if pin is None or artifact is None or pin.path == MANIFEST:
-            return reply
         known = request.notes.get(TALLIED)
         if (
             known is not None
@@ -199,6 +197,8 @@ class Reading:
             and isinstance(reply.body, bytes)
             and self._counting.again(known.line)
         ):
+            return reply
+        if pin is None or artifact is None or pin.path == MANIFEST:
             return reply
         served = reply.headers.get("x-amz-version-id")
         if served is not None and pin.version_id is not None and served != pin.version_id:

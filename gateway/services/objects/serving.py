@@ -4,7 +4,7 @@ Every request of the S3 door takes this one path, so no operation can forget a c
 right of its row first, then the rules of the key's place.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from datetime import datetime
 
 from gateway.errors import (
@@ -92,9 +92,20 @@ class Serving:
 
     def answer(self, caller: Caller, verified: Verified, now: datetime) -> Awaitable[Reply]:
         """The answer to a verified request; GatewayError for every refusal."""
-        if verified.operation.reads_object:
-            return self._read(caller, verified)
-        return self._answer(caller, verified, now)
+        if not verified.operation.reads_object:
+            return self._answer(caller, verified, now)
+        try:
+            generation = self._catalogue.generation()
+        except (ServiceUnavailable, SlowDown):
+            generation = None  # readers of what was committed go on without
+        # What the same request was shown before is shown again in the same generation of the
+        # index, to whoever has the same right by now.
+        seen = verified.request.notes.get(SEEN)
+        if seen is not None and seen.generation == generation:
+            self._authorise(caller, seen.workspace, verified)
+            if seen.caller is caller or self._access.right_on(caller, seen.workspace) is seen.right:
+                return self._reading.again(caller, seen, verified)
+        return self._read(caller, verified, generation)
 
     async def _answer(self, caller: Caller, verified: Verified, now: datetime) -> Reply:
         if verified.operation.effect is Effect.SERVICE:
@@ -143,9 +154,7 @@ class Serving:
         ]
         page = bucket_page(verified.query, seen)
         document = render_buckets(caller.name, page.buckets, prefix=page.prefix, token=page.token)
-        reply = Reply(OK, body=document)
-        reply.headers["Content-Type"] = "application/xml"
-        return reply
+        return Reply(OK, body=document).saying("Content-Type", "application/xml")
 
     async def _pass(
         self, caller: Caller, workspace: Workspace, verified: Verified, now: datetime
@@ -161,21 +170,8 @@ class Serving:
             return await self._listings.pass_on(workspace, verified)
         return await self._listings.list(caller, workspace, verified)
 
-    async def _read(self, caller: Caller, verified: Verified) -> Reply:
-        """What is asked for, as the caller may see it.
-
-        What the same request was shown before is shown again in the same generation of the index,
-        to whoever has the same right by now.
-        """
-        try:
-            generation = self._catalogue.generation()
-        except (ServiceUnavailable, SlowDown):
-            generation = None  # readers of what was committed go on without
-        seen = verified.request.notes.get(SEEN)
-        if seen is not None and seen.generation == generation:
-            self._authorise(caller, seen.workspace, verified)
-            if seen.caller is caller or self._access.right_on(caller, seen.workspace) is seen.right:
-                return await self._reading.again(caller, seen, verified)
+    async def _read(self, caller: Caller, verified: Verified, generation: Hashable | None) -> Reply:
+        """What is asked for, as the caller may see it."""
         workspace = await self._workspaces.named(verified.address.bucket)
         self._authorise(caller, workspace, verified)
         self._forwarding.check_known(verified.operation)

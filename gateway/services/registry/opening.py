@@ -97,8 +97,7 @@ class Opening:
             folder = name[len(prefix) :].strip("/")
             raise NoSuchKey(f"{prefix!r} has no files below {folder!r}", prefix=prefix, path=folder)
         reply = await self._archiving.archive(caller, workspace, name, wanted, request)
-        reply.headers["Content-Disposition"] = attachment(f"{name or workspace.name}.zip")
-        return reply
+        return reply.saying("Content-Disposition", attachment(f"{name or workspace.name}.zip"))
 
     async def stats(
         self,
@@ -163,7 +162,7 @@ class Opening:
         public = not wanted.stage and shown_to_all(workspace, key, sight, reply)
         reply = reply.shown(public=public)
         if download and reply.status < REDIRECT:
-            reply.headers["Content-Disposition"] = attachment(key)
+            reply = reply.saying("Content-Disposition", attachment(key))
         if wanted.silent or wanted.stage or request.method != "GET":
             return reply
         return await self._reading.counted(reply, sight, caller, request)

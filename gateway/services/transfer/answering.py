@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Self
 
-from multidict import CIMultiDict
+from multidict import CIMultiDict, CIMultiDictProxy, MultiMapping
 
 from gateway.errors import MalformedXML, ServiceUnavailable
 from gateway.s3.exchange import Verified
@@ -63,7 +63,7 @@ class Passing:
     Location.
     """
 
-    headers: CIMultiDict[str]
+    headers: MultiMapping[str]
     length: int
     moves: bool
 
@@ -82,22 +82,25 @@ def answer(
     hides. BrokenUpstream where a document can't be read.
     """
     passing = upstream.notes.get(PASSING) or _passing(upstream)
-    headers, of = passing.headers.copy(), None if upstream.notes is NOWHERE else passing
-    is_object = verified.operation.shows_object and upstream.status < REFUSAL
-    _relocate(passing, upstream.status, headers, names)
-    if verified.request.method == "HEAD" or upstream.status in BODILESS:
-        if upstream.status >= REFUSAL and not names.equal:
-            # The length of a document with the backend's names in it.
-            headers.popall("Content-Length", None)
-        return _without_body(upstream, Reply(upstream.status, headers, authored=is_object, of=of))
-    if not is_object:
-        return _document(upstream, verified, names, hiding, headers, passing)
-    if passing.length > WHOLE_BYTES:
-        return Reply(upstream.status, headers, upstream.stream(), authored=True, of=of)
-    document = upstream.at_hand(WHOLE_BYTES)
-    if document is not None:
-        return Reply(upstream.status, headers, document, authored=True, of=of)
-    return _whole(upstream, headers, of)
+    status, of = upstream.status, None if upstream.notes is NOWHERE else passing
+    is_object = verified.operation.shows_object and status < REFUSAL
+    bodiless = verified.request.method == "HEAD" or status in BODILESS
+    headers = passing.headers
+    if bodiless or passing.moves or not is_object:
+        headers = changed = CIMultiDict(passing.headers)
+        if passing.moves:
+            _relocate(status, changed, names)
+        if bodiless:
+            if status >= REFUSAL and not names.equal:
+                # The length of a document with the backend's names in it.
+                changed.popall("Content-Length", None)
+            return _without_body(upstream, Reply(status, headers, authored=is_object, of=of))
+        if not is_object:
+            return _document(upstream, verified, names, hiding, changed, passing)
+    body = upstream.stream() if passing.length > WHOLE_BYTES else upstream.at_hand(WHOLE_BYTES)
+    if body is None:
+        return _whole(upstream, headers, of)
+    return Reply(status, headers, body, authored=True, of=of)
 
 
 async def _without_body(upstream: Upstream, reply: Reply) -> Reply:
@@ -105,7 +108,7 @@ async def _without_body(upstream: Upstream, reply: Reply) -> Reply:
     return reply
 
 
-async def _whole(upstream: Upstream, headers: CIMultiDict[str], of: Passing | None) -> Reply:
+async def _whole(upstream: Upstream, headers: MultiMapping[str], of: Passing | None) -> Reply:
     document = await upstream.read(WHOLE_BYTES)
     return Reply(upstream.status, headers, document, authored=True, of=of)
 
@@ -186,7 +189,8 @@ def _readable() -> Iterator[None]:
 
 def _passing(upstream: Upstream) -> Passing:
     """What the client may have; it is kept if it may come again."""
-    headers = CIMultiDict([each for each in upstream.headers.items() if _passes(each[0])])
+    kept = CIMultiDict([each for each in upstream.headers.items() if _passes(each[0])])
+    headers = CIMultiDictProxy(kept)
     length = int(headers.get("Content-Length", WHOLE_BYTES + 1))
     passing = Passing(headers, length, "Location" in headers)
     upstream.notes[PASSING] = passing
@@ -199,9 +203,7 @@ def _passes(name: str) -> bool:
     return lowered not in DROPPED and not lowered.startswith(VENDORS)
 
 
-def _relocate(passing: Passing, status: int, headers: CIMultiDict[str], names: Names) -> None:
-    if not passing.moves:
-        return
+def _relocate(status: int, headers: CIMultiDict[str], names: Names) -> None:
     if REDIRECTION <= status < REFUSAL:
         # It leads to the backend, where the client has no business.
         del headers["Location"]

@@ -80,6 +80,7 @@ class Onward:
     changes: Changes
     outgoing: Outgoing
     names: Names
+    hiding: Hiding | None
 
 
 ONWARD: Note[Onward] = Note()
@@ -129,10 +130,8 @@ class Forwarding:
             or (known.changes is not changes and known.changes != changes)
         ):
             known = await self._onward(verified, workspace, changes)
-        outgoing, names = known.outgoing, known.names
-        upstream = await self._bucket.send(outgoing)
-        hiding = self._hiding if verified.operation.lists else None
-        reply = answer(upstream, verified, names, hiding)
+        upstream = await self._bucket.send(known.outgoing)
+        reply = answer(upstream, verified, known.names, known.hiding)
         return reply if isinstance(reply, Reply) else await reply
 
     async def _onward(self, verified: Verified, workspace: Workspace, changes: Changes) -> Onward:
@@ -153,7 +152,8 @@ class Forwarding:
             notes=new_notes() if upload is uploading.ABSENT else NOWHERE,
         )
         names = self._names(verified, workspace, key)
-        onward = Onward(verified, workspace, changes, outgoing, names)
+        hiding = self._hiding if verified.operation.lists else None
+        onward = Onward(verified, workspace, changes, outgoing, names, hiding)
         if upload is uploading.ABSENT and changes.key is None:
             verified.request.notes[ONWARD] = onward
         return onward

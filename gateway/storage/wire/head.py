@@ -36,6 +36,9 @@ _EMPTY = frozenset((204, 304))
 # What says when an answer was given, and which it was: two of the same thing differ in it alone.
 # Spelled as servers do: where case does not matter, a look takes half as long again.
 _OF_THE_MOMENT = re.compile(rb"\r\n(?:[Dd]ate|[Xx]-[Aa]mz-[Rr]equest-[Ii]d): [ -~]*(?=\r\n|\Z)")
+_ENDS = (b"\r\n", b"")
+_IDS = (b"\r\nx-amz-request-id: ", b"\r\nX-Amz-Request-Id: ")
+_ID_BYTES = len(_IDS[0])
 _OF_EACH_MOMENT = frozenset(("date", "x-amz-request-id"))
 _UNIQUE = b"\r\nx-amz-id-2:"  # it is another each time, and for clients to see
 _DATE = re.compile(rb"\r\nDate: ([ -~]*)", re.IGNORECASE)
@@ -106,8 +109,11 @@ def date_of(data: bytes) -> str:
 
 _known: dict[str, dict[bytes, Head]] = {"GET": {}, "HEAD": {}}
 
-# By the length of a head, where such lines began in the last one that was as long.
-_places: dict[int, list[int]] = {}
+# By the length of a head, where such lines began and ended in the last one that was as long.
+_places: dict[int, list[tuple[int, int]]] = {}
+
+# The last that said when.
+_date = b""
 
 
 def _lasting(data: bytes) -> bytes:
@@ -116,21 +122,26 @@ def _lasting(data: bytes) -> bytes:
     Such lines mostly stand where they stood before: to look there takes less than a search. Where
     the last head of that length had fewer of them, some are left, and the head is not found.
     """
-    kept, end = [], 0
-    for place in _places.get(len(data), ()):
-        found = _OF_THE_MOMENT.match(data, place)
-        if found is None:
+    global _date  # noqa: PLW0603
+    lasting, behind = b"", 0
+    for start, end in _places.get(len(data), ()):
+        line = data[start:end]
+        # What it says is the same as before, or letters and digits: else a pattern looks at it.
+        if line != _date and not (line[_ID_BYTES:].isalnum() and line.startswith(_IDS)):
+            if _OF_THE_MOMENT.fullmatch(line) is None:
+                return data
+            _date = line
+        if data[end : end + 2] not in _ENDS:
             return data
-        kept.append(data[end:place])
-        end = found.end()
-    kept.append(data[end:])
-    return b"".join(kept)
+        lasting += data[behind:start]
+        behind = end
+    return lasting + data[behind:]
 
 
 def _searched(data: bytes) -> bytes:
     """A head without all such lines; where they are is kept."""
     if len(data) <= LONGEST_KEPT:
-        _places[len(data)] = [found.start() for found in _OF_THE_MOMENT.finditer(data)]
+        _places[len(data)] = [found.span() for found in _OF_THE_MOMENT.finditer(data)]
     return _OF_THE_MOMENT.sub(b"", data)
 
 
