@@ -34,7 +34,9 @@ MEMBERS = "Page of 50 members"
 RANGE = 64 * 1024
 PAGE = 50
 # Requests of a run that is bounded by their number: what they write stays until the end.
-COUNTS = {MIDDLE: 64, LARGE: 2}
+COUNTS = {MIDDLE: 64, LARGE: 4}
+# More connections at once would wait for the disk.
+FEW = 2
 LISTINGS, LISTING_PASSES = 10, 8
 USUAL = 16
 
@@ -89,7 +91,7 @@ def contests(stand: Stand, connections: Sequence[int]) -> Iterator[Contest]:
         yield _get(stand, SMALL, each, every=each == number)
         yield _put(stand, SMALL, each, every=each == number)
     for size in (MIDDLE, LARGE):
-        few = min(number, COUNTS[size])
+        few = min(number, FEW if size == LARGE else number)
         yield _get(stand, size, few, every=True)
         yield _put(stand, size, few, every=True)
     yield _crowded(stand, number)
@@ -182,8 +184,7 @@ def _put(stand: Stand, size: int, connections: int, *, every: bool) -> Contest:
         for name, place, payload in ways
     ]
     name = f"PUT {SIZES[size]}"
-    passes = 2 if size == LARGE else 1
-    return Contest(name, size, connections, contestants, COUNTS.get(size), up=True, passes=passes)
+    return Contest(name, size, connections, contestants, COUNTS.get(size), up=True)
 
 
 def _bodies(size: int, place: str, payload: Payload, server: Server) -> list[bytes]:
