@@ -175,6 +175,16 @@ class Ends:
         except OSError:
             return None
 
+    def quiet(self) -> bool:
+        """Whether nothing is in the socket, not even its end; what is there is lost."""
+        try:
+            os.read(self._transport.get_extra_info("socket").fileno(), 1)
+        except BlockingIOError:
+            return True
+        except OSError:
+            pass
+        return False
+
     def outlet(self, most: int, seconds: float) -> Outlet | None:
         """Where so many bytes may go; None where they have to be written."""
         if most < LEAST or not self.passing:

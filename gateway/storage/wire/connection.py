@@ -119,8 +119,10 @@ class Connection(asyncio.BufferedProtocol):
         incoming.ended = not left
         if left:
             self.taken(incoming)
-        else:
-            self._end_exchange()
+            return
+        if self._ends is None or not self._ends.quiet():
+            self._reusable = False  # the next request may go before the loop reads what is there
+        self._end_exchange()
 
     def give_up(self, incoming: Incoming, reason: Broken | None = None) -> None:
         """Close at once, unless the exchange is over: by then somebody else may have begun one."""
