@@ -115,3 +115,11 @@ def test_heads_are_kept_up_to_a_number_and_the_oldest_goes() -> None:
 def test_date_is_what_the_clock_said() -> None:
     assert date_of(head("A", "Mon, 01 Jan 2026 00:00:00 GMT")) == "Mon, 01 Jan 2026 00:00:00 GMT"
     assert not date_of(b"HTTP/1.1 200 OK\r\nX-Date: then")
+
+
+def test_other_header_in_the_place_of_an_id_is_kept() -> None:
+    lines = "HTTP/1.1 200 OK\r\nx-amz-{}-id: 0A1B\r\nContent-Length: 4"
+    for name, shown in (("request", None), ("version", "0A1B")):
+        for _ in range(2):
+            head = answer_head(lines.format(name).encode(), "GET")
+            assert head.headers.get("x-amz-version-id") == shown
