@@ -129,6 +129,18 @@ async def test_turn_that_comes_before_it_is_waited_for_is_not_waited_for() -> No
 
     await waiting.begin(work())
     assert waiting.result == "ended"
+    assert (waiting.told, waiting.waiter.done()) == (1, False)
+    waiting.task.cancel()
+
+
+async def test_who_asks_after_work_that_has_not_asked_waits_for_a_future() -> None:
+    waiting = Waiting()
+
+    async def work() -> str:
+        return "ended"
+
+    await waiting.begin(work())
+    assert isinstance(pending(waiting.loop), asyncio.Future)
     waiting.task.cancel()
 
 

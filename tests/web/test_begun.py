@@ -87,6 +87,23 @@ async def test_answer_after_a_time_out_of_its_own_is_not_the_last(edge: Noting, 
     assert await line.ask(GET) == "/x 0"
 
 
+@pytest.mark.parametrize("path", WAITING)
+async def test_answer_after_a_time_out_may_have_to_wait_again(
+    edge: Noting, line: Line, path: str
+) -> None:
+    edge.may.set()
+    await known(line, head_for("/backend"))
+    await known(line, head_for(path))
+    edge.may.clear()
+    edge.patience = 0.05
+    assert await line.ask(head_for("/backend")) == "/backend 0"
+    edge.patience = None
+    await line.say(head_for(path))
+    edge.let_go()
+    assert await line.hear() == f"{path} 0"
+    assert not edge.left.is_set()
+
+
 async def test_who_waits_on_one_connection_is_not_woken_for_another(
     edge: Noting, served: Served, line: Line
 ) -> None:
