@@ -27,14 +27,12 @@ BEGINNING_BYTES = 1 << 14
 
 _ROOM = memoryview(bytearray(BUFFER_BYTES))
 _ROOM_TO_BEGIN = _ROOM[:BEGINNING_BYTES]
+_FULL = (BUFFER_BYTES, BEGINNING_BYTES)
 _SWITCHING, _FINAL = 101, 200
 
 
 class Connection(asyncio.BufferedProtocol):
-    """One connection. `released` is told when another exchange may begin on it.
-
-    `moved` is when anything last did, by the `loop`'s clock.
-    """
+    """One connection, unused since `moved`. `released` is told when it is free for an exchange."""
 
     def __init__(self, released: Callable[["Connection"], None]) -> None:
         self._released = released
@@ -120,8 +118,8 @@ class Connection(asyncio.BufferedProtocol):
         if left:
             self.taken(incoming)
             return
-        if self._ends is None or not self._ends.quiet():
-            self._reusable = False  # the next request may go before the loop reads what is there
+        # The next request may go before the loop reads what is there.
+        self._reusable = self._reusable and self._ends is not None and self._ends.quiet()
         self._end_exchange()
 
     def give_up(self, incoming: Incoming, reason: Broken | None = None) -> None:
@@ -191,6 +189,8 @@ class Connection(asyncio.BufferedProtocol):
             self._fail(Broken(str(error)))
             return
         if incoming.ended:
+            if nbytes in _FULL:
+                self._reusable = False  # likewise: more may be behind what filled the buffer
             self._end_exchange()
         elif incoming.held >= BUFFER_BYTES or (taps and (self._left or 0) >= LEAST):
             # Of a long body the rest may be tapped: it waits until somebody asks for it.
