@@ -96,6 +96,9 @@ class Reply:
     not take for a page of the gateway's. `public` says that callers without credentials would
     have got the same: only then may it be kept by others. Both are for the edge to act on. `of` is
     what its headers follow from, where the same request has the same ones for as long as that is.
+
+    It is one request's own, and changes on its way up instead of being made anew on each floor.
+    Its headers may be shared with others, so they do not change (`saying`).
     """
 
     status: int
@@ -104,11 +107,6 @@ class Reply:
     authored: bool = False
     public: bool = False
     of: object | None = field(default=None, repr=False)
-
-    def shown(self, *, public: bool) -> "Reply":
-        """The same reply, from here on for everybody or not."""
-        self.public = public
-        return self
 
     def saying(self, name: str, value: str) -> "Reply":
         """The same reply, from here on with this header: others may share those that it had."""

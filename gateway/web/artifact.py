@@ -85,7 +85,8 @@ class ArtifactDoor:
             reply = await self._opening.open(
                 caller, workspace, path, wanted, request, download=said.download
             )
-        return reply.shown(public=reply.public or caller.anonymous)
+        reply.public = reply.public or caller.anonymous
+        return reply
 
     def is_public(self, request: Request) -> bool:
         """Whether the path is `public`, or below it, in a workspace that opens that."""

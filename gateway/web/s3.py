@@ -53,8 +53,8 @@ class S3Door:
         self, exchange: Exchange, caller: Caller, verified: Verified, operation: str
     ) -> Awaitable[Reply]:
         exchange.notes.of(caller, verified.address.bucket or None, operation)
-        reply = self._serving.answer(caller, verified, exchange.now)
-        return _for_all(reply) if caller.anonymous else reply
+        answer = self._serving.answer(caller, verified, exchange.now)
+        return _for_all(answer) if caller.anonymous else answer
 
     def is_public(self, request: Request) -> bool:
         """Whether the key is below `public/`, or a listing's prefix, in what a workspace opens."""
@@ -66,6 +66,8 @@ class S3Door:
         return may_list_publicly(workspace, self._authentication.folded(prefix))
 
 
-async def _for_all(reply: Awaitable[Reply]) -> Reply:
+async def _for_all(answer: Awaitable[Reply]) -> Reply:
     """The reply, as what callers without credentials get."""
-    return (await reply).shown(public=True)
+    reply = await answer
+    reply.public = True
+    return reply

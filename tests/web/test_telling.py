@@ -30,4 +30,4 @@ def test_an_answer_to_the_same_is_told_with_another_id() -> None:
 def test_what_tells_of_another_thing_or_is_for_others_has_a_head_of_its_own() -> None:
     reply = Reply(200, public=True, of=("a version",))
     assert told(reply).again(replace(reply, of=("another",)), SECOND) is None
-    assert told(reply).again(reply.shown(public=False), SECOND) is None
+    assert told(reply).again(replace(reply, public=False), SECOND) is None

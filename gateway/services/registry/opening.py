@@ -159,8 +159,7 @@ class Opening:
         )
         verified = _get(workspace, key, request)
         reply = await self._caching.forward(verified, workspace, sight)
-        public = not wanted.stage and shown_to_all(workspace, key, sight, reply)
-        reply = reply.shown(public=public)
+        reply.public = not wanted.stage and shown_to_all(workspace, key, sight, reply)
         if download and reply.status < REDIRECT:
             reply = reply.saying("Content-Disposition", attachment(key))
         if wanted.silent or wanted.stage or request.method != "GET":
