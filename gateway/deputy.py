@@ -29,11 +29,11 @@ class Wait(Protocol):
 class Deputy(Generic[T]):
     """Runs one work after another on behalf of a task, while that waits for a future.
 
-    It does so in the calls of others for as long as the work waits for turns of its own alone
-    (`pending`): then it `waits`. `ended` says that nothing is left of the work but its `result`.
-    Else, and where the task is cancelled, the task has to take over, and to await the `rest`:
-    time-outs inside are that task's in any case. `told` is called when the work has ended in a
-    call of another, or the task is to be woken.
+    It `waits` while the work waits for what is `pending` and for nothing else: the call that says
+    that this is done runs the work on, and calls `told` once it waits so no more. Who begins a
+    work looks for that himself. If it has `ended`, nothing is left of it but its `result`. Else,
+    and where the task is cancelled, the task is to be woken (`waiter`) and to await the `rest`.
+    Time-outs inside the work are the task's in any case.
     """
 
     __slots__ = (

@@ -237,7 +237,7 @@ class Connection(Intake):
             self.force_close()
             return
         self._keep()
-        if self._messages:
+        if self._messages:  # they came meanwhile, when there was no waiter to be told
             deputy.waiter.set_result(None)
 
     async def _linger(self, content: StreamReader) -> None:

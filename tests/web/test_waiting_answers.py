@@ -65,7 +65,7 @@ async def test_answer_that_is_waited_for_twice_goes_on_twice(
 
 
 @pytest.mark.parametrize("say", SAYING)
-async def test_heads_that_come_meanwhile_are_answered_after_it(
+async def test_heads_that_come_while_an_answer_waits_are_answered_after_it(
     edge: Noting, line: Line, say: Callable[[Callable[[], object]], object]
 ) -> None:
     edge.may.set()
