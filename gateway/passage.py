@@ -98,11 +98,11 @@ class Passage(ABC):
         try:
             waits = self._move()
         except Exception as error:  # noqa: BLE001 - who waits for the end is told
-            self._end(error)
+            self._finish(error)
             return
         self._wait(waits)
         if waits is None:
-            self._end()
+            self._finish()
 
     def _move(self) -> End | None:
         if self._outlet.closed:
@@ -129,9 +129,9 @@ class Passage(ABC):
         if unused < end.seconds:
             self._timer = self._loop.call_later(max(end.seconds - unused, 0.01), self._look)
         elif not self._over:
-            self._end(end.overdue())
+            self._finish(end.overdue())
 
-    def _end(self, failure: Exception | None = None) -> None:
+    def _finish(self, failure: Exception | None = None) -> None:
         """Who waits goes on; nothing is to be done here any more."""
         self._over, self._failure = True, failure
         if not self._waiter.done():

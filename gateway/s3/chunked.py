@@ -184,7 +184,7 @@ class ChunkDecoder:
         signing, size, behind = self._signing, len(view), 0
         pieces: list[memoryview] = []
         signatures: list[bytes] = []
-        header = None  # of what is not there as a whole
+        header = None  # of a chunk that is not whole yet, or of the last, which is empty
         while len(out) + len(pieces) < most:
             header = self._next.match(view, position, position + MAX_LINE_BYTES)
             if header is None:

@@ -124,7 +124,7 @@ class Authentication:
         raise in `gateway.s3`, and InvalidPath for keys, prefixes and copy sources that the
         backend keeps for itself. Nothing of the body is read.
         """
-        proof = self.again(request, now) or await self._again(request)
+        proof = self.again(request, now) or await self._asked_again(request)
         if proof is not None:
             return proof.caller, proof.verified
         query = Query.parse(request.query)
@@ -148,8 +148,8 @@ class Authentication:
         request.notes[PROOF] = Proof(caller, verified, key)
         return caller, verified
 
-    async def _again(self, request: Request) -> Proof | None:
-        """What was found of the same request, unless its key was revoked since, or is another."""
+    async def _asked_again(self, request: Request) -> Proof | None:
+        """What was found of the same request; None where its key was revoked, or is another."""
         proof = request.notes.get(PROOF)
         if proof is None or proof.key is None:
             return proof

@@ -36,7 +36,9 @@ _EMPTY = frozenset((204, 304))
 # What says when an answer was given, and which it was: two of the same thing differ in it alone.
 # Spelled as servers do: where case does not matter, a look takes half as long again.
 _OF_THE_MOMENT = re.compile(rb"\r\n(?:[Dd]ate|[Xx]-[Aa]mz-[Rr]equest-[Ii]d): [ -~]*(?=\r\n|\Z)")
+# What is behind such a line: the next one, or nothing.
 _ENDS = (b"\r\n", b"")
+# The spellings of the id, each as long as the other.
 _IDS = (b"\r\nx-amz-request-id: ", b"\r\nX-Amz-Request-Id: ")
 _ID_BYTES = len(_IDS[0])
 _OF_EACH_MOMENT = frozenset(("date", "x-amz-request-id"))
@@ -112,8 +114,8 @@ _known: dict[str, dict[bytes, Head]] = {"GET": {}, "HEAD": {}}
 # By the length of a head, where such lines began and ended in the last one that was as long.
 _places: dict[int, list[tuple[int, int]]] = {}
 
-# The last that said when.
-_date = b""
+# The last such line that the pattern was asked about: a date, since ids mostly need none.
+_matched = b""
 
 
 def _lasting(data: bytes) -> bytes:
@@ -122,15 +124,15 @@ def _lasting(data: bytes) -> bytes:
     Such lines mostly stand where they stood before: to look there takes less than a search. Where
     the last head of that length had fewer of them, some are left, and the head is not found.
     """
-    global _date  # noqa: PLW0603
+    global _matched  # noqa: PLW0603
     lasting, behind = b"", 0
     for start, end in _places.get(len(data), ()):
         line = data[start:end]
-        # What it says is the same as before, or letters and digits: else a pattern looks at it.
-        if line != _date and not (line[_ID_BYTES:].isalnum() and line.startswith(_IDS)):
+        # The same as before, or an id of letters and digits: else the pattern is asked about it.
+        if line != _matched and not (line[_ID_BYTES:].isalnum() and line.startswith(_IDS)):
             if _OF_THE_MOMENT.fullmatch(line) is None:
                 return data
-            _date = line
+            _matched = line
         if data[end : end + 2] not in _ENDS:
             return data
         lasting += data[behind:start]
