@@ -1,4 +1,4 @@
-"""Measuring a contest: its contestants take turns, and each turn leaves a sample."""
+"""Measuring a contest: its contestants take turns, and each round leaves them a sample."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -15,10 +15,10 @@ MEGABYTE = 1e6
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A turn, or a round: requests and megabytes a second, latencies in ms, CPU in µs, and MiB.
+    """Requests and megabytes a second, latencies in ms, CPU in µs, memory in MiB.
 
-    CPU (of a request) and memory (the most) are the proxy's own; None for the backend. So are
-    latencies where no answer came whole.
+    It is of a turn, or of a round's turns. CPU (of a request) and memory (the most) are the proxy's
+    own; None for the backend. So are latencies where no answer came whole.
     """
 
     rate: float
@@ -31,7 +31,7 @@ class Sample:
 
 @dataclass(slots=True)
 class Standing:
-    """A contestant's samples in a contest, in the order of the turns."""
+    """A contestant's samples in a contest, in the order of the rounds."""
 
     contest: str
     contestant: str
@@ -67,7 +67,7 @@ def measure(contest: Contest, rounds: int, seconds: int) -> Mapping[str, Standin
 
 
 def middle(samples: Sequence[Sample]) -> Sample:
-    """Of each figure the middle one."""
+    """The median of each figure by itself; None where one of the samples has none."""
     rates, flows, *others = zip(*map(astuple, samples), strict=True)
     told = [None if None in each else statistics.median(each) for each in others]
     return Sample(statistics.median(rates), statistics.median(flows), *told)

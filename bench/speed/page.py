@@ -31,9 +31,10 @@ by `python -m bench.speed.page`, from one run of
     {command}
 
 on {date}. It took {minutes:.0f} minutes. In each contest the contestants took turns, in one
-order and in the other; every figure is the median of {rounds} turns of {seconds} s each, or of
-as many requests where large bodies are written, after a turn that warmed up. Ratios are taken
-within a round.
+order and in the other; every figure is the median of {rounds} rounds, after one that warmed up.
+A round has a turn of {seconds} s for each, or one of so many requests where large bodies are
+written and listings are read; of those that are short it has several, and their median counts.
+Ratios are taken within a round.
 
 The backend is SeaweedFS on the same machine, and so is wrk, which sends requests that were
 signed beforehand: they all share the cores. HAProxy and nginx have one thread and one worker, as

@@ -102,7 +102,7 @@ class Run:
         self.console.print(table)
 
     def document(self) -> dict[str, object]:
-        """The run as JSON has it: the samples of each turn beside their medians."""
+        """The run as JSON has it: the samples of each round beside their medians."""
         return {
             "made": self.began.isoformat(timespec="seconds"),
             "command": shlex.join(["python", "-m", "bench.speed", *map(_named, sys.argv[1:])]),
