@@ -137,20 +137,21 @@ async def test_time_out_of_the_work_is_its_tasks() -> None:
     assert waiting.result == "timed out"
 
 
+async def gone_on(waiting: Waiting) -> str:
+    """Whether work was cancelled before it had its turn."""
+    try:
+        await waiting.turn()
+    except asyncio.CancelledError:
+        return "cancelled"
+    return "gone on"
+
+
 @pytest.mark.parametrize("cancelled_first", [False, True])
 async def test_cancellation_reaches_the_work_unless_it_has_gone_on(
     *, cancelled_first: bool
 ) -> None:
     waiting = Waiting()
-
-    async def work() -> str:
-        try:
-            await waiting.turn()
-        except asyncio.CancelledError:
-            return "cancelled"
-        return "gone on"
-
-    await waiting.begin(work())
+    await waiting.begin(gone_on(waiting))
     cancel, let_go = waiting.task.cancel, partial(waiting.waits[0].set_result, None)
 
     def act() -> None:
@@ -167,15 +168,7 @@ async def test_cancellation_reaches_the_work_unless_it_has_gone_on(
 
 async def test_cancellation_in_the_turn_of_a_wake_up_reaches_the_work() -> None:
     waiting = Waiting()
-
-    async def work() -> str:
-        try:
-            await waiting.turn()
-        except asyncio.CancelledError:
-            return "cancelled"
-        return "woken"
-
-    await waiting.begin(work())
+    await waiting.begin(gone_on(waiting))
     waiting.waits[0].set_result(None)
     waiting.task.cancel()
     await waiting.task
@@ -197,3 +190,18 @@ async def test_work_that_outlives_a_cancellation_is_not_cancelled_again() -> Non
     waiting.loop.call_later(0.02, more.set_result, None)
     await waiting.task
     assert waiting.result == "outlived"
+
+
+async def test_what_another_task_begins_is_done_in_the_tasks_own_calls() -> None:
+    waiting = Waiting()
+
+    async def work() -> str:
+        return "its own" if asyncio.current_task() is waiting.task else "another's"
+
+    await asyncio.sleep(0)
+    waiting.deputy.begin(work(), waiting.task, waiting.waiter)
+    assert not waiting.deputy.ended
+    assert not waiting.deputy.waits
+    waiting.waiter.set_result(None)
+    await waiting.task
+    assert waiting.result == "its own"

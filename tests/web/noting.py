@@ -32,6 +32,7 @@ class Noting:
     may: asyncio.Event = field(default_factory=asyncio.Event)
     waits: Wait | None = None
     turns: int = 0
+    last: bool = False
     patience: float | None = None
     known: list[tuple[str, bool]] = field(default_factory=list)
     left: asyncio.Event = field(default_factory=asyncio.Event)
@@ -47,7 +48,7 @@ class Noting:
                 raise
         body = await asked.content.read()
         told = Reply(403 if path == "/refused" else 200, body=f"{path} {len(body)}\n".encode())
-        return await reply.send(asked, told, CIMultiDict())
+        return await reply.send(asked, told, CIMultiDict(), last=self.last)
 
     async def _pending(self) -> None:
         """Nothing, once it may go on, or after a time-out of its own."""

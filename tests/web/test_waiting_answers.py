@@ -65,6 +65,21 @@ async def test_answer_that_is_waited_for_twice_goes_on_twice(
 
 
 @pytest.mark.parametrize("say", SAYING)
+async def test_answer_that_is_the_last_ends_the_connection(
+    edge: Noting, line: Line, say: Callable[[Callable[[], object]], object]
+) -> None:
+    edge.may.set()
+    await known(line, head_for("/backend"))
+    edge.may.clear()
+    edge.last = True
+    await line.say(head_for("/backend"), GET)
+    say(edge.let_go)
+    async with asyncio.timeout(5):
+        assert await line.hear() == "/backend 0"
+        assert await line.reader.read() == b""
+
+
+@pytest.mark.parametrize("say", SAYING)
 async def test_heads_that_come_while_an_answer_waits_are_answered_after_it(
     edge: Noting, line: Line, say: Callable[[Callable[[], object]], object]
 ) -> None:
