@@ -35,8 +35,7 @@ RANGE = 64 * 1024
 PAGE = 50
 # Requests of a run that is bounded by their number: what they write stays until the end.
 COUNTS = {MIDDLE: 64, LARGE: 4}
-# More connections at once would wait for the disk.
-FEW = 2
+FEW = 2  # connections of the largest: more of them would wait for the disk
 LISTINGS, LISTING_PASSES = 10, 8
 USUAL = 16
 
@@ -91,7 +90,7 @@ def contests(stand: Stand, connections: Sequence[int]) -> Iterator[Contest]:
         yield _get(stand, SMALL, each, every=each == number)
         yield _put(stand, SMALL, each, every=each == number)
     for size in (MIDDLE, LARGE):
-        few = min(number, FEW if size == LARGE else number)
+        few = min(number, FEW if size == LARGE else COUNTS[size])
         yield _get(stand, size, few, every=True)
         yield _put(stand, size, few, every=True)
     yield _crowded(stand, number)
