@@ -35,7 +35,7 @@ RETRY_AFTER_SECONDS = "1"
 EDGE = "edge"
 PREFLIGHT = "preflight"
 CLIENT_LEFT = "ClientLeft"
-NOW = partial(datetime.now, UTC)
+_NOW = partial(datetime.now, UTC)
 # No status went out, or nobody was there to hear it; nginx's number for that.
 CLIENT_CLOSED_REQUEST = 499
 SWITCHING = 101
@@ -61,7 +61,7 @@ class Boundary:
         cors: Cors | None = None,
         trusted: Sequence[Network] = (),
         observers: Sequence[Observer] = (access_log.write,),
-        clock: Callable[[], datetime] = NOW,
+        clock: Callable[[], datetime] = _NOW,
     ) -> None:
         self._choose = choose
         self._hosts = hosts or Hosts()

@@ -12,7 +12,7 @@ from gateway.web.reply import Before
 class Telling:
     """The head of the answer to one request, as long as it is told of the same thing.
 
-    `pieces` are what stands around the request's id, twice, and the date.
+    `before` is without that head; its `pieces` stand around the request's id, twice, and the date.
     """
 
     of: object = field(repr=False)
@@ -43,4 +43,5 @@ def telling(reply: Reply, before: Before, request_id: str) -> Telling | None:
     third, found, last = rest.partition(date)
     if not found or any(date in piece for piece in (first, second, last)):
         return None  # a file of this very second has the date twice
-    return Telling(reply.of, reply.public, before, (first, second, third, last))
+    bare = Before(before.framing, before.status, b"")
+    return Telling(reply.of, reply.public, bare, (first, second, third, last))
