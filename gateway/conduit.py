@@ -11,6 +11,7 @@ import os
 import socket
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from select import POLLIN, poll
 from typing import Self
 
 LEAST = 1 << 18
@@ -176,14 +177,10 @@ class Ends:
             return None
 
     def quiet(self) -> bool:
-        """Whether nothing is in the socket, not even its end; what is there is lost."""
-        try:
-            os.read(self._transport.get_extra_info("socket").fileno(), 1)
-        except BlockingIOError:
-            return True
-        except OSError:
-            pass
-        return False
+        """Whether nothing is in the socket that has not been read, not even its end."""
+        looking = poll()
+        looking.register(self._transport.get_extra_info("socket").fileno(), POLLIN)
+        return not looking.poll(0)
 
     def outlet(self, most: int, seconds: float) -> Outlet | None:
         """Where so many bytes may go; None where they have to be written."""

@@ -70,14 +70,14 @@ class Connection(asyncio.BufferedProtocol):
 
     async def send(self, piece: bytes) -> None:
         """Nothing, once the next piece may come; Broken where the connection has ended."""
+        if self._ends is not None and not self._ends.quiet():
+            await asyncio.sleep(0)  # it is read first: a write that fails would take it away
         if self._transport is None:
             raise Broken("the backend closed the connection")
         self.moved = self.loop.time()
         self._transport.write(piece)
         while self._drained is not None:
             await asyncio.shield(self._drained)
-        if self._transport is None:
-            raise Broken("the backend closed the connection")
 
     def outlet(self, most: int) -> Outlet | None:
         """Where the next `most` bytes of a body can go that are not sent as pieces; or None."""
