@@ -182,23 +182,25 @@ class ChunkDecoder:
         if self._part is not _Part.DATA_END or self._line:
             return 0
         signing, size, behind = self._signing, len(view), 0
+        room = self._length - self._received
         pieces: list[memoryview] = []
         signatures: list[bytes] = []
-        header = None  # of a chunk that is not whole yet, or of the last, which is empty
+        header = None  # of a chunk that is not whole yet, is too long, or is the last, empty one
         while len(out) + len(pieces) < most:
             header = self._next.match(view, position, position + MAX_LINE_BYTES)
             if header is None:
                 break
             behind = header.end()
             end = behind + int(header[1], 16)
-            if not behind < end <= size:
+            if not behind < end <= size or end - behind > room:
                 break
+            room -= end - behind
             pieces.append(view[behind:end])
             if signing is not None:
                 signatures.append(header[2])
             behind = position = end
             header = None
-        self._count(sum(map(len, pieces)))
+        self._received = self._length - room
         if signing is not None:
             digests = [sha256(piece).hexdigest() for piece in pieces]
             self._verify(signing, digests, b"".join(signatures))

@@ -229,6 +229,13 @@ def test_time_is_linear_in_the_bytes() -> None:
 THREE = [b"first", b"second", b"third"]
 
 
+def with_wrong_signature(number: int) -> bytes:
+    """The three chunks and the zero chunk, of which one has another signature."""
+    parts = signed_chunks(THREE).split(b"chunk-signature=")
+    parts[number + 1] = (b"1" if parts[number + 1][:1] == b"0" else b"0") + parts[number + 1][1:]
+    return b"chunk-signature=".join(parts)
+
+
 @pytest.mark.parametrize("signed", [True, False])
 def test_framing_may_be_split_at_every_byte(*, signed: bool) -> None:
     raw = signed_chunks(THREE, [CRC]) if signed else unsigned_chunks(THREE, [CRC])
@@ -242,10 +249,20 @@ def test_framing_may_be_split_at_every_byte(*, signed: bool) -> None:
 
 @pytest.mark.parametrize("number", range(4))
 def test_wrong_signature_of_any_chunk_is_found_wherever_it_is_split(number: int) -> None:
-    raw = signed_chunks(THREE)
-    parts = raw.split(b"chunk-signature=")
-    parts[number + 1] = (b"1" if parts[number + 1][:1] == b"0" else b"0") + parts[number + 1][1:]
-    wrong = b"chunk-signature=".join(parts)
+    wrong = with_wrong_signature(number)
     for place in range(len(wrong) + 1):
         with pytest.raises(SignatureDoesNotMatch):
             decode([wrong[:place], wrong[place:]], 16, SIGNING, trailing=False)
+
+
+@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("length", range(17))
+def test_of_a_wrong_signature_and_a_chunk_too_many_the_first_is_what_is_said(
+    number: int, length: int
+) -> None:
+    wrong = with_wrong_signature(number)
+    longer = [place for place, end in enumerate((5, 11, 16)) if end > length]
+    first = IncompleteBody if longer and longer[0] <= number else SignatureDoesNotMatch
+    for place in range(len(wrong) + 1):
+        with pytest.raises(first):
+            decode([wrong[:place], wrong[place:]], length, SIGNING, trailing=False)
