@@ -36,7 +36,7 @@ PAGE = 50
 # Requests of a run that is bounded by their number: what they write stays until the end.
 COUNTS = {MIDDLE: 64, LARGE: 4}
 FEW = 2  # connections of the largest: more of them would wait for the disk
-LISTINGS, LISTING_PASSES = 10, 8
+LISTINGS, LISTING_PASSES = 10, 16
 USUAL = 16
 
 

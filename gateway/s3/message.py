@@ -115,6 +115,14 @@ class Reply:
         self.headers = headers
         return self
 
+    async def whole(self) -> bytes:
+        """The whole body, which the reply has at hand from here on."""
+        if not isinstance(self.body, bytes):
+            self.body = b"".join([piece async for piece in self.body])
+            if self.of is not None:
+                self.of = (self.of, len(self.body))  # what is at hand has its length said
+        return self.body
+
 
 async def pour_body(body: Body, outlet: Outlet) -> None:
     """Nothing, once what of a stream can go there unread has gone; the rest is to be read."""

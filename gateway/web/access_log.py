@@ -14,6 +14,7 @@ from typing import TextIO
 from urllib.parse import unquote
 
 from gateway.light import light
+from gateway.s3.message import Note, Request
 
 logger = logging.getLogger("gateway.access")
 
@@ -210,10 +211,18 @@ def _text_or_null(text: str | None) -> str:
     return "null" if text is None else _text(text)
 
 
-def shown(path: str, query: str) -> str:
+def shown(request: Request) -> str:
     """Path and query for a log, the values of what may be secret taken out."""
-    parts = [_shown(part) for part in query.split("&")] if query else []
-    return path + ("?" + "&".join(parts) if parts else "")
+    if not request.query:
+        return request.path
+    known = request.notes.get(_SHOWN)
+    if known is None:
+        known = f"{request.path}?{'&'.join(map(_shown, request.query.split('&')))}"
+        request.notes[_SHOWN] = known
+    return known
+
+
+_SHOWN: Note[str] = Note()
 
 
 def _shown(part: str) -> str:

@@ -228,7 +228,6 @@ class Boundary:
         seconds: float,
     ) -> None:
         request, notes = exchange.request, exchange.notes
-        shown = access_log.shown(request.path, request.query) if request.query else request.path
         entry = Entry(  # in the order of its fields: by their names it takes twice as long
             exchange.now,
             exchange.request_id,
@@ -236,7 +235,7 @@ class Boundary:
             EDGE if door is None else door.name,
             notes.operation,
             request.method,
-            shown,
+            access_log.shown(request),
             CLIENT_CLOSED_REQUEST if sent is None else sent.status,
             arrival.received + (0 if sent is None else sent.received),
             0 if sent is None else sent.size,

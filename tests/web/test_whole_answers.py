@@ -111,3 +111,28 @@ async def test_stream_whose_head_can_not_be_told_is_closed() -> None:
     said = await heard(replies, "GET")
     assert (said.count(b"HTTP/1.1 200 "), said.count(b"HTTP/1.1 500 ")) == (3, 1)
     assert all(body.closed.is_set() for body in bodies)
+
+
+async def test_streams_of_the_same_that_are_read_whole_say_how_long_each_is() -> None:
+    bodies = [b"a" * size for size in (5, 5, 7, 5)]
+    replies = [
+        Reply(200, CIMultiDict(), Streaming(body[:2], body[2:]), of=VERSION) for body in bodies
+    ]
+    assert [await reply.whole() for reply in replies] == bodies
+    assert [await reply.whole() for reply in replies] == bodies  # they are at hand
+    said = await heard(replies, "GET")
+    assert said.count(b"\r\nContent-Length: 5\r\n") == 3
+    assert said.count(b"\r\nContent-Length: 7\r\n") == 1
+
+
+async def test_what_was_a_stream_before_is_told_anew_once_it_is_whole() -> None:
+    replies = [
+        Reply(200, CIMultiDict(), Streaming(b"fine"), of=VERSION),
+        Reply(200, CIMultiDict(), Streaming(b"fine"), of=VERSION),
+        Reply(200, CIMultiDict(), Streaming(b"fine"), of=VERSION),
+        Reply(200, CIMultiDict(), b"", of=None),
+    ]
+    await replies[1].whole()
+    said = await heard(replies, "GET")
+    assert said.count(b"Transfer-Encoding: chunked") == 2
+    assert said.count(b"\r\nContent-Length: 4\r\n") == 1

@@ -16,7 +16,7 @@ from gateway.errors import GatewayError, InvalidArgument, ServiceUnavailable
 from gateway.identity import Workspace
 from gateway.s3.address import Query
 from gateway.s3.listing import Entry, Listing, Owner, parse_listing
-from gateway.services.lifecycle.masking import Marks, group, past
+from gateway.services.lifecycle.masking import UNMARKED, Marks, group, past
 from gateway.storage.bucket import Bucket, Outgoing
 from gateway.storage.catalogue import Catalogue
 
@@ -59,6 +59,8 @@ class Viewing:
         ended = set(before) - {artifact.id for artifact in artifacts}
         if ended:
             artifacts = [*artifacts, *await self._catalogue.these(workspace.id, ended)]
+        if not artifacts and not arrivals:
+            return UNMARKED
         members: list[Artifact] = []
         for arrival in arrivals:
             below = await self._catalogue.descendants(workspace.id, arrival)

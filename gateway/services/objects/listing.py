@@ -28,7 +28,6 @@ from gateway.services.objects.paging import (
     parse_cursor,
     parse_question,
 )
-from gateway.services.objects.reading import read_reply
 from gateway.services.objects.seeing import may_list_publicly
 from gateway.services.transfer.forwarding import Forwarding
 from gateway.storage.catalogue import Catalogue
@@ -110,8 +109,7 @@ class Listings:
         reply = await self._forwarding.forward(verified, workspace)
         if native or reply.status != OK:
             return reply
-        document = await read_reply(reply)
-        return None if TRUNCATED in document else replace(reply, body=document)
+        return None if TRUNCATED in await reply.whole() else reply
 
     async def _passed(self, workspace: Workspace, verified: Verified, prefix: str) -> Reply | None:
         """The backend's own listing, of what readers may see; None where it can't be used."""
@@ -120,16 +118,16 @@ class Listings:
             return None
         if reply.status != OK:
             return reply
-        document = await read_reply(reply)
+        document = await reply.whole()
         if not any(mark in document for mark in SHOWS_SOMETHING):
             # As where something is staged alone: the two must look alike.
             return answer_page(parse_question(workspace, verified, prefix), NOTHING)
-        hidden = set()
+        hidden: set[str] = set()
         if holds(document, ENDS_IN_SLASH):
             for name in listed_names(document):
                 if not await self._is_seen(workspace, name):
                     hidden.add(name)
-        return await self._without(workspace, replace(reply, body=document), hidden)
+        return await self._without(workspace, reply, hidden)
 
     async def _for_writers(self, workspace: Workspace, verified: Verified, prefix: str) -> Reply:
         """The backend's listing, without the manifests that a staged one stands before."""
@@ -155,9 +153,10 @@ class Listings:
         """
         if reply.status != OK or (not hidden and (workspace.renamed or not self._private)):
             return reply
-        document = await read_reply(reply)
-        if hidden or holds(document, self._private):
-            document = omit(document, lambda key: key in hidden or self._rules.is_private(key))
+        document = await reply.whole()
+        if not hidden and not holds(document, self._private):
+            return reply
+        document = omit(document, lambda key: key in hidden or self._rules.is_private(key))
         headers = CIMultiDict(reply.headers)
         headers.popall("Content-Length", None)
         return Reply(OK, headers, document)

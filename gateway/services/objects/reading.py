@@ -170,7 +170,7 @@ class Reading:
         if len(workspace.backend_key(other).encode()) > KEY_BYTES:
             raise missing(location, version_id)
         reply = await self._forwarding.forward(verified, workspace, Changes(key=other))
-        document = (await read_reply(reply)).replace(mark.encode(), b"")
+        document = (await reply.whole()).replace(mark.encode(), b"")
         headers = CIMultiDict(reply.headers)
         if verified.request.method != "HEAD":
             headers["Content-Length"] = str(len(document))
@@ -241,13 +241,6 @@ def shown_to_all(workspace: Workspace, key: str, sight: Sight, reply: Reply) -> 
     return pin.version_id == (sight.version_id or reply.headers.get("x-amz-version-id"))
 
 
-async def read_reply(reply: Reply) -> bytes:
-    """The whole body of a reply."""
-    if isinstance(reply.body, bytes):
-        return reply.body
-    return b"".join([chunk async for chunk in reply.body])
-
-
 def _check_named(sight: Sight, verified: Verified) -> bool:
     """Whether the request can name the version that the caller sees; NotImplementedByGateway.
 
@@ -268,11 +261,11 @@ async def _uniform(reply: Reply, location: Location, version_id: str | None) -> 
     """The reply, but a version that is not there answers as one that is nobody's to read."""
     if version_id is None or reply.status != HTTPStatus.NOT_FOUND:
         return reply
-    document = await read_reply(reply)
+    document = await reply.whole()
     code = parse(document).findtext("Code") if document else None
     if code is None or code in ABSENT:
         raise missing(location, version_id)
-    return replace(reply, body=document)
+    return reply
 
 
 async def _or_cut_off(work: Awaitable[T], reply: Reply) -> T:

@@ -1,6 +1,5 @@
 """Receive manifests through the S3 door: whatever puts one of the two at its key."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from gateway.artifact.layout import Role
@@ -11,7 +10,6 @@ from gateway.s3.exchange import Verified
 from gateway.s3.message import Reply
 from gateway.services.lifecycle.drafting import Drafting, Put, object_headers
 from gateway.services.lifecycle.validating import Validating
-from gateway.services.objects.reading import read_reply
 from gateway.services.objects.releasing import Releasing
 from gateway.services.objects.staging import refuse_upload_of_manifest
 from gateway.services.transfer.forwarding import Changes, Forwarding, Source
@@ -94,9 +92,8 @@ class Receiving:
         reply = await self._forwarding.forward(verified, workspace)
         if reply.status != OK:
             return reply
-        document = await read_reply(reply)
-        if b"<Error" in document:
-            return replace(reply, body=document)  # S3 may fail after it said 200
+        if b"<Error" in await reply.whole():
+            return reply  # S3 may fail after it said 200
         key = workspace.backend_key(location.key)
         version_id = reply.headers.get("x-amz-version-id")
         source = Source(workspace.bucket, key, version_id)
@@ -107,7 +104,7 @@ class Receiving:
         if whole:
             await self._bucket.delete(workspace.bucket, key, version_id)
             refuse_upload_of_manifest(location)
-        return replace(reply, body=document)
+        return reply
 
     async def stage(
         self,
@@ -135,7 +132,8 @@ class Receiving:
             if reply.status != OK:
                 answered.append(reply)
                 return Put(None)
-            answered.append(replace(reply, body=await read_reply(reply)))
+            await reply.whole()
+            answered.append(reply)
             etag = reply.headers.get("ETag") or "-"
             return Put(StoredObject(etag, reply.headers.get("x-amz-version-id")))
 

@@ -127,19 +127,19 @@ async def _document(
     said = upstream.at_hand(POLICY_BYTES)
     if said is None and (passing.length <= WHOLE_BYTES or "json" in kind or refused):
         said = await upstream.read(POLICY_BYTES)
+    lasts = upstream.notes is not NOWHERE and verified.operation.lists and not passing.moves
     if said is not None:
         if refused:
             _check_signature(said)
         document = _renamed(said, kind, names, hiding, encoded=_is_encoded(verified))
         headers["Content-Length"] = str(len(document))
-        lasts = upstream.notes is not NOWHERE and verified.operation.lists and not passing.moves
         follows = (passing, len(document)) if lasts else None
         return Reply(upstream.status, headers, document, of=follows)
     if "xml" in kind:
         headers.popall("Content-Length", None)
         rewriter = Rewriter(names, hiding, encoded=_is_encoded(verified))
         return Reply(upstream.status, headers, _Rewritten(upstream.stream(), rewriter))
-    return Reply(upstream.status, headers, upstream.stream())
+    return Reply(upstream.status, headers, upstream.stream(), of=passing if lasts else None)
 
 
 def _renamed(
