@@ -69,6 +69,13 @@ class Passage(ABC):
     def _close(self) -> None:
         """Nothing; whatever is inside is lost."""
 
+    def _next(self) -> End | None:
+        """Whom to wait for, where all has gone that was there; None at the end.
+
+        Not for the other end before it has to be: to change takes ten system calls.
+        """
+        return (self._waits or self._tap) if self._tap.left else None
+
     async def _rest(self, waits: End) -> None:
         """Nothing, once what could not go at once has gone too."""
         tap, outlet = self._tap, self._outlet
@@ -160,7 +167,8 @@ class _Spliced(Passage):
             if not self._inside:
                 most = min(tap.left, PIPE_BYTES)
                 if not self._fill(pipe, most):
-                    break
+                    self._give_back(pipe)
+                    return tap
             all_was_there = self._inside < most
             self._note_move()
             if not self._empty(pipe):
@@ -168,7 +176,7 @@ class _Spliced(Passage):
             if all_was_there or not tap.left:
                 break
         self._give_back(pipe)
-        return tap if tap.left else None
+        return self._next()
 
     def _fill(self, pipe: Pipe, most: int) -> bool:
         """Whether something is in the pipe now."""

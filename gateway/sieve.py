@@ -50,19 +50,26 @@ class _Sifted(Passage):
 
     def _carry(self) -> End | None:
         tap = self._tap
-        if not self._unseen and not self._pieces:
-            buffer = self._buffer = _take()
-            if buffer is None:
+        if self._pieces:
+            self._note_move()
+            if not self._empty():
+                return self._outlet
+        if not self._unseen:
+            if not tap.left:
+                self._close()
                 return None
-            if not self._fill(buffer):
+            if self._buffer is None:
+                self._buffer = _take()
+            if self._buffer is None:
+                return None
+            if not self._fill(self._buffer):
                 return tap
         self._note_move()
-        if not self._pieces:
-            self._look_at()
+        self._look_at()
         if not self._empty() or self._unseen:
             return self._outlet
         self._close()
-        return tap if tap.left else None
+        return self._next()
 
     def _fill(self, buffer: memoryview) -> bool:
         """Whether something has come."""

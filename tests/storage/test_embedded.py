@@ -104,7 +104,7 @@ def test_killing_its_owner_leaves_no_process_and_loses_no_data(tmp_path: Path) -
     store(first.backend)
     first.owner.kill()
     first.owner.communicate()
-    assert wait_until(lambda: not first.server.is_running(), seconds=3)
+    assert wait_until(lambda: not first.server.is_running())
 
     second = start_owner(tmp_path)
     try:
