@@ -121,6 +121,8 @@ class _Sifted(Passage):
 
 def _behind(pieces: list[bytes | memoryview], size: int) -> list[bytes | memoryview]:
     """What comes behind the first `size` bytes of some pieces."""
+    if size == sum(map(len, pieces)):
+        return []
     for number, piece in enumerate(pieces):
         if size < len(piece):
             return [piece[size:], *pieces[number + 1 :]]

@@ -130,18 +130,21 @@ def sign(key: bytes, text: str) -> str:
     return outer.hexdigest()
 
 
-def sign_chain(key: bytes, beginning: str, previous: str, ends: Sequence[str]) -> list[str]:
-    """The signatures of strings to sign, each of which has the one before it after its beginning.
+def sign_chain(
+    key: bytes, beginning: str, previous: str, between: str, ends: Sequence[str]
+) -> list[str]:
+    """The signatures of strings to sign, in each of which is the one before it, or `previous`.
 
-    All begin alike, and the first goes on with `previous`.
+    All begin alike; then comes that signature, what is `between`, and an end of its own.
     """
     begun, ending = _halves(key)
     begun = begun.copy()
     begun.update(beginning.encode())
+    begin_inner, begin_outer = begun.copy, ending.copy
     signatures = []
     for end in ends:
-        inner, outer = begun.copy(), ending.copy()
-        inner.update(f"{previous}{end}".encode())
+        inner, outer = begin_inner(), begin_outer()
+        inner.update(f"{previous}{between}{end}".encode())
         outer.update(inner.digest())
         previous = outer.hexdigest()
         signatures.append(previous)

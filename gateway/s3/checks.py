@@ -2,7 +2,7 @@
 
 import hmac
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import md5, sha256
 
@@ -62,10 +62,12 @@ class Checks:
         """Whether nothing is computed of the body."""
         return not self._running
 
-    def update(self, block: bytes | memoryview) -> None:
-        """Take a block of the body in."""
-        for digest in self._running:
-            digest.update(block)
+    def update(self, blocks: Sequence[bytes | memoryview]) -> None:
+        """Take the next blocks of the body in."""
+        if self._running:
+            for block in blocks:
+                for digest in self._running:
+                    digest.update(block)
 
     def verify(self, trailers: Mapping[str, str]) -> None:
         """Nothing, if all that was declared agrees with the body that came."""

@@ -30,7 +30,8 @@ MAX_LINE_BYTES = 1024
 MAX_TRAILERS = 16
 """How many lines may come after the zero chunk."""
 
-_SIZE = rb"([0-9a-fA-F]{1,16})[ \t]*\r\n"
+# The size in hex, and the signature: empty where there is none.
+_SIZE = rb"([0-9a-fA-F]{1,16})()[ \t]*\r\n"
 _SIGNED_SIZE = rb"([0-9a-fA-F]{1,16});chunk-signature=([0-9a-f]{64})[ \t]*\r\n"
 _HEADER, _SIGNED_HEADER = re.compile(_SIZE), re.compile(_SIGNED_SIZE)
 # A chunk's header with the end of the chunk before it: of most chunks both are there at once.
@@ -55,8 +56,7 @@ class ChunkSigning:
     def of_chunks(self, previous: str, digests: Sequence[str]) -> list[str]:
         """The signatures of chunks that follow each other."""
         beginning = f"AWS4-HMAC-SHA256-PAYLOAD\n{self.timestamp}\n{self.scope}\n"
-        ends = [f"\n{EMPTY_SHA256}\n{digest}" for digest in digests]
-        return sign_chain(self.key, beginning, previous, ends)
+        return sign_chain(self.key, beginning, previous, f"\n{EMPTY_SHA256}\n", digests)
 
     def of_trailer(self, previous: str, digest: str) -> str:
         """The signature of the trailers, from the last chunk's and their SHA-256 in hex."""
@@ -183,22 +183,24 @@ class ChunkDecoder:
             return 0
         signing, size, behind = self._signing, len(view), 0
         room = self._length - self._received
+        match = self._next.match
         pieces: list[memoryview] = []
         signatures: list[bytes] = []
-        header = None  # of a chunk that is not whole yet, is too long, or is the last, empty one
-        while len(out) + len(pieces) < most:
-            header = self._next.match(view, position, position + MAX_LINE_BYTES)
+        for _ in range(most - len(out)):
+            header = match(view, position, position + MAX_LINE_BYTES)
             if header is None:
                 break
+            digits, signature = header.groups()
+            length = int(digits, 16)
             behind = header.end()
-            end = behind + int(header[1], 16)
-            if not behind < end <= size or end - behind > room:
-                break
-            room -= end - behind
-            pieces.append(view[behind:end])
-            if signing is not None:
-                signatures.append(header[2])
-            behind = position = end
+            position = behind + length
+            if not 0 < length <= room or position > size:
+                break  # it is the last, empty one, is too long, or not whole yet
+            room -= length
+            pieces.append(view[behind:position])
+            signatures.append(signature)
+            behind = position
+        else:
             header = None
         self._received = self._length - room
         if signing is not None:

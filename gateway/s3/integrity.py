@@ -78,7 +78,7 @@ async def checked_whole(
     if len(whole) != payload.length:
         raise _incomplete(len(whole), payload.length)
     if not checks.none:
-        checks.update(whole)
+        checks.update((whole,))
         checks.verify({})
     return whole
 
@@ -205,14 +205,13 @@ class _Sieve:
         if raw and self._decoder is None and self._received + size < self._length:
             # Most of most bodies is neither coded nor the end.
             self._received += size
-            self._checks.update(raw)
+            self._checks.update((raw,))
             return (raw,), size
         blocks: list[bytes | memoryview] = [raw] if raw else []
         if self._decoder is not None:
             blocks[:], size = self._decoder.feed(raw, most)
-        for block in blocks:
-            self._received += len(block)
-            self._checks.update(block)
+        self._received += sum(map(len, blocks))
+        self._checks.update(blocks)
         if self._received > self._length:
             raise _too_long()
         if blocks and self._received == self._length:
