@@ -55,11 +55,11 @@ class End(ABC):
     the transport's to themselves.
     """
 
-    __slots__ = ("_opened", "_transport", "fd", "seconds")
+    __slots__ = ("_errors", "_transport", "fd", "seconds")
 
     def __init__(self, transport: asyncio.Transport, seconds: float) -> None:
         self._transport = transport
-        self._opened = False
+        self._errors: poll | None = None  # once it is opened
         self.seconds = seconds
         self.fd: int = transport.get_extra_info("socket").fileno()
 
@@ -67,19 +67,25 @@ class End(ABC):
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._opened:
+        if self._errors is not None:
             os.close(self.fd)
 
     def open(self) -> None:
         """Nothing; the socket stays what it is, whatever becomes of its transport. OSError."""
-        if not self._opened:
+        if self._errors is None:
             self.fd = os.dup(self.fd)
-            self._opened = True
+            self._errors = poll()
+            self._errors.register(self.fd, 0)
 
     @property
     def closed(self) -> bool:
         """Whether the transport has come to its end."""
         return self._transport.is_closing()
+
+    @property
+    def failed(self) -> bool:
+        """Whether the connection was reset: event loops may tell of that once, and no more."""
+        return self._errors is not None and bool(self._errors.poll(0))
 
     @abstractmethod
     def watch(self, loop: asyncio.AbstractEventLoop, ready: Callable[[], None]) -> None:

@@ -1,6 +1,7 @@
 """Bytes from one socket to another that are never copied: through a pipe, by Linux's splice(2)."""
 
 import asyncio
+import math
 import os
 from abc import ABC, abstractmethod
 
@@ -61,6 +62,11 @@ class Passage(ABC):
     def _carry(self) -> End | None:
         """Whom to wait for, once what could go at once has gone; None at the end."""
 
+    @property
+    @abstractmethod
+    def _laden(self) -> bool:
+        """Whether something is inside that has not gone yet."""
+
     @abstractmethod
     def _spill(self) -> None:
         """Nothing is inside any more: it goes as what was read does."""
@@ -87,7 +93,7 @@ class Passage(ABC):
             return
         self._loop = loop = asyncio.get_running_loop()
         self._moved = loop.time()
-        self._timer = loop.call_later(min(tap.seconds, outlet.seconds), self._look)
+        self._timer = loop.call_later(self._pause(), self._look)
         try:
             self._wait(waits)
             while not self._over:
@@ -121,7 +127,7 @@ class Passage(ABC):
             self._moved = self._loop.time()
 
     def _wait(self, end: End | None) -> None:
-        if end is self._waits:
+        if end is self._waits and (end is None or not end.failed):
             return
         if self._waits is not None:
             self._waits.leave(self._loop)
@@ -131,12 +137,18 @@ class Passage(ABC):
 
     def _look(self) -> None:
         """End what has not moved for too long: one timer a body, not one a move."""
+        if self._waits is self._outlet and not self._laden and not self._outlet.occupied:
+            self._wait(self._tap)  # with nothing to be written it is the tap that is late
         unused = self._loop.time() - self._moved
         end = self._waits or self._tap
         if unused < end.seconds:
-            self._timer = self._loop.call_later(max(end.seconds - unused, 0.01), self._look)
+            self._timer = self._loop.call_later(self._pause(end.seconds - unused), self._look)
         elif not self._over:
             self._finish(end.overdue())
+
+    def _pause(self, left: float = math.inf) -> float:
+        """How long until the next look, in seconds: by then another end may be waited for."""
+        return min(max(left, 0.01), self._tap.seconds, self._outlet.seconds)
 
     def _finish(self, failure: Exception | None = None) -> None:
         """Who waits goes on; nothing is to be done here any more."""
@@ -206,6 +218,10 @@ class _Spliced(Passage):
         except OSError as error:
             raise Blocked(str(error)) from error
         return True
+
+    @property
+    def _laden(self) -> bool:
+        return self._inside > 0
 
     def _spill(self) -> None:
         pipe = self._pipe

@@ -13,7 +13,9 @@ from gateway.passage import Passage
 BUFFER_BYTES = 3 << 19
 """How much is read, looked at and written in a turn, which takes about a millisecond and a half.
 
-Others wait for as long; with less it costs more, since each turn finds the caches full of bodies.
+Others wait for as long, and until what the turn before could not write has been written: mostly a
+fifth more, twice as long at most. With less it costs more, since each turn finds the caches full of
+bodies.
 """
 
 MOST_BUFFERS = 16
@@ -105,6 +107,10 @@ class _Sifted(Passage):
         except OSError as error:
             raise Blocked(str(error)) from error
         return True
+
+    @property
+    def _laden(self) -> bool:
+        return bool(self._pieces or self._unseen)
 
     def _spill(self) -> None:
         while self._unseen:

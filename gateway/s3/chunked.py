@@ -236,8 +236,10 @@ class ChunkDecoder:
             self._part = _Part.HEADER
         elif self._part is _Part.TRAILER:
             self._trailer_line(line)
-        elif line.strip(b"\r\n"):
-            raise InvalidRequest("Bytes came after the end of the aws-chunked body.")
+        else:
+            self._lines += 1
+            if line.strip(b"\r\n") or self._lines > MAX_TRAILERS:
+                raise InvalidRequest("Bytes came after the end of the aws-chunked body.")
 
     def _start_chunk(self, header: re.Match[bytes]) -> None:
         size = int(header[1], 16)

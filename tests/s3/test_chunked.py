@@ -121,6 +121,7 @@ def test_any_bytes_are_decoded_or_refused(
         (b"5;chunk-signature=" + b"a" * 64 + b"\r\nhello\r\n0\r\n\r\n", InvalidRequest),
         (b"5\r\nhello\r\n0\r\n\r\nmore\r\n", InvalidRequest),
         (b"5\r\nhello\r\n0\r\n\r\nmore", InvalidRequest),
+        (b"5\r\nhello\r\n0\r\n\r\n" + b"\r\n" * 16, InvalidRequest),
         (b"5\r\nhello\r\n0\r\nx-amz-meta-a:1\r\n\r\n", MalformedTrailer),
         (b"5\r\nhello\r\n0\r\nno colon\r\n\r\n", MalformedTrailer),
         (b"5\r\nhello\r\n0\r\nx-amz-trailer-signature:ab\r\n\r\n", MalformedTrailer),
@@ -129,6 +130,10 @@ def test_any_bytes_are_decoded_or_refused(
 def test_framing_that_lies_is_refused(raw: bytes, error: type[GatewayError]) -> None:
     with pytest.raises(error):
         decode([raw], 5)
+
+
+def test_framing_with_a_few_empty_lines_behind_it_is_complete() -> None:
+    assert decode([b"5\r\nhello\r\n0\r\n\r\n" + b"\r\n" * 15], 5) == (b"hello", {})
 
 
 def test_framing_without_its_last_line_end_is_complete() -> None:

@@ -116,9 +116,9 @@ class Listings:
         reply = await self._backends_own(workspace, verified)
         if reply is None:
             return None
+        document = await reply.whole()
         if reply.status != OK:
             return reply
-        document = await reply.whole()
         if not any(mark in document for mark in SHOWS_SOMETHING):
             # As where something is staged alone: the two must look alike.
             return answer_page(parse_question(workspace, verified, prefix), NOTHING)
