@@ -37,8 +37,9 @@ async def sift(begun: bytes, tap: Tap, outlet: Outlet, sieve: Sieve) -> None:
 class _Sifted(Passage):
     """A body that is looked at. It has a buffer while there is something in it.
 
-    Each turn ends with a look, and with what it lets through: how much there is to be done in one
-    is known beforehand, whatever a body falls into.
+    Each turn begins with what the last one could not write, and ends with a look, and with what
+    that lets through: how much there is to be done in one is known beforehand, whatever a body
+    falls into.
     """
 
     __slots__ = ("_buffer", "_pieces", "_sieve", "_unseen")

@@ -140,10 +140,9 @@ def sign_chain(
     begun, ending = _halves(key)
     begun = begun.copy()
     begun.update(beginning.encode())
-    begin_inner, begin_outer = begun.copy, ending.copy
     signatures = []
     for end in ends:
-        inner, outer = begin_inner(), begin_outer()
+        inner, outer = begun.copy(), ending.copy()
         inner.update(f"{previous}{between}{end}".encode())
         outer.update(inner.digest())
         previous = outer.hexdigest()

@@ -211,6 +211,9 @@ def _text_or_null(text: str | None) -> str:
     return "null" if text is None else _text(text)
 
 
+_SHOWN: Note[str] = Note()
+
+
 def shown(request: Request) -> str:
     """Path and query for a log, the values of what may be secret taken out."""
     if not request.query:
@@ -220,9 +223,6 @@ def shown(request: Request) -> str:
         known = f"{request.path}?{'&'.join(map(_shown, request.query.split('&')))}"
         request.notes[_SHOWN] = known
     return known
-
-
-_SHOWN: Note[str] = Note()
 
 
 def _shown(part: str) -> str:
