@@ -84,8 +84,8 @@ large-publish: $(VENV)/.dev
 		--timeout 7200 $(PYTEST) tests/acceptance/test_python_interrupted.py \
 		tests/acceptance/test_python_transfers.py
 
-# What the gateway costs beside other proxies, a quarter of an hour on a quiet machine:
-# docs/performance.md. BENCH goes to the bench: make bench BENCH='--only HEAD --rounds 1'
+# What the gateway costs beside other proxies: twenty minutes on a quiet machine, and 15 GB of disk.
+# It writes docs/performance.md. BENCH goes to the bench: make bench BENCH='--only HEAD --rounds 1'
 bench: $(VENV)/.dev
 	rm -f bench-speed.json
 	$(BIN)/python -m bench.speed --json bench-speed.json $(BENCH); status=$$?; \

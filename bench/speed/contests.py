@@ -33,9 +33,8 @@ MANIFEST = "GET of a manifest, artifact door"
 MEMBERS = "Page of 50 members"
 RANGE = 64 * 1024
 PAGE = 50
-# Requests of a run that is bounded by their number: what they write stays until the end.
-COUNTS = {MIDDLE: 64, LARGE: 4}
-FEW = 2  # connections of the largest: more of them would wait for the disk
+# Bodies that go up in a turn, and so at most as many at once: the disk needs room for a round's.
+COUNTS = {MIDDLE: 64, LARGE: 16}
 LISTINGS, LISTING_PASSES = 10, 16
 USUAL = 16
 
@@ -55,7 +54,7 @@ class Contest:
 
     With a `count` a turn ends after so many requests, else after some seconds. Of short turns a
     round has several `passes`: where the machine is slower for a while, it is so for all of them.
-    `up`: the bytes are the requests'.
+    `up`: the bytes are the requests'. `after` each round something may have to be cleared.
     """
 
     name: str
@@ -65,6 +64,7 @@ class Contest:
     count: int | None = None
     up: bool = False
     passes: int = 1
+    after: Callable[[], None] | None = None
 
     @property
     def heads(self) -> bool:
@@ -90,9 +90,9 @@ def contests(stand: Stand, connections: Sequence[int]) -> Iterator[Contest]:
         yield _get(stand, SMALL, each, every=each == number)
         yield _put(stand, SMALL, each, every=each == number)
     for size in (MIDDLE, LARGE):
-        few = min(number, FEW if size == LARGE else COUNTS[size])
-        yield _get(stand, size, few, every=True)
-        yield _put(stand, size, few, every=True)
+        for each in sorted({max(each, number) for each in connections}):
+            yield _get(stand, size, each, every=each == number)
+        yield _put(stand, size, min(number, COUNTS[size]), every=True)
     yield _crowded(stand, number)
     yield _ways("HEAD 4 KiB", 0, number, stand, partial(_objects, "HEAD", SMALL))
     yield _ways("GET 64 KiB of 1 MiB", RANGE, number, stand, partial(_objects, "RANGE", MIDDLE))
@@ -183,7 +183,8 @@ def _put(stand: Stand, size: int, connections: int, *, every: bool) -> Contest:
         for name, place, payload in ways
     ]
     name = f"PUT {SIZES[size]}"
-    return Contest(name, size, connections, contestants, COUNTS.get(size), up=True)
+    after = stand.forget_written if size == LARGE else None
+    return Contest(name, size, connections, contestants, COUNTS.get(size), up=True, after=after)
 
 
 def _bodies(size: int, place: str, payload: Payload, server: Server) -> list[bytes]:

@@ -60,6 +60,8 @@ def measure(contest: Contest, rounds: int, seconds: int) -> Mapping[str, Standin
             order: Sequence[Contestant] = contest.contestants
             for contestant in order if turn % 2 else order[::-1]:
                 found[contestant.name].append(_turn(contest, contestant, seconds))
+        if contest.after is not None:
+            contest.after()
         if number:
             for name, samples in found.items():
                 standings[name].samples.append(middle(samples))

@@ -2,17 +2,28 @@
 
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from bench.figures import Report
-from bench.speed.contests import BARE, CROWDED, LIST_EQUAL, LIST_TRANSLATED, MANIFEST, MEMBERS
+from bench.speed.contests import (
+    BARE,
+    CROWDED,
+    LIST_EQUAL,
+    LIST_TRANSLATED,
+    MANIFEST,
+    MEMBERS,
+    Contest,
+)
 from bench.speed.measuring import Standing
 from bench.speed.stand import LARGE
 
-Standings = Mapping[str, Mapping[str, Standing]]  # by the contest's name, then the contestant's
+Standings = Mapping[str, Standing]  # by the contestant's name
+Measured = tuple[Contest, Standings]
 AUTO, RESPONSE = "HAProxy splice-auto", "HAProxy splice-response"
 COMMITTED, UNSIGNED = "gateway, committed", "gateway, unsigned"
 MEMORY = "gateway, in memory"
+HASHED = "PUT 64 MiB"
 HASH, CHUNKS = "gateway, hash", "gateway, chunks"
 # Of a PUT of 64 MiB: what HAProxy's CPU, and that of the hash alone, are multiplied with.
 UPLOAD, HASHING = 0.6, 1.15
@@ -30,8 +41,8 @@ RATIOS = (
     ("GET 64 MiB", AUTO, COMMITTED, "throughput", 1.0),
     ("GET 64 MiB", RESPONSE, COMMITTED, "throughput", 1.0),
     ("PUT 4 KiB", UNSIGNED, "rclone", "cpu", 0.4),
-    ("PUT 64 MiB", UNSIGNED, AUTO, "cpu", UPLOAD),
-    ("PUT 64 MiB", AUTO, UNSIGNED, "throughput", 1.0),
+    (HASHED, UNSIGNED, AUTO, "cpu", UPLOAD),
+    (HASHED, AUTO, UNSIGNED, "throughput", 1.0),
     (LIST_EQUAL, "gateway", "backend", "p50", 1.15),
     (LIST_TRANSLATED, "gateway", "backend", "p50", 1.6),
     (CROWDED, "gateway, committed, ten artifacts", "gateway, plain, ten artifacts", "cpu", 1.12),
@@ -42,40 +53,53 @@ COSTS = ((MANIFEST, "gateway", 120.0), (MEMBERS, "gateway", 1000.0))
 WORDS = {"cpu": "CPU", "throughput": "throughput", "p50": "p50"}
 
 
-def add_contests(report: Report, standings: Standings, hashing: Sequence[float]) -> None:
+def add_contests(report: Report, measured: Sequence[Measured], hashing: Sequence[float]) -> None:
     """Add what is promised of the contests that were measured.
 
     `hashing` is the CPU, in microseconds, that SHA-256 of 64 MiB takes alone.
     """
-    for contest, name, beside, figure, most in RATIOS:
-        if contest in standings:
-            ours, theirs = (standings[contest][each].values(figure) for each in (name, beside))
-            samples = [a / b for a, b in zip(ours, theirs, strict=True)]
-            told = f"{contest}, {WORDS[figure]}: {name} / {beside}"
-            report.add(told, samples, "x", most=most)
-    for contest, name, most in COSTS:
-        if contest in standings:
-            samples = standings[contest][name].values("cpu")
-            report.add(f"{contest}: CPU of a request", samples, "µs", most=most)
-    if hashing and (found := standings.get("PUT 64 MiB")):
-        _add_hashed(report, found, hashing)
+    given = judged(measured)
+    for name, ours, theirs, figure, most in RATIOS:
+        for contest, found in given:
+            if contest.name == name:
+                told = f"{contest.title}, {WORDS[figure]}: {ours} / {theirs}"
+                report.add(told, _ratios(found, ours, theirs, figure), "x", most=most)
+    for name, ours, most in COSTS:
+        for contest, found in given:
+            if contest.name == name:
+                told = f"{contest.title}: CPU of a request"
+                report.add(told, found[ours].values("cpu"), "µs", most=most)
+    for contest, found in given:
+        if hashing and contest.name == HASHED:
+            _add_hashed(report, contest.title, found, hashing)
 
 
-def _add_hashed(report: Report, found: Mapping[str, Standing], hashing: Sequence[float]) -> None:
+def judged(measured: Sequence[Measured]) -> list[Measured]:
+    """Those of which something is promised: of a name that has others not the one connection's."""
+    named = Counter(contest.name for contest, _ in measured)
+    return [
+        (contest, found)
+        for contest, found in measured
+        if contest.connections > 1 or named[contest.name] == 1
+    ]
+
+
+def _ratios(found: Standings, ours: str, theirs: str, figure: str) -> list[float]:
+    pairs = zip(found[ours].values(figure), found[theirs].values(figure), strict=True)
+    return [a / b for a, b in pairs]
+
+
+def _add_hashed(report: Report, title: str, found: Standings, hashing: Sequence[float]) -> None:
     """Add what is promised of bodies that are hashed, and what is told of the bare relay's."""
     allowed = [
         UPLOAD * cpu + HASHING * alone
         for cpu, alone in zip(found[AUTO].values("cpu"), hashing, strict=True)
     ]
     bound = f"({UPLOAD:g} {AUTO} + {HASHING:g} hashlib)"
-    for name, beside, theirs, most in (
-        (HASH, bound, allowed, 1.0),
-        (CHUNKS, bound, allowed, 1.0),
-        (BARE, bound, allowed, None),
-        (HASH, BARE, found[BARE].values("cpu"), None),
-    ):
-        samples = [a / b for a, b in zip(found[name].values("cpu"), theirs, strict=True)]
-        report.add(f"PUT 64 MiB, CPU: {name} / {beside}", samples, "x", most=most)
+    for name, most in ((HASH, 1.0), (CHUNKS, 1.0), (BARE, None)):
+        samples = [a / b for a, b in zip(found[name].values("cpu"), allowed, strict=True)]
+        report.add(f"{title}, CPU: {name} / {bound}", samples, "x", most=most)
+    report.add(f"{title}, CPU: {HASH} / {BARE}", _ratios(found, HASH, BARE, "cpu"), "x")
 
 
 def add_calls(report: Report, times: Mapping[str, Sequence[float]]) -> None:

@@ -3,7 +3,7 @@
 import json
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -67,18 +67,21 @@ class Run:
                 self._try(contest.title, partial(self._contest, contest))
                 if contest.up and contest.size == LARGE:
                     hashing = hashing_alone(rounds)
-        judged: dict[str, tuple[Contest, dict[str, Standing]]] = {}
-        for contest, standings in self.contests:
-            if contest.connections == usual(self.options.connections):
-                judged[contest.name] = contest, standings
-            judged.setdefault(contest.name, (contest, standings))
-        add_contests(self.promised, {name: each for name, (_, each) in judged.items()}, hashing)
-        self._try(
-            PROFILES, lambda: self.profiles.update(profiles(each for each, _ in judged.values()))
-        )
+        add_contests(self.promised, self.contests, hashing)
+        self._try(PROFILES, lambda: self.profiles.update(profiles(self._looked_at())))
         self._try(CALLS, lambda: add_calls(self.promised, calls(stand, rounds * CALLS_A_ROUND)))
         self._try(STARTING, lambda: add_starting(self.promised, starting(stand, rounds)))
         self.promised.show()
+
+    def _looked_at(self) -> Iterable[Contest]:
+        """One contest of each name: with the usual number of connections, if it has that."""
+        number = usual(self.options.connections)
+        found: dict[str, Contest] = {}
+        for contest, _ in self.contests:
+            if contest.connections == number:
+                found[contest.name] = contest
+            found.setdefault(contest.name, contest)
+        return found.values()
 
     def _wanted(self, name: str) -> bool:
         return self.options.only.lower() in name.lower()

@@ -55,6 +55,15 @@ class Stand:
         """Put a collection of so many members into the index of the gateway with few artifacts."""
         asyncio.run(fill(Scene(self.backend, self.few, self.backend.client()), members))
 
+    def forget_written(self) -> None:
+        """Make the other workspace's bucket anew: only so its room on the disk is free at once."""
+        client = self.backend.client()
+        listed = client.list_objects_v2(Bucket=OTHER_WORKSPACE)
+        for entry in listed.get("Contents", []):
+            client.delete_object(Bucket=OTHER_WORKSPACE, Key=entry["Key"])
+        client.delete_bucket(Bucket=OTHER_WORKSPACE)
+        client.create_bucket(Bucket=OTHER_WORKSPACE)
+
 
 def path_of(size: int, number: int) -> str:
     """The path of an object of this size."""

@@ -8,7 +8,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from bench.figures import Report
-from bench.speed import page
+from bench.speed import page, promises
+from bench.speed.contests import Contest
 from bench.speed.load import read_load
 from bench.speed.measuring import Sample, Standing, middle
 from bench.speed.plots import Bar, bars
@@ -17,6 +18,7 @@ from bench.speed.promises import add_contests
 from bench.speed.proxies import HAPROXY, NGINX
 from bench.speed.relay import BUFFER, serve
 from bench.speed.signing import CHUNK, Ask, Payload
+from bench.speed.stand import LARGE
 from tests.acceptance.keys import KEYS
 
 RECORDED = """\
@@ -141,9 +143,17 @@ def test_promises_are_judged_by_ratios_within_a_round() -> None:
         "backend": _standing("backend", 0, 0, 0),
     }
     report = Report("")
-    add_contests(report, {"GET 4 KiB": found}, [])
+    add_contests(report, [(Contest("GET 4 KiB", 4096, 16, ()), found)], [])
     assert [figure.median for figure in report.figures] == pytest.approx([0.2, 4.0, 1.0, 1.0])
     assert [figure.kept for figure in report.figures] == [True, False, True, False]
+
+
+def test_promises_hold_at_every_number_of_connections_but_one() -> None:
+    found = {name: _standing(name, 10) for name in ("backend", "gateway")}
+    one, few, many = (Contest("List", 0, number, ()) for number in (1, 16, 128))
+    judged = promises.judged([(one, found), (few, found), (many, found)])
+    assert [contest for contest, _ in judged] == [few, many]
+    assert [contest for contest, _ in promises.judged([(one, found)])] == [one]
 
 
 def test_the_bare_relay_stands_beside_the_bound_without_a_promise() -> None:
@@ -157,14 +167,16 @@ def test_the_bare_relay_stands_beside_the_bound_without_a_promise() -> None:
     }
     found = {name: _standing(name, value) for name, value in cpu.items()}
     report = Report("")
-    add_contests(report, {"PUT 64 MiB": found}, [40.0])  # 0.6 * 50 + 1.15 * 40 = 76
+    add_contests(
+        report, [(Contest("PUT 64 MiB", LARGE, 16, ()), found)], [40.0]
+    )  # 0.6 * 50 + 1.15 * 40 = 76
     told = {figure.name: figure for figure in report.figures}
     bound = "(0.6 HAProxy splice-auto + 1.15 hashlib)"
-    relay = told[f"PUT 64 MiB, CPU: bare relay, hash / {bound}"]
-    beside = told["PUT 64 MiB, CPU: gateway, hash / bare relay, hash"]
+    relay = told[f"PUT 64 MiB, 16 connections, CPU: bare relay, hash / {bound}"]
+    beside = told["PUT 64 MiB, 16 connections, CPU: gateway, hash / bare relay, hash"]
     assert (relay.median, beside.median) == pytest.approx((70 / 76, 1.1))
     assert (relay.kept, beside.kept) == (None, None)
-    assert told[f"PUT 64 MiB, CPU: gateway, hash / {bound}"].kept is False
+    assert told[f"PUT 64 MiB, 16 connections, CPU: gateway, hash / {bound}"].kept is False
 
 
 def test_a_plot_says_in_words_what_it_shows() -> None:
