@@ -89,11 +89,13 @@ def contests(stand: Stand, connections: Sequence[int]) -> Iterator[Contest]:
     for each in connections:
         yield _get(stand, SMALL, each, every=each == number)
         yield _put(stand, SMALL, each, every=each == number)
+    many = sorted({max(each, number) for each in connections})
     for size in (MIDDLE, LARGE):
-        for each in sorted({max(each, number) for each in connections}):
+        for each in many:
             yield _get(stand, size, each, every=each == number)
         yield _put(stand, size, min(number, COUNTS[size]), every=True)
-    yield _crowded(stand, number)
+    for each in many:
+        yield _crowded(stand, each)
     yield _ways("HEAD 4 KiB", 0, number, stand, partial(_objects, "HEAD", SMALL))
     yield _ways("GET 64 KiB of 1 MiB", RANGE, number, stand, partial(_objects, "RANGE", MIDDLE))
     yield _list(stand)
