@@ -35,8 +35,8 @@ order and in the other; every figure is the median of {rounds} rounds, after one
 A round has a turn of {seconds} s for each, or one of so many requests where large bodies are
 written and listings are read; of those that are short it has several, and their median counts.
 Ratios are taken within a round. What is promised has to hold with 16 connections and with 128;
-figures of one stand beside them. Large bodies go up by 16 alone: with 128 of 64 MiB the backend
-would take some minutes for a round.
+figures of one stand beside them. Large bodies go up by 16 alone: of 64 MiB the backend holds more
+than 13 GiB in memory when 128 come at once, and 24 GiB for all are too little.
 
 The backend is SeaweedFS on the same machine, and so is wrk, which sends requests that were
 signed beforehand: they all share the cores. HAProxy and nginx have one thread and one worker, as
