@@ -89,12 +89,12 @@ def contests(stand: Stand, connections: Sequence[int]) -> Iterator[Contest]:
     for each in connections:
         yield _get(stand, SMALL, each, every=each == number)
         yield _put(stand, SMALL, each, every=each == number)
-    many = sorted({max(each, number) for each in connections})
+    from_usual = sorted({max(each, number) for each in connections})
     for size in (MIDDLE, LARGE):
-        for each in many:
+        for each in from_usual:
             yield _get(stand, size, each, every=each == number)
         yield _put(stand, size, min(number, COUNTS[size]), every=True)
-    for each in many:
+    for each in from_usual:
         yield _crowded(stand, each)
     yield _ways("HEAD 4 KiB", 0, number, stand, partial(_objects, "HEAD", SMALL))
     yield _ways("GET 64 KiB of 1 MiB", RANGE, number, stand, partial(_objects, "RANGE", MIDDLE))

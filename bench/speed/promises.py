@@ -75,7 +75,7 @@ def add_contests(report: Report, measured: Sequence[Measured], hashing: Sequence
 
 
 def judged(measured: Sequence[Measured]) -> list[Measured]:
-    """Those of which something is promised: of a name that has others not the one connection's."""
+    """The contests that count: by one connection only those that have no other of their name."""
     named = Counter(contest.name for contest, _ in measured)
     return [
         (contest, found)

@@ -8,14 +8,14 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from bench.figures import Report
-from bench.speed import page, promises
-from bench.speed.contests import Contest
+from bench.speed import measuring, page
+from bench.speed.contests import Contest, Contestant
 from bench.speed.load import read_load
-from bench.speed.measuring import Sample, Standing, middle
+from bench.speed.measuring import Sample, Standing, measure, middle
 from bench.speed.plots import Bar, bars
 from bench.speed.profiles import shares
-from bench.speed.promises import add_contests
-from bench.speed.proxies import HAPROXY, NGINX
+from bench.speed.promises import add_contests, judged
+from bench.speed.proxies import HAPROXY, NGINX, Server
 from bench.speed.relay import BUFFER, serve
 from bench.speed.signing import CHUNK, Ask, Payload
 from bench.speed.stand import LARGE
@@ -54,6 +54,22 @@ def test_what_was_refused_is_no_figure(wrong: str) -> None:
 def test_of_passes_each_figure_is_the_middle_one() -> None:
     passes = [Sample(1, 30, 5, None, 2, 8), Sample(3, 10, 4, 9, 1, 9), Sample(2, 20, 6, 7, 3, 7)]
     assert middle(passes) == Sample(2, 20, 5, None, 2, 8)
+
+
+def test_each_round_ends_with_what_clears_up_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    happened: list[str] = []
+
+    def turn(_: Contest, contestant: Contestant, __: int) -> Sample:
+        happened.append(contestant.name)
+        return Sample(1, 1, 1, 1, 1, 1)
+
+    monkeypatch.setattr(measuring, "_turn", turn)
+    server = Server("backend", URL, KEYS["read"], None)
+    contestants = [Contestant(name, server, lambda _: ()) for name in ("a", "b")]
+    contest = Contest("PUT", 0, 1, contestants, passes=2, after=lambda: happened.append("cleared"))
+    standings = measure(contest, 1, 1)
+    assert happened == [*"baab", "cleared", *"abba", "cleared"]
+    assert [len(each.samples) for each in standings.values()] == [1, 1]
 
 
 def test_chunks_frame_the_whole_body() -> None:
@@ -151,9 +167,9 @@ def test_promises_are_judged_by_ratios_within_a_round() -> None:
 def test_promises_hold_at_every_number_of_connections_but_one() -> None:
     found = {name: _standing(name, 10) for name in ("backend", "gateway")}
     one, few, many = (Contest("List", 0, number, ()) for number in (1, 16, 128))
-    judged = promises.judged([(one, found), (few, found), (many, found)])
-    assert [contest for contest, _ in judged] == [few, many]
-    assert [contest for contest, _ in promises.judged([(one, found)])] == [one]
+    several = judged([(one, found), (few, found), (many, found)])
+    assert [contest for contest, _ in several] == [few, many]
+    assert [contest for contest, _ in judged([(one, found)])] == [one]
 
 
 def test_the_bare_relay_stands_beside_the_bound_without_a_promise() -> None:
@@ -167,9 +183,8 @@ def test_the_bare_relay_stands_beside_the_bound_without_a_promise() -> None:
     }
     found = {name: _standing(name, value) for name, value in cpu.items()}
     report = Report("")
-    add_contests(
-        report, [(Contest("PUT 64 MiB", LARGE, 16, ()), found)], [40.0]
-    )  # 0.6 * 50 + 1.15 * 40 = 76
+    contest = Contest("PUT 64 MiB", LARGE, 16, ())
+    add_contests(report, [(contest, found)], [40.0])  # 0.6 * 50 + 1.15 * 40 = 76
     told = {figure.name: figure for figure in report.figures}
     bound = "(0.6 HAProxy splice-auto + 1.15 hashlib)"
     relay = told[f"PUT 64 MiB, 16 connections, CPU: bare relay, hash / {bound}"]
